@@ -1,0 +1,1 @@
+"""Sign-in through the Instance ID of one ERP.net instance."""

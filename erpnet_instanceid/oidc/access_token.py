@@ -1,0 +1,69 @@
+"""What may be learnt about the visitor besides the ID token: the access token, and userinfo."""
+
+from __future__ import annotations
+
+import logging
+
+from . import http
+from .client import Client
+from .errors import InstanceIDError, InstanceUnavailable, InvalidResponse, TokenRejected
+from .id_token import Claims, check_times, is_subject
+
+logger = logging.getLogger("erpnet_instanceid")
+
+ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt", "jwt", ""})
+
+
+def access_token_claims(raw: str, *, client: Client, subject: str, now: float) -> Claims:
+    """The claims of an access token that was given to us for ``subject``, else none.
+
+    An access token is opaque to a client (RFC 6749 1.4). This issuer's are JWTs (RFC 9068 4) that
+    carry what its ID tokens leave out; one that cannot be relied on is no error, it says nothing.
+    """
+    if raw.count(".") != 2:
+        return {}
+    try:
+        claims = client.provider.verify(
+            raw, algorithms=client.algorithms, types=ACCESS_TOKEN_TYPES
+        ).claims
+        _check_is_ours(claims, client, subject)
+        check_times(claims, now=now, skew=client.skew)
+    except InstanceIDError as error:
+        logger.warning("access_token_not_relied_on error=%s", error)
+        return {}
+    return claims
+
+
+def _check_is_ours(claims: Claims, client: Client, subject: str) -> None:
+    for name, expected in (
+        ("iss", client.issuer),
+        ("client_id", client.client_id),
+        ("sub", subject),
+    ):
+        if claims.get(name) != expected:
+            raise TokenRejected("claim_mismatch", claim=name)
+
+
+def userinfo_claims(access_token: str, *, client: Client, subject: str) -> Claims:
+    """What userinfo says of ``subject``; nothing where it is not offered. Core 5.3.
+
+    Raises InstanceUnavailable, InvalidResponse where the answer is no plain JSON object, and
+    TokenRejected where it is about somebody else (5.3.2).
+    """
+    endpoint = client.provider.metadata().userinfo_endpoint
+    if endpoint is None:
+        return {}
+    answer = http.exchange(
+        "GET",
+        endpoint,
+        limits=client.limits,
+        headers={"Authorization": f"Bearer {access_token}"},
+    )
+    if answer.status >= 500 or answer.status == 429:
+        raise InstanceUnavailable("server_error", url=answer.url, status=answer.status)
+    if answer.status != 200:
+        raise InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
+    claims = answer.json_object()
+    if not is_subject(claims.get("sub")) or claims["sub"] != subject:
+        raise TokenRejected("claim_mismatch", url=answer.url, claim="sub")
+    return claims

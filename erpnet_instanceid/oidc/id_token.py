@@ -1,0 +1,245 @@
+"""ID tokens and logout tokens: the checks, one by one.
+
+Times are Unix seconds. Every check raises TokenRejected with the claim and what was expected, or
+returns None.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .client import Client
+from .errors import TokenRejected
+from .jose import SignedToken, encode_base64url
+
+Claims = Mapping[str, Any]
+
+MAX_SUBJECT_CHARACTERS = 255
+MAX_SID_CHARACTERS = 255
+MAX_AGE_SECONDS = 3600.0
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+ID_TOKEN_TYPES = frozenset({"", "jwt"})
+# IdentityServer4 says at+jwt on its logout tokens; what they are is told by `events`.
+LOGOUT_TOKEN_TYPES = frozenset(
+    {"", "jwt", "logout+jwt", "application/logout+jwt", "at+jwt", "application/at+jwt"}
+)
+
+
+class _Skipped:
+    def __repr__(self) -> str:
+        return "NO_NONCE"
+
+
+NO_NONCE: Final = _Skipped()
+"""For an ID token that comes with a refresh, where the nonce is not repeated. Core 12.2."""
+
+
+def check_front_id_token(
+    raw: str, *, client: Client, nonce: str, code: str, state: str, max_age: int | None, now: float
+) -> Claims:
+    """The claims of the ID token in the authorization answer. Core 3.3.2.12.
+
+    It has to name the very code it came with, else the code could be somebody else's.
+    """
+    token = _verify_id_token(raw, client=client, nonce=nonce, max_age=max_age, now=now)
+    if "c_hash" not in token.claims:
+        raise TokenRejected("claim_missing", claim="c_hash")
+    _check_hash(token, "c_hash", code)
+    _check_hash(token, "s_hash", state)
+    return token.claims
+
+
+def check_id_token(
+    raw: str,
+    *,
+    client: Client,
+    nonce: str | _Skipped,
+    now: float,
+    access_token: str | None = None,
+    max_age: int | None = None,
+) -> Claims:
+    """The claims of an ID token. Core 3.1.3.7, 3.1.3.8.
+
+    Raises TokenRejected, and InstanceUnavailable or InvalidResponse where keys cannot be had.
+    """
+    token = _verify_id_token(raw, client=client, nonce=nonce, max_age=max_age, now=now)
+    if access_token is not None:
+        _check_hash(token, "at_hash", access_token)
+    return token.claims
+
+
+def _verify_id_token(
+    raw: str, *, client: Client, nonce: str | _Skipped, max_age: int | None, now: float
+) -> SignedToken:
+    token = client.provider.verify(raw, algorithms=client.algorithms, types=ID_TOKEN_TYPES)
+    claims = token.claims
+    _check_issuer(claims, client)
+    _check_audience(claims, client)
+    _check_authorized_party(claims, client)
+    _check_subject(claims)
+    check_times(claims, now=now, skew=client.skew)
+    _check_issued_at(claims, now=now, skew=client.skew)
+    _check_is_no_logout_token(claims)
+    if not isinstance(nonce, _Skipped):
+        _check_nonce(claims, nonce)
+    if max_age is not None:
+        _check_authentication_time(claims, max_age, now=now, skew=client.skew)
+    return token
+
+
+def check_same_sign_in(front: Claims, back: Claims) -> None:
+    """Both ID tokens speak of one sign-in of one person. Core 3.3.3.6."""
+    for name in ("iss", "sub"):
+        if front[name] != back[name]:
+            raise TokenRejected("tokens_disagree", claim=name)
+    for name in ("sid", "auth_time"):
+        if name in front and name in back and front[name] != back[name]:
+            raise TokenRejected("tokens_disagree", claim=name)
+
+
+def check_refreshed_id_token(
+    raw: str, *, client: Client, subject: str, access_token: str, now: float
+) -> Claims:
+    """The claims of an ID token that came with a refresh: still the same person. Core 12.2."""
+    claims = check_id_token(raw, client=client, nonce=NO_NONCE, access_token=access_token, now=now)
+    if claims["sub"] != subject:
+        raise TokenRejected("claim_mismatch", claim="sub")
+    return claims
+
+
+def check_logout_token(raw: str, *, client: Client, now: float) -> Claims:
+    """The claims of a logout token. OpenID Connect Back-Channel Logout 2.6."""
+    claims = client.provider.verify(
+        raw, algorithms=client.algorithms, types=LOGOUT_TOKEN_TYPES
+    ).claims
+    _check_issuer(claims, client)
+    _check_audience(claims, client)
+    check_times(claims, now=now, skew=client.skew)
+    _check_issued_at(claims, now=now, skew=client.skew)
+    if not isinstance(claims.get("jti"), str) or not claims["jti"]:
+        raise TokenRejected("claim_missing", claim="jti")
+    events = claims.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(LOGOUT_EVENT), dict):
+        raise TokenRejected("claim_mismatch", claim="events", expected=LOGOUT_EVENT)
+    if "nonce" in claims:
+        raise TokenRejected("claim_forbidden", claim="nonce")
+    if "sub" in claims:
+        _check_subject(claims)
+    if "sid" in claims and session_id(claims) is None:
+        raise TokenRejected("malformed_claim", claim="sid")
+    if "sub" not in claims and "sid" not in claims:
+        raise TokenRejected("claim_missing", claim="sub or sid")
+    return claims
+
+
+def session_id(claims: Claims) -> str | None:
+    """The ``sid`` where it is one that can be kept and found again, else None."""
+    sid = claims.get("sid")
+    if not isinstance(sid, str) or not 0 < len(sid) <= MAX_SID_CHARACTERS or not sid.isprintable():
+        return None
+    return sid
+
+
+def authentication_time(claims: Claims) -> int:
+    """When the person showed who they are, in Unix seconds; 0 where the claims do not say."""
+    try:
+        return int(read_time(claims, "auth_time"))
+    except TokenRejected:
+        return 0
+
+
+def check_times(claims: Claims, *, now: float, skew: float) -> None:
+    """``exp`` is there and ahead, ``nbf`` is not ahead. RFC 7519 4.1.4, 4.1.5."""
+    if read_time(claims, "exp") + skew <= now:
+        raise TokenRejected("token_expired", claim="exp", late=round(now - claims["exp"]))
+    if "nbf" in claims and read_time(claims, "nbf") - skew > now:
+        raise TokenRejected("token_not_yet_valid", claim="nbf", early=round(claims["nbf"] - now))
+
+
+def read_time(claims: Claims, name: str) -> float:
+    """A NumericDate. RFC 7519 2: a JSON number, which a string or ``true`` is not."""
+    value = claims.get(name)
+    if value is None:
+        raise TokenRejected("claim_missing", claim=name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TokenRejected("malformed_claim", claim=name)
+    if not math.isfinite(value) if isinstance(value, float) else abs(value) > 10**18:
+        raise TokenRejected("malformed_claim", claim=name)
+    return float(value)
+
+
+def is_subject(value: object) -> bool:
+    """Whether ``value`` can stand for a person. Core 2: a string of at most 255 characters."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_SUBJECT_CHARACTERS
+        and value.isprintable()
+        and not value.isspace()
+    )
+
+
+def _check_issuer(claims: Claims, client: Client) -> None:
+    if claims.get("iss") != client.issuer:
+        raise TokenRejected("claim_mismatch", claim="iss", expected=client.issuer)
+
+
+def _check_audience(claims: Claims, client: Client) -> None:
+    # Nobody else is trusted to hold our ID tokens, so a second audience is a foreign token.
+    if claims.get("aud") not in (client.client_id, [client.client_id]):
+        raise TokenRejected("claim_mismatch", claim="aud", expected=client.client_id)
+
+
+def _check_authorized_party(claims: Claims, client: Client) -> None:
+    if "azp" in claims and claims["azp"] != client.client_id:
+        raise TokenRejected("claim_mismatch", claim="azp", expected=client.client_id)
+
+
+def _check_subject(claims: Claims) -> None:
+    if not is_subject(claims.get("sub")):
+        raise TokenRejected("malformed_claim", claim="sub")
+
+
+def _check_issued_at(claims: Claims, *, now: float, skew: float) -> None:
+    issued_at = read_time(claims, "iat")
+    if issued_at - skew > now:
+        raise TokenRejected("token_not_yet_valid", claim="iat", early=round(issued_at - now))
+    if issued_at + MAX_AGE_SECONDS + skew < now:
+        raise TokenRejected("token_expired", claim="iat", late=round(now - issued_at))
+
+
+def _check_is_no_logout_token(claims: Claims) -> None:
+    if "events" in claims:
+        raise TokenRejected("claim_forbidden", claim="events")
+
+
+def _check_nonce(claims: Claims, nonce: str) -> None:
+    actual = claims.get("nonce")
+    if not isinstance(actual, str) or not hmac.compare_digest(
+        actual.encode("utf-8", "surrogatepass"), nonce.encode()
+    ):
+        raise TokenRejected("claim_mismatch", claim="nonce")
+
+
+def _check_hash(token: SignedToken, name: str, value: str) -> None:
+    # Core 3.1.3.6 and 3.3.2.11: the left half, by the hash of the token's own algorithm.
+    if name in token.claims and token.claims[name] != half_hash(value, token.algorithm):
+        raise TokenRejected("claim_mismatch", claim=name)
+
+
+def half_hash(value: str, algorithm: str) -> str:
+    """Left half of the hash of ``value``, base64url. Core 3.1.3.6."""
+    digest = hashlib.new(f"sha{algorithm[-3:]}", value.encode("utf-8", "surrogatepass")).digest()
+    return encode_base64url(digest[: len(digest) // 2])
+
+
+def _check_authentication_time(claims: Claims, max_age: int, *, now: float, skew: float) -> None:
+    authenticated_at = read_time(claims, "auth_time")
+    if authenticated_at - skew > now:
+        raise TokenRejected("malformed_claim", claim="auth_time")
+    if authenticated_at + max_age + skew < now:
+        raise TokenRejected("authentication_too_old", claim="auth_time", max_age=max_age)

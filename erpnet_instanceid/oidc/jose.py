@@ -1,0 +1,225 @@
+"""Signed tokens and key sets. The only module that knows josepy.
+
+josepy trusts the key in a token's own header when it is given none, decodes base64 leniently and
+answers hostile input with half a dozen kinds of exception. So it is asked for two things only: to
+read one key, and to verify one signature with one key of the right type.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from josepy import jwa
+from josepy.jwk import JWK
+
+from .errors import InvalidResponse, TokenRejected
+
+MAX_TOKEN_CHARACTERS = 64 * 1024
+MAX_KEYS = 64
+MIN_RSA_BITS = 2048
+
+# josepy verifies RSASSA-PSS only where the salt is as long as it can be, which nobody sends, so
+# the PS family is not offered.
+_KEY_TYPES = {
+    "RS256": "RSA",
+    "RS384": "RSA",
+    "RS512": "RSA",
+    "ES256": "EC",
+    "ES384": "EC",
+    "ES512": "EC",
+}
+_CURVE_BITS = {"ES256": 256, "ES384": 384, "ES512": 521}
+ASYMMETRIC_ALGORITHMS = frozenset(_KEY_TYPES)
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+\Z")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A public key that may verify signatures. RFC 7517 4."""
+
+    kid: str | None
+    kty: str
+    alg: str | None
+    public: Any = field(repr=False)
+
+    def fits(self, algorithm: str) -> bool:
+        if self.kty != _KEY_TYPES[algorithm] or self.alg not in (None, algorithm):
+            return False
+        return self.kty != "EC" or self.public.key_size == _CURVE_BITS[algorithm]
+
+
+@dataclass(frozen=True)
+class SignedToken:
+    """A compact JWS taken apart, its signature not verified yet."""
+
+    header: Mapping[str, Any]
+    algorithm: str
+    kid: str | None
+    claims: Mapping[str, Any] = field(repr=False)
+    signing_input: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+    def is_signed_by(self, key: Key) -> bool:
+        try:
+            algorithm = getattr(jwa, self.algorithm)
+            return bool(algorithm.verify(key.public, self.signing_input, self.signature))
+        except Exception:  # noqa: BLE001 - josepy lets whatever its parts raise pass through
+            return False
+
+
+def read_token(raw: str, *, algorithms: Sequence[str], types: Iterable[str]) -> SignedToken:
+    """The parts of a compact JWS, its form checked and its signature not. RFC 7515 5.2.
+
+    ``types`` are the accepted values of the ``typ`` header in lower case, ``""`` for none.
+    Raises TokenRejected.
+    """
+    if not isinstance(raw, str) or len(raw) > MAX_TOKEN_CHARACTERS:
+        raise TokenRejected("token_too_large")
+    segments = raw.split(".")
+    if len(segments) != 3:
+        raise TokenRejected("malformed_token", segments=len(segments))
+    header = _read_object(segments[0], part="header")
+    algorithm = _check_algorithm(header, algorithms)
+    _check_no_extension(header)
+    _check_type(header, types)
+    kid = header.get("kid")
+    if "kid" in header and not isinstance(kid, str):
+        raise TokenRejected("malformed_token", part="kid")
+    return SignedToken(
+        header=header,
+        algorithm=algorithm,
+        kid=kid,
+        claims=_read_object(segments[1], part="payload"),
+        signing_input=f"{segments[0]}.{segments[1]}".encode("ascii"),
+        signature=_decode_segment(segments[2], part="signature"),
+    )
+
+
+def _check_algorithm(header: Mapping[str, Any], algorithms: Sequence[str]) -> str:
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
+        raise TokenRejected("algorithm_refused", expected=list(algorithms))
+    if algorithm not in ASYMMETRIC_ALGORITHMS:
+        raise TokenRejected("algorithm_refused", expected=sorted(ASYMMETRIC_ALGORITHMS))
+    return algorithm
+
+
+def _check_no_extension(header: Mapping[str, Any]) -> None:
+    # RFC 7515 4.1.11: what must be understood and is not, makes the token invalid. None is.
+    for name in ("crit", "b64"):
+        if name in header:
+            raise TokenRejected("unknown_extension", header=name)
+
+
+def _check_type(header: Mapping[str, Any], types: Iterable[str]) -> None:
+    # RFC 8725 3.11: one kind of token must not pass for another.
+    kind = header.get("typ", "")
+    if not isinstance(kind, str) or kind.lower() not in types:
+        raise TokenRejected("wrong_token_type", expected=sorted(types))
+
+
+def _read_object(segment: str, *, part: str) -> Mapping[str, Any]:
+    try:
+        value = read_json(_decode_segment(segment, part=part))
+    except ValueError:
+        raise TokenRejected("malformed_token", part=part) from None
+    if not isinstance(value, dict):
+        raise TokenRejected("malformed_token", part=part)
+    return MappingProxyType(value)
+
+
+def _decode_segment(segment: str, *, part: str) -> bytes:
+    data = decode_base64url(segment)
+    if data is None:
+        raise TokenRejected("malformed_token", part=part)
+    return data
+
+
+def decode_base64url(text: object) -> bytes | None:
+    """The bytes of an unpadded base64url text, or None where it is anything else. RFC 7515 2.
+
+    Bits left over at the end must be zero, so that one value has one spelling.
+    """
+    if not isinstance(text, str) or not _SEGMENT.match(text):
+        return None
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        return None
+    return data if encode_base64url(data) == text else None
+
+
+def encode_base64url(data: bytes) -> str:
+    """Unpadded base64url. RFC 7515 2."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def read_json(data: bytes) -> Any:
+    """The JSON value in ``data``. Raises ValueError, also where a member stands twice.
+
+    A name that stands twice means one thing to this reader and another to the next.
+    """
+    try:
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique_members, parse_constant=_no_constant
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def read_key_set(document: object) -> tuple[Key, ...]:
+    """The usable signing keys of a JWK Set, those that cannot be read left out. RFC 7517 5.
+
+    Raises InvalidResponse where it is no key set at all.
+    """
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list):
+        raise InvalidResponse("malformed_key_set")
+    return tuple(key for key in map(_read_key, keys[:MAX_KEYS]) if key is not None)
+
+
+def _read_key(jwk: object) -> Key | None:
+    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig":
+        return None
+    kid, alg, kty = jwk.get("kid"), jwk.get("alg"), jwk.get("kty")
+    if not isinstance(kid, str | None) or not isinstance(alg, str | None):
+        return None
+    members = {"RSA": ("n", "e"), "EC": ("x", "y")}.get(kty) if isinstance(kty, str) else None
+    if members is None or any(decode_base64url(jwk.get(name)) is None for name in members):
+        return None
+    try:
+        # Only the public members are handed on: a key set has no business with the others.
+        read: Any = JWK.from_json(
+            {name: jwk[name] for name in ("kty", "crv", *members) if name in jwk}
+        )
+    except Exception:  # noqa: BLE001 - one bad key must not take the good ones with it
+        return None
+    if kty == "RSA" and not _is_strong_rsa(read.key):
+        return None
+    return Key(kid=kid, kty=str(kty), alg=alg, public=read.key)
+
+
+def _is_strong_rsa(public: Any) -> bool:
+    # RFC 7518 3.3. An even modulus or exponent is no RSA key, and an exponent of 1 signs nothing.
+    numbers = public.public_numbers()
+    odd = numbers.n % 2 == 1 and numbers.e % 2 == 1
+    return bool(odd and numbers.e >= 3 and public.key_size >= MIN_RSA_BITS)

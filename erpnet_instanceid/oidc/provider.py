@@ -1,0 +1,237 @@
+"""The instance's metadata and keys: fetched once for many, kept while they may be."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from . import http, jose
+from .errors import InstanceIDError, InstanceUnavailable, InvalidResponse, TokenRejected
+
+logger = logging.getLogger("erpnet_instanceid")
+
+FRESH_SECONDS = 24 * 3600.0
+STALE_SECONDS = 7 * 24 * 3600.0
+RETRY_SECONDS = 5.0
+UNKNOWN_KEY_SECONDS = 60.0
+MAX_NAMED_CHARACTERS = 255
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Clock = Callable[[], float]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the instance says about itself. OpenID Connect Discovery 3, RFC 8414 2."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    revocation_endpoint: str | None
+    end_session_endpoint: str | None
+    names_issuer: bool
+    document: Mapping[str, Any]
+
+
+def is_safe_address(url: object) -> bool:
+    """Whether ``url`` is https, or plain http that does not leave this machine."""
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or parts.fragment or not url.isprintable() or " " in url:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
+
+
+def read_metadata(document: Mapping[str, Any], *, issuer: str) -> Metadata:
+    """The endpoints in a discovery document. OpenID Connect Discovery 4.3.
+
+    Raises InvalidResponse where the document is of another issuer, or an endpoint is missing or
+    would be spoken to in clear.
+    """
+    if document.get("issuer") != issuer:
+        actual = str(document.get("issuer"))[:MAX_NAMED_CHARACTERS]
+        raise InvalidResponse("issuer_mismatch", expected=issuer, actual=actual)
+    required = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    optional = ("userinfo_endpoint", "revocation_endpoint", "end_session_endpoint")
+    for name in required:
+        if document.get(name) is None:
+            raise InvalidResponse("endpoint_missing", endpoint=name, issuer=issuer)
+    endpoints = {name: document.get(name) for name in required + optional}
+    plain_allowed = urlsplit(issuer).scheme == "http"
+    for name, url in endpoints.items():
+        if url is None:
+            continue
+        if not is_safe_address(url) or (url.startswith("http:") and not plain_allowed):
+            raise InvalidResponse("endpoint_not_https", endpoint=name, issuer=issuer)
+    return Metadata(
+        issuer=issuer,
+        names_issuer=document.get("authorization_response_iss_parameter_supported") is True,
+        document=document,
+        **endpoints,  # type: ignore[arg-type]
+    )
+
+
+_everything_kept: weakref.WeakSet[Kept[Any]] = weakref.WeakSet()
+
+
+class Kept(Generic[T]):
+    """A fetched value, kept. One caller fetches, the others wait or take the stale one."""
+
+    def __init__(self, fetch: Callable[[], T], clock: Clock) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._value: T | None = None
+        self._fetched_at = 0.0
+        self._failed_at: float | None = None
+        self._error: InstanceIDError | None = None
+        self._renewed_at: float | None = None
+        _everything_kept.add(self)
+
+    def get(self) -> T:
+        """The value. Raises InstanceUnavailable or InvalidResponse when there is none to be had."""
+        value = self._usable(FRESH_SECONDS)
+        if value is not None:
+            return value
+        stale = self._usable(STALE_SECONDS)
+        # With a stale value at hand nobody queues behind the one who fetches.
+        if not self._lock.acquire(blocking=stale is None):
+            return stale  # type: ignore[return-value]
+        try:
+            value = self._usable(FRESH_SECONDS)
+            if value is not None:
+                return value
+            return self._fetch_now(stale)
+        finally:
+            self._lock.release()
+
+    def renew(self, seen: T) -> T | None:
+        """A value other than ``seen``: another caller's, or fetched anew. None where that was done
+        less than a minute ago."""
+        with self._lock:
+            if self._value is not None and self._value is not seen:
+                return self._value
+            now = self._clock()
+            if self._renewed_at is not None and now - self._renewed_at < UNKNOWN_KEY_SECONDS:
+                return None
+            self._renewed_at = now
+            self._failed_at = None
+            return self._fetch_now(stale=None)
+
+    def start_in_child(self) -> None:
+        """After a fork: who fetches in the parent does not hold up the child."""
+        self._lock = threading.Lock()
+
+    def _usable(self, seconds: float) -> T | None:
+        if self._value is not None and self._clock() - self._fetched_at < seconds:
+            return self._value
+        return None
+
+    def _fetch_now(self, stale: T | None) -> T:
+        now = self._clock()
+        if self._failed_at is not None and now - self._failed_at < RETRY_SECONDS:
+            if stale is not None:
+                return stale
+            if self._error is not None:
+                raise self._error.again()
+        try:
+            value = self._fetch()
+        except (InstanceUnavailable, InvalidResponse) as error:
+            self._failed_at, self._error = self._clock(), error
+            if stale is None:
+                raise
+            logger.warning("instance_stale error=%s", error)
+            return stale
+        self._value, self._fetched_at = value, self._clock()
+        self._failed_at = self._error = None
+        return value
+
+
+def _start_in_child() -> None:
+    for kept in list(_everything_kept):
+        kept.start_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_in_child)
+
+
+class Provider:
+    """The Instance ID of one issuer, as this process knows it. Safe to share between threads."""
+
+    # Not the wall clock, which may be set back, and would then keep a failure or an old key.
+    def __init__(self, issuer: str, limits: http.Limits, clock: Clock = time.monotonic) -> None:
+        self.issuer = issuer
+        self.limits = limits
+        self._metadata = Kept(self._fetch_metadata, clock)
+        self._keys = Kept(self._fetch_keys, clock)
+
+    def metadata(self) -> Metadata:
+        """What the instance says about itself. Raises InstanceUnavailable or InvalidResponse."""
+        return self._metadata.get()
+
+    def verify(
+        self, raw: str, *, algorithms: Sequence[str], types: Iterable[str]
+    ) -> jose.SignedToken:
+        """The token, found to be signed by this issuer. RFC 7515 5.2, Core 10.1.1.
+
+        A key that is not known yet is looked for once more, at most once a minute. Raises
+        TokenRejected, and InstanceUnavailable or InvalidResponse where no keys are to be had.
+        """
+        token = jose.read_token(raw, algorithms=algorithms, types=types)
+        keys = self._keys.get()
+        candidates = _candidates(keys, token)
+        if any(token.is_signed_by(key) for key in candidates):
+            return token
+        # A named key whose signature fails is a forgery. Without a name it may be a newer key.
+        if token.kid is None or not any(key.kid == token.kid for key in keys):
+            newer = self._keys.renew(keys)
+            if newer is not None and any(
+                token.is_signed_by(key) for key in _candidates(newer, token)
+            ):
+                return token
+            if not candidates:
+                # Not looked for: the key may be good, and is known within a minute.
+                raise TokenRejected("unknown_key", looked_for=newer is not None)
+        raise TokenRejected("bad_signature")
+
+    def _fetch_metadata(self) -> Metadata:
+        url = f"{self.issuer}/.well-known/openid-configuration"
+        return read_metadata(self._fetch(url), issuer=self.issuer)
+
+    def _fetch_keys(self) -> tuple[jose.Key, ...]:
+        return jose.read_key_set(self._fetch(self.metadata().jwks_uri))
+
+    def _fetch(self, url: str) -> dict[str, Any]:
+        answer = http.exchange("GET", url, limits=self.limits)
+        if answer.status >= 500 or answer.status == 429:
+            raise InstanceUnavailable("server_error", url=answer.url, status=answer.status)
+        if answer.status != 200:
+            raise InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
+        return answer.json_object()
+
+
+def _candidates(keys: Iterable[jose.Key], token: jose.SignedToken) -> list[jose.Key]:
+    # A token that names no key may be of any; one that does, of that one, or of a nameless one
+    # where the issuer names none.
+    return [
+        key
+        for key in keys
+        if key.fits(token.algorithm) and (token.kid is None or key.kid in (token.kid, None))
+    ]

@@ -1,0 +1,158 @@
+"""The token endpoint: a code or a refresh token is spent, tokens come back. And revocation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import http
+from .access_token import ACCESS_TOKEN_TYPES
+from .client import Client
+from .errors import InstanceIDError, InstanceUnavailable, InvalidResponse, OAuthError, TokenRejected
+from .id_token import read_time
+from .tokens import TokenSet
+
+DEFAULT_LIFETIME_SECONDS = 300
+# A token that is said to live longer than this is not believed to.
+MAX_LIFETIME_SECONDS = 366 * 24 * 3600
+MAX_TOKEN_CHARACTERS = 64 * 1024
+
+
+def exchange_code(
+    client: Client, *, code: str, code_verifier: str, redirect_uri: str, scope: str, now: float
+) -> TokenSet:
+    """The tokens for a code. RFC 6749 4.1.3, RFC 7636 4.5. Asked for once, whatever comes back.
+
+    Raises InstanceUnavailable, InvalidResponse or OAuthError; TokenRejected where the answer is a
+    proper one and its tokens cannot be used.
+    """
+    answer = _ask(
+        client,
+        {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": code_verifier,
+        },
+    )
+    try:
+        tokens = _read_tokens(answer, client, scope=scope, now=now)
+    except InvalidResponse as error:
+        # A refresh may have better luck later. The code is spent, and this sign-in over.
+        raise TokenRejected(error.code, **error.facts) from None
+    if not tokens.id_token:
+        raise TokenRejected("id_token_missing")
+    return tokens
+
+
+def spend_refresh_token(client: Client, refresh_token: str, *, now: float) -> TokenSet:
+    """The tokens for a refresh token, which is spent with that. RFC 6749 6.
+
+    ``scope``, ``id_token`` and ``refresh_token`` are empty where the answer holds none. Raises
+    InstanceUnavailable, InvalidResponse or OAuthError.
+    """
+    answer = _ask(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+    return _read_tokens(answer, client, scope="", now=now)
+
+
+def client_credentials(client: Client, *, scope: str | None, now: float) -> TokenSet:
+    """A token for the service itself. RFC 6749 4.4. Raises as `exchange_code` does."""
+    form = {"grant_type": "client_credentials"}
+    if scope:
+        form["scope"] = scope
+    return _read_tokens(_ask(client, form), client, scope=scope or "", now=now)
+
+
+def revoke(client: Client, refresh_token: str) -> bool:
+    """Ends a refresh token where the instance offers that. RFC 7009 2.1. Never raises."""
+    try:
+        endpoint = client.provider.metadata().revocation_endpoint
+        if endpoint is None:
+            return False
+        form = {"token": refresh_token, "token_type_hint": "refresh_token"}
+        return _post(client, endpoint, form).status == 200
+    except InstanceIDError:
+        return False
+
+
+def _ask(client: Client, form: Mapping[str, str]) -> dict[str, Any]:
+    answer = _post(client, client.provider.metadata().token_endpoint, form)
+    if answer.status >= 500 or answer.status == 429:
+        raise InstanceUnavailable(
+            "server_error", url=answer.url, status=answer.status, answer_lost=False
+        )
+    if answer.status == 200:
+        fields = answer.json_object()
+        if "error" in fields:
+            raise InvalidResponse("error_with_status_200", url=answer.url)
+        return fields
+    if answer.status in (400, 401, 403):
+        fields = answer.json_object()
+        error = fields.get("error")
+        if isinstance(error, str) and error.isascii() and error.isprintable():
+            # The description is the instance's own text and may repeat what we sent: not kept.
+            raise OAuthError(error[:64], status=answer.status, url=answer.url)
+    raise InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
+
+
+def _post(client: Client, endpoint: str, form: Mapping[str, str]) -> http.Answer:
+    # The secret goes as a form field, as the instance wants it. RFC 6749 2.3.1.
+    credentials = {"client_id": client.client_id, "client_secret": client.client_secret}
+    return http.exchange("POST", endpoint, limits=client.limits, form={**form, **credentials})
+
+
+def _read_tokens(answer: Mapping[str, Any], client: Client, *, scope: str, now: float) -> TokenSet:
+    access_token = _text(answer, "access_token")
+    if not access_token:
+        raise InvalidResponse("access_token_missing")
+    # RFC 6749 7.1: a type that is not understood must not be used. None at all means Bearer here.
+    kind = answer.get("token_type", "Bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise InvalidResponse("token_type_refused", expected="Bearer")
+    lifetime = _lifetime(answer, access_token, client, now)
+    return TokenSet(
+        access_token=access_token,
+        id_token=_text(answer, "id_token"),
+        refresh_token=_text(answer, "refresh_token") or None,
+        expires_at=int(now) + lifetime,
+        scope=_scope(answer, scope),
+        lifetime=lifetime,
+    )
+
+
+def _text(answer: Mapping[str, Any], name: str) -> str:
+    value = answer.get(name)
+    usable = isinstance(value, str) and len(value) <= MAX_TOKEN_CHARACTERS and value.isascii()
+    return value if usable and value.isprintable() else ""  # type: ignore[union-attr,return-value]
+
+
+def _scope(answer: Mapping[str, Any], requested: str) -> str:
+    # RFC 6749 5.1: what is left out is what was asked for. What is there counts as it stands.
+    granted = answer.get("scope")
+    if granted is None:
+        return requested
+    if isinstance(granted, list):
+        granted = " ".join(item for item in granted if isinstance(item, str))
+    return granted if isinstance(granted, str) and granted.isprintable() else ""
+
+
+def _lifetime(answer: Mapping[str, Any], access_token: str, client: Client, now: float) -> int:
+    """Whole seconds that the access token lives: as the answer says, else its ``exp``, else five
+    minutes."""
+    seconds = answer.get("expires_in")
+    if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) < 10:
+        seconds = int(seconds)
+    if (
+        isinstance(seconds, int | float)
+        and not isinstance(seconds, bool)
+        and -MAX_LIFETIME_SECONDS <= seconds <= MAX_LIFETIME_SECONDS
+    ):
+        return max(0, int(seconds))
+    try:
+        claims = client.provider.verify(
+            access_token, algorithms=client.algorithms, types=ACCESS_TOKEN_TYPES
+        ).claims
+        left = read_time(claims, "exp") - now
+    except (TokenRejected, InvalidResponse, InstanceUnavailable):
+        return DEFAULT_LIFETIME_SECONDS
+    return max(0, int(min(left, MAX_LIFETIME_SECONDS)))
