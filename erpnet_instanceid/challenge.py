@@ -1,0 +1,58 @@
+"""What to answer when a visitor has to sign in (again): a page, or word to a script."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+
+from .targets import safe_target, signin_address
+
+VARIES_BY = ("Sec-Fetch-Mode", "HX-Request", "Accept")
+
+
+def shows_page(request: HttpRequest) -> bool:
+    """Whether what is answered becomes a page that the visitor sees.
+
+    A script's request would be redirected to the instance, whose pages it may not read.
+    """
+    headers = request.headers
+    if headers.get("HX-Request") == "true":
+        return False
+    mode = headers.get("Sec-Fetch-Mode")
+    if mode is not None:
+        return mode == "navigate"
+    if headers.get("X-Requested-With") == "XMLHttpRequest":
+        return False
+    accept = headers.get("Accept", "*/*")
+    return "text/html" in accept or "*/*" in accept
+
+
+def page_of_script(request: HttpRequest) -> str:
+    """The page whose script sent this request, empty where it does not say."""
+    url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    page = safe_target(request, url)
+    return urlsplit(page)._replace(scheme="", netloc="").geturl() if page else ""
+
+
+def sign_in_required(request: HttpRequest, target: str = "", **params: str) -> HttpResponseBase:
+    """A redirect to sign-in for a page; 401 with the address to sign in at for a script."""
+    if shows_page(request):
+        response: HttpResponseBase = HttpResponseRedirect(signin_address(target, **params))
+    else:
+        address = signin_address(page_of_script(request), **params)
+        response = JsonResponse(
+            {
+                "error": "sign_in_required",
+                "message": _("Please sign in again."),
+                "sign_in_url": address,
+            },
+            status=401,
+        )
+        if request.headers.get("HX-Request") == "true":
+            response["HX-Redirect"] = address
+    response["Cache-Control"] = "no-store"
+    patch_vary_headers(response, VARIES_BY)
+    return response

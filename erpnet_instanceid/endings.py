@@ -1,0 +1,34 @@
+"""A sign-in ends with the Django session that it is on, whoever ends that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from . import session
+from .models import SignIn
+from .oidc.tokens import TokenSet
+from .refresh import end
+
+
+def end_with_session(request: HttpRequest, reason: str) -> TokenSet | None:
+    """Ends the sign-in on the session of ``request``; the last tokens it had, None for none."""
+    held = session.held(request.session)
+    while held is not None:
+        sign_in = SignIn.objects.filter(pk=held["sign_in"], ended=None).first()
+        if sign_in is None:
+            break
+        # A refresh that stored its answer since the row was read has newer tokens than these.
+        if end(sign_in, reason, generation=sign_in.generation):
+            return session.unseal_tokens(sign_in)
+    return None
+
+
+@receiver(user_logged_out, dispatch_uid="erpnet_instanceid.endings")
+def _after_logout(*, request: HttpRequest | None, **_kwargs: Any) -> None:
+    # Django's own sign-out, the admin's for one, sends this before it flushes the session.
+    if request is not None and hasattr(request, "session"):
+        end_with_session(request, "logged_out")

@@ -1,0 +1,106 @@
+"""The lease on a sign-in's row: who of all processes may spend its refresh token now.
+
+Held by whoever changed the row from free to leased. The time it ends at tells it from every other
+lease, so that an owner who slept past it takes nothing from the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connections
+from django.db.models import Q
+from django.utils import timezone
+
+from .connections import database
+from .models import SignIn
+from .oidc.errors import InstanceUnavailable, SignInExpired
+
+logger = logging.getLogger("erpnet_instanceid")
+
+STORE_SECONDS = 20.0
+STORE_PAUSE_SECONDS = 0.2
+
+
+def load(sign_in_id: str | UUID) -> SignIn:
+    """The row as it is now. Raises SignInExpired where the sign-in is over."""
+    rows = SignIn.objects.using(database()).select_related("account")
+    try:
+        sign_in = rows.filter(pk=sign_in_id).first()
+    except OperationalError:
+        raise _database_busy(sign_in_id) from None
+    if sign_in is None or sign_in.ended is not None or sign_in.account is None:
+        raise SignInExpired("sign_in_ended", sign_in=str(sign_in_id))
+    return sign_in
+
+
+def is_taken(sign_in: SignIn) -> bool:
+    """Whether somebody held the lease when the row was read."""
+    return sign_in.leased_until is not None and sign_in.leased_until > timezone.now()
+
+
+def take(sign_in: SignIn, seconds: float) -> bool:
+    """Whether the caller now holds the lease, for so many seconds."""
+    now = timezone.now()
+    until = now + timedelta(seconds=seconds)
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    try:
+        taken = bool(_as_read(sign_in).filter(free).update(leased_until=until))
+    except OperationalError:
+        # Nothing has been spent yet, so nothing is lost by saying no.
+        raise _database_busy(sign_in.pk) from None
+    if taken:
+        sign_in.leased_until = until
+    return taken
+
+
+def release(sign_in: SignIn, **values: int | datetime) -> None:
+    """Gives the lease back, if it is still the caller's, and notes ``values`` with that."""
+    try:
+        _as_read(sign_in).filter(leased_until=sign_in.leased_until).update(
+            leased_until=None, **values
+        )
+    except OperationalError:
+        # The lease then ends by itself.
+        logger.warning("lease_not_released sign_in=%s", sign_in.pk)
+
+
+def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
+    """Puts a newer token set on the row; its generation, None where the sign-in has ended.
+
+    Whoever was given tokens stores them, also when the lease is over: the old ones are spent.
+    """
+    generation = sign_in.generation + 1
+    values: dict[str, Any] = {
+        "generation": generation,
+        "tokens": sealed_tokens,
+        "refreshed": timezone.now(),
+        "leased_until": None,
+        "retry_at": None,
+        "failures": 0,
+    }
+    gives_up_at = time.monotonic() + STORE_SECONDS
+    while True:
+        try:
+            return generation if _as_read(sign_in).update(**values) else None
+        except (InterfaceError, OperationalError):
+            # To give up is to sign the visitor out.
+            if time.monotonic() > gives_up_at:
+                raise
+            connections[database()].close_if_unusable_or_obsolete()
+            time.sleep(STORE_PAUSE_SECONDS)
+
+
+def _as_read(sign_in: SignIn) -> Any:
+    # Only as long as it is the row that was read: nobody renewed it, nobody ended it.
+    return SignIn.objects.using(database()).filter(
+        pk=sign_in.pk, generation=sign_in.generation, ended=None
+    )
+
+
+def _database_busy(sign_in_id: object) -> InstanceUnavailable:
+    return InstanceUnavailable("database_busy", sign_in=str(sign_in_id))

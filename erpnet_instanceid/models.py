@@ -1,0 +1,99 @@
+"""Who signed in (Account), and each of their sign-ins (SignIn), where rotation is decided."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import models, router
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+def fingerprint(issuer: str, kind: str, key: str) -> str:
+    """What an account is looked up by: equal for equal input only, whatever the collation.
+
+    ``kind`` tells an ``id`` from a ``sub`` that is spelled like one.
+    """
+    return hashlib.sha256("\0".join((issuer, kind, key)).encode()).hexdigest()
+
+
+M = TypeVar("M", bound=models.Model)
+
+
+class DecidingManager(models.Manager[M]):
+    """Reads where it writes: a replica that lags behind knows a sign-in too late."""
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        return super().get_queryset().using(self._db or router.db_for_write(self.model))
+
+
+class Account(models.Model):
+    """A person at one instance, and the Django user they are here."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="instance_accounts",
+        verbose_name=_("user"),
+    )
+    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    issuer = models.CharField(_("issuer"), max_length=255)
+    key = models.CharField(_("instance user id"), max_length=255)
+    sub = models.CharField(_("login name"), max_length=255, db_index=True)
+    user_type = models.CharField(_("user type"), max_length=64, blank=True)
+    is_admin = models.BooleanField(_("instance administrator"), default=False)
+    created = models.DateTimeField(_("first signed in"), default=timezone.now, editable=False)
+    changed = models.DateTimeField(_("last changed"), default=timezone.now, editable=False)
+
+    objects = DecidingManager["Account"]()
+
+    class Meta:
+        verbose_name = _("instance account")
+        verbose_name_plural = _("instance accounts")
+
+    def __str__(self) -> str:
+        return self.sub
+
+
+class SignIn(models.Model):
+    """One sign-in, from its callback to its end: the place where token rotation is decided.
+
+    ``generation`` counts the token sets. Who may spend the refresh token holds the lease, taken
+    by a conditional update; what the instance answered is stored here before anything uses it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Hash of the attempt's state: of two identical callbacks one can insert it.
+    attempt = models.CharField(max_length=64, unique=True, editable=False)
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, null=True, related_name="sign_ins"
+    )
+    sid = models.CharField(max_length=255, blank=True, db_index=True)
+    session_key = models.CharField(max_length=40, blank=True)
+    # By the instance's clock, in Unix seconds, to be compared with what it says later.
+    issued_at = models.BigIntegerField(null=True, editable=False)
+    generation = models.PositiveIntegerField(default=0)
+    tokens = models.TextField(blank=True, editable=False)
+    leased_until = models.DateTimeField(null=True, editable=False)
+    failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    retry_at = models.DateTimeField(null=True, editable=False)
+    started = models.DateTimeField(_("started"), default=timezone.now, editable=False)
+    refreshed = models.DateTimeField(_("refreshed"), null=True, editable=False)
+    ended = models.DateTimeField(_("ended"), null=True, editable=False, db_index=True)
+    # The sign-out notice that ended it, so that a notice sent again ends nothing more.
+    ended_by = models.CharField(max_length=64, blank=True, editable=False, db_index=True)
+
+    objects = DecidingManager["SignIn"]()
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    def __repr__(self) -> str:
+        return f"<SignIn {self.id} generation={self.generation}>"

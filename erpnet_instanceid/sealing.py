@@ -1,0 +1,50 @@
+"""Encryption at rest and in cookies, keyed from SECRET_KEY.
+
+Fernet, of the cryptography package, with a key of its own for each purpose, so that what was
+sealed for one cannot be passed off as another. SECRET_KEY_FALLBACKS open what older keys sealed.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+
+def seal(purpose: str, data: bytes) -> str:
+    """``data`` encrypted and authenticated, as text that fits a cookie."""
+    return _keyring(purpose).encrypt(data).decode("ascii")
+
+
+def unseal(purpose: str, text: str, *, max_age: int | None = None) -> bytes | None:
+    """What was sealed for ``purpose``, or None where it was not, or is older than ``max_age``
+    seconds."""
+    try:
+        data = text.encode("ascii")
+        # Fernet reads past what is not base64, so that one seal would have many spellings.
+        if base64.urlsafe_b64encode(base64.urlsafe_b64decode(data)) != data:
+            return None
+        return _keyring(purpose).decrypt(data, ttl=max_age)
+    except (InvalidToken, ValueError):
+        return None
+
+
+def _keyring(purpose: str) -> MultiFernet:
+    return _derive(purpose, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+
+
+@functools.lru_cache(maxsize=32)
+def _derive(purpose: str, *secrets: str | bytes) -> MultiFernet:
+    return MultiFernet([Fernet(_derive_key(purpose, secret)) for secret in secrets])
+
+
+def _derive_key(purpose: str, secret: str | bytes) -> bytes:
+    material = secret.encode() if isinstance(secret, str) else secret
+    info = f"erpnet_instanceid.{purpose}".encode()
+    return base64.urlsafe_b64encode(
+        HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(material)
+    )

@@ -1,0 +1,68 @@
+"""Where a visitor may be sent, and how the site's own addresses look to the instance."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.urls import Resolver404, get_script_prefix, resolve, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from .conf import conf, redirect_field_name
+
+APP_NAME = "erpnet_instanceid"
+
+
+def requested_target(request: HttpRequest) -> str:
+    """The page that the request asks to go on to, empty where it names none or a foreign one."""
+    name = redirect_field_name()
+    return safe_target(request, request.POST.get(name) or request.GET.get(name) or "")
+
+
+def safe_target(request: HttpRequest, url: str) -> str:
+    """``url`` where it is a page of this site that a visitor can be sent to, else empty."""
+    if not url or not url.isprintable() or "\\" in url:
+        return ""
+    allowed = url_has_allowed_host_and_scheme(
+        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    if not allowed or not (url.startswith("/") or "://" in url) or _is_ours(url):
+        return ""
+    return url
+
+
+def _is_ours(url: str) -> bool:
+    # A sign-in that ends at the start of a sign-in would go round for ever.
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return True
+    within = path.removeprefix(get_script_prefix().rstrip("/"))
+    return is_own_path(within) and path != reverse("erpnet_instanceid:signin_resume")
+
+
+def is_own_path(path: str) -> bool:
+    """Whether a path of the site is one of this app's views."""
+    try:
+        return resolve(path).app_name == APP_NAME
+    except Resolver404:
+        return False
+
+
+def default_target() -> str:
+    return resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+def callback_address(request: HttpRequest) -> str:
+    """The ImpersonateLoginUrl, character by character as it has to be registered."""
+    path = reverse("erpnet_instanceid:signin_callback")
+    return conf.callback_url or request.build_absolute_uri(path)
+
+
+def signin_address(target: str = "", **params: str) -> str:
+    """The path that starts a sign-in and then goes on to ``target``."""
+    path = reverse("erpnet_instanceid:signin")
+    query = {**({redirect_field_name(): target} if target else {}), **params}
+    return f"{path}?{urlencode(query)}" if query else path
