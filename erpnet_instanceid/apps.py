@@ -1,0 +1,20 @@
+"""The app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+# Imported while nothing else runs: josepy's modules import each other, which breaks when threads
+# race to be first.
+from .oidc import jose  # noqa: F401
+
+
+class InstanceIDConfig(AppConfig):
+    name = "erpnet_instanceid"
+    verbose_name = _("Instance ID")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # They register what they hold, now that the models are there.
+        from . import checks, endings  # noqa: F401

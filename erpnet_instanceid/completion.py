@@ -1,0 +1,156 @@
+"""From the instance's answer to a signed-in visitor: the steps of a sign-in, in their order."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from typing import Any
+
+from django.contrib import auth
+from django.http import HttpRequest
+
+from . import session
+from .attempts import Attempt, CarriedAnswer
+from .backends import find_account
+from .conf import conf
+from .models import SignIn
+from .oidc.authorization import AuthorizationAnswer, check_answer, read_answer
+from .oidc.client import Client
+from .oidc.errors import AttemptError, SignInDenied
+from .oidc.id_token import (
+    Claims,
+    authentication_time,
+    check_front_id_token,
+    check_id_token,
+    check_same_sign_in,
+    session_id,
+)
+from .oidc.token_endpoint import exchange_code
+from .oidc.tokens import TokenSet
+from .pruning import prune_now_and_then
+from .refresh import end
+from .signals import signed_in
+
+logger = logging.getLogger("erpnet_instanceid")
+
+
+def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, SignIn]:
+    """The checked claims and tokens of an answer. Each check that fails ends the attempt.
+
+    Raises InstanceIDError, and IntegrityError where the attempt has been claimed before.
+    """
+    client, secrets, now = conf.client, attempt.secrets, time.time()
+    answer = read_answer(carried.pairs)
+    code = _check_answer(answer, carried, attempt, client)
+    front: Claims | None = None
+    if answer.id_token is not None:
+        front = check_front_id_token(
+            answer.id_token,
+            client=client,
+            nonce=secrets.nonce,
+            code=code,
+            state=secrets.state,
+            max_age=attempt.max_age,
+            now=now,
+        )
+    sign_in = SignIn.objects.create(attempt=attempt.digest)
+    tokens = exchange_code(
+        client,
+        code=code,
+        code_verifier=secrets.code_verifier,
+        redirect_uri=attempt.redirect_uri,
+        scope=conf.scope,
+        now=now,
+    )
+    claims = check_id_token(
+        tokens.id_token,
+        client=client,
+        nonce=secrets.nonce,
+        access_token=tokens.access_token,
+        max_age=attempt.max_age,
+        now=time.time(),
+    )
+    if front is not None:
+        check_same_sign_in(front, claims)
+    return claims, tokens, sign_in
+
+
+def _check_answer(
+    answer: AuthorizationAnswer, carried: CarriedAnswer, attempt: Attempt, client: Client
+) -> str:
+    if answer.state != attempt.secrets.state:
+        raise AttemptError("unknown_attempt")
+    hybrid = conf.response_type != "code"
+    metadata = client.provider.metadata()
+    code = check_answer(
+        answer,
+        issuer=metadata.issuer,
+        # In the hybrid flow the ID token names the issuer. RFC 9207 2.4.
+        demand_issuer=metadata.names_issuer and answer.id_token is None,
+        # The instance's guide shows an answer by GET with a code alone: the second ID token's
+        # nonce and PKCE hold it together then.
+        demand_id_token=hybrid and not carried.in_query,
+    )
+    if answer.id_token is not None and (carried.in_query or not hybrid):
+        raise AttemptError("unexpected_parameter", parameter="id_token")
+    return code
+
+
+def sign_visitor_in(
+    request: HttpRequest,
+    attempt: Attempt,
+    claims: Claims,
+    tokens: TokenSet,
+    sign_in: SignIn,
+    target: str,
+) -> Any:
+    """Signs the visitor in, and puts the tokens where they are kept: the row, then the session."""
+    started = time.monotonic()
+    user = auth.authenticate(request, instance_tokens=tokens, id_token_claims=claims)
+    if user is None:
+        raise SignInDenied("no_user", sub=claims["sub"])
+    before, key_before = session.held(request.session), request.session.session_key
+    # Rotates an anonymous session's key; the session of another person is flushed.
+    auth.login(request, user)
+    if request.session.session_key in (key_before, None):
+        # The key of somebody who signs in once more is left by Django as it is, and there is none
+        # yet after a flush, so that a sign-out notice would not find the session.
+        request.session.cycle_key()
+    sign_in.account = getattr(user, "instance_account", None) or find_account(claims)
+    sign_in.sid = session_id(claims) or ""
+    sign_in.session_key = request.session.session_key or ""
+    sign_in.issued_at = int(claims["iat"])
+    sign_in.generation = 1
+    sign_in.tokens = session.seal_tokens(tokens)
+    sign_in.save(
+        update_fields=["account", "sid", "session_key", "issued_at", "generation", "tokens"]
+    )
+    more = {"arrived": target, "identity": _identity(sign_in, claims)}
+    session.hold(request.session, sign_in.pk, 1, tokens, more)
+    if before is not None:
+        end(SignIn(pk=before["sign_in"]), "replaced")
+    logger.info(
+        "signed_in reference=%s account=%s ms=%d",
+        attempt.ref,
+        sign_in.account_id,
+        round((time.monotonic() - started) * 1000),
+    )
+    prune_now_and_then()
+    signed_in.send(type(user), request=request, user=user, account=sign_in.account, claims=claims)
+    return user
+
+
+def _identity(sign_in: SignIn, claims: Claims) -> tuple[Any, ...] | None:
+    account, now = sign_in.account, int(time.time())
+    if account is None:
+        return None
+    identity = session.Identity(
+        sub=account.sub,
+        user_id=account.key,
+        user_type=account.user_type,
+        is_admin=account.is_admin,
+        signed_in_at=now,
+        authenticated_at=authentication_time(claims),
+    )
+    return dataclasses.astuple(identity)

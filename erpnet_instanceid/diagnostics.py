@@ -1,0 +1,195 @@
+"""What an operator asks: what to register, and whether the instance and the site agree."""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.urls import reverse
+
+from .conf import conf
+from .oidc import http
+from .oidc.authorization import code_challenge, new_secrets
+from .oidc.client import Client
+from .oidc.errors import InstanceIDError, OAuthError
+from .oidc.token_endpoint import exchange_code
+
+SECRET_BYTES = 48
+EXTERNAL_USER_TYPE = "ExternalCommunityUser"
+INTERNAL_USER_TYPE = "InternalUser"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: whether it is as it must be, and if not, the cure."""
+
+    ok: bool
+    what: str
+    cure: str = ""
+
+
+def new_application_secret() -> str:
+    """A client secret of 384 bits, in characters that need no quoting anywhere."""
+    return secrets.token_urlsafe(SECRET_BYTES)
+
+
+def secret_hash(secret: str) -> str:
+    """The ApplicationSecretHash: base64 of SHA-256, with the standard alphabet."""
+    return base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode("ascii")
+
+
+def site_address() -> str:
+    """The site's own origin as far as the settings tell it, else empty."""
+    return http.origin_of(conf.callback_url) if conf.callback_url else ""
+
+
+def login_url(site: str) -> str:
+    return conf.callback_url or site.rstrip("/") + reverse("erpnet_instanceid:signin_callback")
+
+
+def logout_url(site: str) -> str:
+    path = reverse("erpnet_instanceid:signout_callback")
+    return conf.post_logout_url or site.rstrip("/") + path
+
+
+def trusted_application(site: str, secret: str, *, name: str = "") -> dict[str, Any]:
+    """Every attribute of the Trusted Application to ask for, for a site at ``site``."""
+    types = conf.allowed_user_types
+    return {
+        "Name": name or urlsplit(site).hostname or site,
+        "ApplicationUri": conf.raw().get("APPLICATION_URI") or urlsplit(site).hostname,
+        "IsEnabled": True,
+        "ImpersonateAsInternalUserAllowed": INTERNAL_USER_TYPE in types,
+        "ImpersonateAsCommunityUserAllowed": EXTERNAL_USER_TYPE in types,
+        "ImpersonateLoginUrl": login_url(site),
+        "ImpersonateLogoutUrl": logout_url(site),
+        "ClientType": "Confidential",
+        "ApplicationSecretHash": secret_hash(secret),
+        "Scope": conf.api_scope or "read",
+        "SystemUserAllowed": False,
+        "SystemUser": None,
+    }
+
+
+def install_link(site: str, *, name: str = "") -> str:
+    """The address where an administrator of the instance registers the site with one click."""
+    application = trusted_application(site, "", name=name)
+    everybody = application["ImpersonateAsCommunityUserAllowed"]
+    query = {
+        "applicationUri": application["ApplicationUri"],
+        "redirectUri": application["ImpersonateLoginUrl"],
+        "applicationName": application["Name"],
+        "clientType": "Confidential",
+        "impersonate": "all" if everybody else "internal",
+        "serviceAccess": "none",
+        "scope": application["Scope"],
+    }
+    return f"{conf.instance_url}/manage/apps/install?{urlencode(query)}"
+
+
+def examine() -> Iterator[Finding]:
+    """Looks at the instance as the site is configured to, one thing after the other."""
+    client = conf.client
+    try:
+        metadata = client.provider.metadata()
+    except InstanceIDError as error:
+        yield Finding(
+            False, f"{client.issuer} does not answer as an Instance ID: {error}", _cure(error)
+        )
+        return
+    yield Finding(True, f"{client.issuer} answers as an Instance ID.")
+    yield _clock(client)
+    yield from _offers(metadata.document)
+    yield _addresses()
+    yield _credentials(client)
+
+
+def _cure(error: InstanceIDError) -> str:
+    return {
+        "issuer_mismatch": "Set ISSUER to what the instance calls itself, to the character.",
+        "tls_failed": "Its certificate is not trusted here. REQUESTS_CA_BUNDLE may name the CA.",
+        "unreachable": "Check INSTANCE_URL, and that this machine may reach it.",
+        "timeout": "Check INSTANCE_URL, and that this machine may reach it.",
+    }.get(error.code, "Check INSTANCE_URL: /id/.well-known/openid-configuration is read below it.")
+
+
+def _clock(client: Client) -> Finding:
+    url = f"{client.issuer}/.well-known/openid-configuration"
+    try:
+        answer = http.exchange("GET", url, limits=client.limits)
+        theirs = email.utils.parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (InstanceIDError, ValueError, TypeError):
+        return Finding(True, "The instance does not tell the time.")
+    ahead = round(time.time() - theirs)
+    return Finding(
+        abs(ahead) <= client.skew,
+        f"This machine's clock is {ahead} s ahead of the instance's.",
+        "Keep it in time (NTP), or tokens are refused as expired or not yet valid.",
+    )
+
+
+def _offers(document: Mapping[str, Any]) -> Iterator[Finding]:
+    wanted = {
+        "response_types_supported": conf.response_type,
+        "response_modes_supported": conf.response_mode,
+        "id_token_signing_alg_values_supported": conf.client.algorithms[0],
+        "code_challenge_methods_supported": "S256",
+    }
+    for name, value in wanted.items():
+        offered = document.get(name)
+        if isinstance(offered, list) and value not in offered:
+            yield Finding(
+                False, f"The instance does not list {value!r} in {name}.", f"It offers {offered}."
+            )
+    offered = document.get("scopes_supported")
+    if isinstance(offered, list):
+        for scope in conf.scope.split():
+            if scope not in offered:
+                yield Finding(
+                    False,
+                    f"The instance does not list the scope {scope!r}.",
+                    f"Take it out of SCOPE. Offered: {' '.join(map(str, offered))}.",
+                )
+
+
+def _addresses() -> Finding:
+    if conf.callback_url:
+        return Finding(True, f"ImpersonateLoginUrl must be exactly {conf.callback_url}")
+    path = reverse("erpnet_instanceid:signin_callback")
+    return Finding(
+        True,
+        f"ImpersonateLoginUrl must be exactly the site's address followed by {path}, https "
+        "included: behind a proxy set SECURE_PROXY_SSL_HEADER, or CALLBACK_URL.",
+    )
+
+
+def _credentials(client: Client) -> Finding:
+    """Asks with a code that was never given: if only the code is objected to, the rest fits."""
+    made_up = new_secrets()
+    try:
+        exchange_code(
+            client,
+            code=code_challenge(made_up.state),
+            code_verifier=made_up.code_verifier,
+            redirect_uri=conf.callback_url or "https://localhost/signin-callback",
+            scope=conf.scope,
+            now=time.time(),
+        )
+    except OAuthError as error:
+        if error.code == "invalid_grant":
+            return Finding(True, "The instance knows the application and its secret.")
+        return Finding(
+            False,
+            f"The instance refuses the application: {error.code}.",
+            "Check APPLICATION_URI, APPLICATION_SECRET, and that the application is enabled.",
+        )
+    except InstanceIDError as error:
+        return Finding(False, f"The token endpoint does not answer as it should: {error}", "")
+    return Finding(False, "The instance gave tokens for a made-up code.", "Do not use it.")

@@ -1,0 +1,86 @@
+"""A form that was sent after the sign-in had ended: kept on the session until it can be sent.
+
+It has passed the site's own CSRF check by then, is sealed, belongs to the user who sent it, and is
+sent again only by a click of theirs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, HttpResponseBase, RawPostDataException
+from django.urls import reverse
+
+from .challenge import shows_page
+from .sealing import seal, unseal
+
+SESSION_KEY = "erpnet_instanceid_form"
+MAX_CHARACTERS = 64 * 1024
+KEPT_SECONDS = 3600
+CSRF_FIELD = "csrfmiddlewaretoken"
+_HELD = "_instance_form_held"
+
+
+@dataclass(frozen=True)
+class HeldForm:
+    """Where the form was sent to, and its fields. ``user`` is None where nobody was signed in."""
+
+    action: str
+    fields: list[tuple[str, str]] = field(repr=False)
+    user: str | None
+
+
+def is_worth_holding(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether a page's form was answered with the way to sign-in, which would lose it."""
+    if request.method != "POST" or response.status_code not in (302, 303):
+        return False
+    if hasattr(request, _HELD) or not is_a_form(request):
+        return False
+    path = urlsplit(response.headers.get("Location", "")).path
+    return path.rstrip("/") == reverse("erpnet_instanceid:signin")
+
+
+def is_a_form(request: HttpRequest) -> bool:
+    """Whether a page posted this, and Django's CSRF check has let it through."""
+    match = request.resolver_match
+    return (
+        request.method == "POST"
+        and shows_page(request)
+        and match is not None
+        and not getattr(match.func, "csrf_exempt", False)
+    )
+
+
+def hold(request: HttpRequest, user: Any) -> bool:
+    """Keeps the posted form. False where it has files, is too large, was read already, or comes
+    without a session to keep it on."""
+    try:
+        posted = request.POST.lists()
+    except RawPostDataException:
+        return False
+    fields = [(name, value) for name, values in posted for value in values if name != CSRF_FIELD]
+    owner = str(user.pk) if user is not None and user.is_authenticated else None
+    if owner is None and request.session.session_key is None:
+        # Somebody without a session, who may be anybody, does not get one for this.
+        return False
+    data = json.dumps([request.get_full_path(), fields, owner])
+    if request.FILES or len(data) > MAX_CHARACTERS:
+        return False
+    request.session[SESSION_KEY] = seal("form", data.encode())
+    setattr(request, _HELD, True)
+    return True
+
+
+def take(session: SessionBase, user: Any) -> HeldForm | None:
+    """The form of this user, which is then no longer kept."""
+    sealed = session.pop(SESSION_KEY, None)
+    data = unseal("form", sealed, max_age=KEPT_SECONDS) if isinstance(sealed, str) else None
+    if data is None:
+        return None
+    action, fields, owner = json.loads(data)
+    form = HeldForm(action, [(name, value) for name, value in fields], owner)
+    return form if form.user in (None, str(user.pk)) else None

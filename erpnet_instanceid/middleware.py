@@ -1,0 +1,193 @@
+"""Keeps the tokens of signed-in visitors fresh. Sync and async over the same few steps."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+
+from . import held_forms, session
+from .challenge import sign_in_required
+from .conf import conf
+from .held_forms import is_a_form, is_worth_holding
+from .models import SignIn
+from .oidc.api_error import MaximumLicenseCountExceeded
+from .oidc.errors import InstanceUnavailable, SignInExpired
+from .pages import form_not_kept_page, instance_failed_page
+from .refresh import Renewed, arenew, renew
+from .session import SESSION_KEY, Held
+from .targets import is_own_path
+
+logger = logging.getLogger("erpnet_instanceid")
+
+# As in urls.py, which is above this module.
+SIGN_IN_ENDS = ("/signin", "/signin/")
+USER_BEFORE = "_instance_user_before"
+
+GetResponse = Callable[[HttpRequest], Any]
+
+
+class TokenRefreshMiddleware:
+    """Renews the access token on the session before it expires.
+
+    While it is fresh this costs a look at the session. Near its end one request renews it and the
+    others go on with what they have; when it has ended they wait for the one. A visitor whose
+    sign-in the instance has ended becomes anonymous; one whose instance does not answer does not.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._acall(request)
+        held = None
+        if request.session.session_key is not None and not starts_sign_in(request):
+            held = session.peek(request.session)
+            if held is not None and is_due(held):
+                held = self._attend(request, held)
+        response: HttpResponseBase = self.get_response(request)
+        if held is not None and _has_moved(request, held):
+            follow_session(request)
+        if request.method == "POST" and is_worth_holding(request, response):
+            return hold_form(request)
+        return response
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        held = None
+        if request.session.session_key is not None and not starts_sign_in(request):
+            held = await session.apeek(request.session)
+            if held is not None and is_due(held):
+                held = await self._aattend(request, held)
+        response: HttpResponseBase = await self.get_response(request)
+        if held is not None and _has_moved(request, held):
+            await sync_to_async(follow_session)(request)
+        if request.method == "POST" and is_worth_holding(request, response):
+            return await sync_to_async(hold_form)(request)
+        return response
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """What a view did not catch: the end of the sign-in, or an instance that is not there."""
+        if isinstance(exception, InstanceUnavailable | MaximumLicenseCountExceeded):
+            return instance_failed_page(request, exception)
+        if not isinstance(exception, SignInExpired):
+            return None
+        if session.held(request.session) is not None:
+            _leave(request)
+        else:
+            # Who is not here through the instance keeps their session, and what is in it.
+            _remember_user(request)
+        if is_a_form(request):
+            return hold_form(request)
+        return sign_in_required(request, request.get_full_path())
+
+    def _attend(self, request: HttpRequest, held: Held) -> Held | None:
+        if is_own_path(request.path_info):
+            return held
+        try:
+            renewed = renew(held["sign_in"], held["generation"], wait=has_expired(held))
+        except SignInExpired:
+            _leave(request)
+            return None
+        except InstanceUnavailable as error:
+            logger.warning("goes_on_without_new_token error=%s", error)
+            return held
+        return _take(request, held, renewed)
+
+    async def _aattend(self, request: HttpRequest, held: Held) -> Held | None:
+        if is_own_path(request.path_info):
+            return held
+        try:
+            renewed = await arenew(held["sign_in"], held["generation"], wait=has_expired(held))
+        except SignInExpired:
+            await sync_to_async(_leave)(request)
+            return None
+        except InstanceUnavailable as error:
+            logger.warning("goes_on_without_new_token error=%s", error)
+            return held
+        return await sync_to_async(_take)(request, held, renewed)
+
+
+def starts_sign_in(request: HttpRequest) -> bool:
+    """Whether this is the start of a sign-in, which needs nothing of the session: no query."""
+    # The first look is all that other pages pay for.
+    path = request.path_info
+    return path.endswith(SIGN_IN_ENDS) and is_own_path(path)
+
+
+def is_due(held: Held) -> bool:
+    """Whether a request may renew: REFRESH_MARGIN before the end, at most a third of the life."""
+    left = held["expires_at"] - time.time()
+    return bool(left < held["lifetime"] / 3 and left < conf.refresh_margin) or left <= 0
+
+
+def has_expired(held: Held) -> bool:
+    return session.seconds_left(held) <= 0
+
+
+def _take(request: HttpRequest, held: Held, renewed: Renewed | None) -> Held:
+    """Puts what a renewal brought on the session; what it holds from then on."""
+    if renewed is None:
+        return held
+    if renewed.by_this_call:
+        session.note_renewal(request)
+    return session.catch_up(request.session, held, renewed.generation, renewed.tokens)
+
+
+def hold_form(request: HttpRequest) -> HttpResponseBase:
+    """Keeps the form that was sent too late, and sends the visitor to sign in for it."""
+    if held_forms.hold(request, getattr(request, USER_BEFORE, None)):
+        return sign_in_required(request, reverse("erpnet_instanceid:signin_resume"))
+    return form_not_kept_page(request)
+
+
+def _leave(request: HttpRequest) -> None:
+    """Makes the visitor anonymous: the sign-in that they are here by is over."""
+    key = request.session.session_key
+    is_here = key is not None and request.session.exists(key)
+    if is_here:
+        _remember_user(request)
+    auth.logout(request)
+    if not is_here:
+        # They have left meanwhile, or signed in again: what cookie their browser has now is not
+        # this session's, and an answer that comes late does not take it away.
+        request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+
+
+def _remember_user(request: HttpRequest) -> None:
+    # A form that this request sends is kept for them, and for nobody else. They are looked up here,
+    # since it is the session that tells, and it is about to end.
+    setattr(request, USER_BEFORE, request.user if request.user.is_authenticated else None)
+
+
+def _has_moved(request: HttpRequest, held: Held) -> bool:
+    key = request.session.session_key
+    return key is not None and key != held["session_key"]
+
+
+def follow_session(request: HttpRequest) -> None:
+    """Notes the new key of a session, so that a sign-out notice finds it there."""
+    held = session.held(request.session)
+    if held is None or not _has_moved(request, held):
+        return
+    key = request.session.session_key
+    if SignIn.objects.filter(pk=held["sign_in"], ended=None).update(session_key=key):
+        request.session[SESSION_KEY] = {**held, "session_key": key}
+    else:
+        # A notice ended it, and looked for the session under its former key.
+        auth.logout(request)

@@ -1,0 +1,80 @@
+"""Sign-out notices of the instance: back-channel, and front-channel."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import View
+
+from .. import session
+from ..conf import conf
+from ..models import SignIn
+from ..notices import end_named_sign_ins
+from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, InvalidResponse
+from ..oidc.id_token import check_logout_token
+from ..refresh import end
+from .posted import posted_pairs
+from .reporting import sensitive_request
+
+logger = logging.getLogger("erpnet_instanceid")
+
+
+# The instance calls by itself: there is no browser, no cookie and no CSRF token.
+@method_decorator(csrf_exempt, name="dispatch")
+@method_decorator(sensitive_request, name="dispatch")
+class BackChannelSignOutView(View):
+    """OpenID Connect Back-Channel Logout 2.5 to 2.8."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        try:
+            pairs = posted_pairs(request)
+            tokens = [value for name, value in pairs if name == "logout_token"]
+            if len(tokens) != 1:
+                raise AttemptError("parameter_missing", parameter="logout_token")
+            claims = check_logout_token(tokens[0], client=conf.client, now=time.time())
+        except (InstanceUnavailable, InvalidResponse) as error:
+            logger.warning("notice_not_checked error=%s", error)
+            return _refused("temporarily_unavailable", status=503)
+        except InstanceIDError as error:
+            logger.warning("notice_refused error=%s", error)
+            return _refused("invalid_request")
+        end_named_sign_ins(claims)
+        return _unstored(HttpResponse(status=200))
+
+
+@method_decorator(xframe_options_exempt, name="dispatch")
+class FrontChannelSignOutView(View):
+    """OpenID Connect Front-Channel Logout 2: the instance shows this address in a frame.
+
+    Browsers that send no cookies to frames of other sites make it find nobody; the back-channel
+    notice does not depend on them.
+    """
+
+    http_method_names = ["get"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        held = session.held(request.session)
+        named = request.GET.getlist("iss"), request.GET.getlist("sid")
+        if held is not None and named[0] == [conf.issuer] and len(named[1]) == 1:
+            sign_in = SignIn.objects.filter(pk=held["sign_in"], ended=None).first()
+            if sign_in is not None and sign_in.sid and [sign_in.sid] == named[1]:
+                auth.logout(request)
+                end(sign_in, "notice")
+        return _unstored(HttpResponse(status=200))
+
+
+def _refused(error: str, status: int = 400) -> HttpResponse:
+    return _unstored(JsonResponse({"error": error}, status=status))
+
+
+def _unstored(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    return response

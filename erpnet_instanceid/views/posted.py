@@ -1,0 +1,33 @@
+"""Forms that come from outside, without a CSRF token: of the one kind that the protocol knows."""
+
+from __future__ import annotations
+
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import HttpRequest, QueryDict
+
+from ..oidc.errors import AttemptError
+
+FORM = "application/x-www-form-urlencoded"
+MAX_FORM_BYTES = 256 * 1024
+
+
+def pairs_of(query: QueryDict) -> list[tuple[str, str]]:
+    """Names and values in their order, one that stands twice standing twice."""
+    return [(name, str(value)) for name, values in query.lists() for value in values]
+
+
+def posted_pairs(request: HttpRequest) -> list[tuple[str, str]]:
+    """The fields of a posted form. OAuth 2.0 Form Post Response Mode 2.
+
+    Raises AttemptError where it is no form, or a larger one than there is reason for; that is
+    found out before it is read.
+    """
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if request.content_type != FORM or charset.lower() != "utf-8":
+        raise AttemptError("not_form", content_type=str(request.content_type)[:80])
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_FORM_BYTES:
+            raise AttemptError("answer_too_large", limit=MAX_FORM_BYTES)
+        return pairs_of(request.POST)
+    except (SuspiciousOperation, BadRequest, ValueError):
+        raise AttemptError("not_form") from None

@@ -1,0 +1,43 @@
+"""What an error report may tell of a request that carries secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView
+from functools import wraps
+from types import FrameType
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.views.debug import SafeExceptionReporterFilter
+
+
+class ReportFilter(SafeExceptionReporterFilter):
+    """Leaves out form fields, cookies and the values of variables, names kept."""
+
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
+        return self._hidden(request, super().get_post_parameters(request))
+
+    def get_safe_cookies(self, request: HttpRequest) -> dict[str, Any]:
+        return self._hidden(request, super().get_safe_cookies(request))
+
+    def get_traceback_frame_variables(
+        self, request: HttpRequest, tb_frame: FrameType
+    ) -> ItemsView[str, Any]:
+        variables = super().get_traceback_frame_variables(request, tb_frame)
+        return self._hidden(request, dict(variables)).items()
+
+    def _hidden(self, request: HttpRequest | None, values: Any) -> dict[str, Any]:
+        return (
+            dict.fromkeys(values, self.cleansed_substitute) if self.is_active(request) else values
+        )
+
+
+def sensitive_request(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Keeps what was sent to this view out of error reports, which a site mails to its ADMINS."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        request.exception_reporter_filter = ReportFilter()
+        return view(request, *args, **kwargs)
+
+    return wrapper

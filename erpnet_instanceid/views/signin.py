@@ -1,0 +1,116 @@
+"""The start of a sign-in: at this site, or begun elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from mozilla_django_oidc.views import OIDCAuthenticationRequestView
+
+from .. import attempts
+from ..attempts import Attempt
+from ..challenge import shows_page, sign_in_required
+from ..conf import conf, oidc_setting
+from ..oidc.authorization import authorization_url, new_secrets
+from ..oidc.errors import AttemptError, InstanceIDError
+from ..pages import private, sign_in_failed_page
+from ..targets import callback_address, requested_target, safe_target
+
+
+class SignInView(OIDCAuthenticationRequestView):  # type: ignore[misc]
+    """Sends the visitor to the instance. No query, and no call once the metadata is known.
+
+    ``get_extra_params`` may be overridden as in mozilla-django-oidc; of what it returns,
+    ``prompt``, ``max_age`` and ``login_hint`` are sent.
+    """
+
+    http_method_names = ["get", "head"]
+
+    def __init__(self, **kwargs: Any) -> None:
+        # The base reads settings here, for every request.
+        for name, value in kwargs.items():
+            setattr(self, name, value)
+
+    @staticmethod
+    def get_settings(attr: str, *args: Any) -> Any:
+        return oidc_setting(attr, *args)
+
+    def get_extra_params(self, request: HttpRequest) -> dict[str, Any]:
+        return {}
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        target = requested_target(request)
+        if not shows_page(request):
+            return sign_in_required(request)
+        return start(request, target, **{**_asked(request), **self.get_extra_params(request)})
+
+
+def _asked(request: HttpRequest) -> dict[str, Any]:
+    """What a link to sign-in may ask of the instance. Core 3.1.2.1."""
+    prompt, max_age = request.GET.get("prompt", ""), request.GET.get("max_age", "")
+    return {
+        "prompt": prompt if prompt in ("login", "none") else None,
+        "max_age": int(max_age) if max_age.isdecimal() and len(max_age) < 9 else None,
+    }
+
+
+class InitiateSignInView(SignInView):
+    """A sign-in that somebody else begins. OpenID Connect Core 4.
+
+    By GET: a POST of another site would need one more exemption from Django's CSRF check.
+    """
+
+    http_method_names = ["get"]
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.GET
+        if given.getlist("iss") != [conf.issuer]:
+            return sign_in_failed_page(
+                request, AttemptError("issuer_refused", expected=conf.issuer)
+            )
+        target = safe_target(request, given.get("target_link_uri", ""))
+        hint = given.get("login_hint", "")
+        return start(request, target, login_hint=hint if hint.isprintable() else None)
+
+
+def start(
+    request: HttpRequest,
+    target: str,
+    *,
+    prompt: str | None = None,
+    max_age: int | None = None,
+    login_hint: str | None = None,
+    restarts: int = 0,
+    **_ignored: Any,
+) -> HttpResponse:
+    """A redirect to the instance, the attempt in a cookie beside those of other tabs."""
+    client = conf.client
+    try:
+        metadata = client.provider.metadata()
+    except InstanceIDError as error:
+        return sign_in_failed_page(request, error, target=target)
+    attempt = Attempt(
+        secrets=new_secrets(),
+        redirect_uri=callback_address(request),
+        next_url=target,
+        started=int(time.time()),
+        max_age=max_age,
+        restarts=restarts,
+    )
+    response = HttpResponseRedirect(
+        authorization_url(
+            metadata.authorization_endpoint,
+            client_id=client.client_id,
+            redirect_uri=attempt.redirect_uri,
+            scope=conf.scope,
+            response_type=conf.response_type,
+            response_mode=conf.response_mode,
+            secrets=attempt.secrets,
+            prompt=prompt,
+            max_age=max_age,
+            login_hint=login_hint,
+        )
+    )
+    attempts.remember(request, response, attempt)
+    return private(response)
