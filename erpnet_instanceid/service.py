@@ -1,0 +1,94 @@
+"""The service's own token: one in each process, as the licence terms ask, and none per call."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import time
+
+from .backoff import Backoff
+from .conf import conf
+from .oidc.errors import InstanceIDError, InstanceUnavailable
+from .oidc.token_endpoint import client_credentials
+from .oidc.tokens import TokenSet
+
+
+class ServiceTokens:
+    """The token of one application at one instance, in the memory of this process.
+
+    Renewed before it ends, by one thread; the others go on with what they have.
+    """
+
+    def __init__(self, scope: str) -> None:
+        self._scope = scope
+        self._lock = threading.Lock()
+        self._tokens: TokenSet | None = None
+        self._backoff = Backoff()
+
+    def current(self) -> str:
+        """The token. Raises InstanceUnavailable, InvalidResponse or OAuthError."""
+        tokens = self._tokens
+        if tokens is not None and not _is_due(tokens):
+            return tokens.access_token
+        usable = tokens is not None and tokens.expires_at > time.time()
+        if not self._lock.acquire(blocking=not usable):
+            return tokens.access_token  # type: ignore[union-attr]
+        try:
+            if self._tokens is None or _is_due(self._tokens):
+                self._tokens = self._fetch(tokens if usable else None)
+            return self._tokens.access_token
+        finally:
+            self._lock.release()
+
+    def newer_than(self, refused: str) -> str | None:
+        """A token that is not the refused one, asked for unless another thread has."""
+        with self._lock:
+            if self._tokens is None or self._tokens.access_token == refused:
+                self._tokens = self._fetch(None)
+            return self._tokens.access_token
+
+    def _fetch(self, usable: TokenSet | None) -> TokenSet:
+        try:
+            if not self._backoff.allows(conf.deadline):
+                raise InstanceUnavailable("backing_off")
+            tokens = client_credentials(conf.client, scope=self._scope, now=time.time())
+        except InstanceIDError as error:
+            if error.code != "backing_off":
+                self._backoff.failed()
+            if usable is None:
+                raise
+            return usable
+        self._backoff.succeeded()
+        return tokens
+
+
+class OwnTokens:
+    """This process's tokens of the application that the settings name.
+
+    Looked up each time: a session that was opened before a fork may be used after it.
+    """
+
+    def current(self) -> str:
+        return service_tokens().current()
+
+    def newer_than(self, refused: str) -> str | None:
+        return service_tokens().newer_than(refused)
+
+
+def service_tokens() -> ServiceTokens:
+    return _service_tokens(conf.issuer, conf.application_uri, conf.service_scope)
+
+
+@functools.lru_cache(maxsize=8)
+def _service_tokens(issuer: str, application_uri: str, scope: str) -> ServiceTokens:
+    return ServiceTokens(scope)
+
+
+def _is_due(tokens: TokenSet) -> bool:
+    return tokens.expires_at - time.time() < min(conf.refresh_margin, tokens.lifetime / 3)
+
+
+if hasattr(os, "register_at_fork"):
+    # A token is one process's: a child asks for its own, and has locks of its own.
+    os.register_at_fork(after_in_child=_service_tokens.cache_clear)
