@@ -1,0 +1,72 @@
+"""A stand-in Instance ID, for tests of sites and for trying things out without an ERP.
+
+    from erpnet_instanceid.testing import run_instance
+
+    with run_instance() as instance:
+        site_settings = instance.settings()
+
+It shares no code with the app that it tests: tokens and grants are Authlib's, served by Flask.
+Needs the extra `erpnet-instanceid[testing]`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .applications import Application, application_secret_hash
+    from .faults import Fault
+    from .forging import Token, sign
+    from .instance import Instance
+    from .keys import new_key
+    from .people import Person
+    from .recording import RecordedRequest
+    from .remote import RemoteInstance
+    from .runner import run_instance
+    from .sign_out import Notice, deliver
+    from .visitor import AuthorizationAnswer, visit
+
+__all__ = [
+    "Application",
+    "AuthorizationAnswer",
+    "Fault",
+    "Instance",
+    "Notice",
+    "Person",
+    "RecordedRequest",
+    "RemoteInstance",
+    "Token",
+    "application_secret_hash",
+    "deliver",
+    "new_key",
+    "run_instance",
+    "sign",
+    "visit",
+]
+
+_HOMES = {
+    "Application": "applications",
+    "AuthorizationAnswer": "visitor",
+    "Fault": "faults",
+    "Instance": "instance",
+    "Notice": "sign_out",
+    "Person": "people",
+    "RecordedRequest": "recording",
+    "RemoteInstance": "remote",
+    "Token": "forging",
+    "application_secret_hash": "applications",
+    "deliver": "sign_out",
+    "new_key": "keys",
+    "run_instance": "runner",
+    "sign": "forging",
+    "visit": "visitor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # pytest imports the plugin beside this file in every project that has the app installed, also
+    # where the extra is missing.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

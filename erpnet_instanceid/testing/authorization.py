@@ -1,0 +1,169 @@
+"""The authorization server, and what happens at its authorize endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import AccessDeniedError, OAuth2Request
+from flask import Response, request
+
+from .encoding import encode_json
+from .grants import (
+    CodeGrant,
+    CodeIdToken,
+    HybridGrant,
+    Pkce,
+    RefreshedIdToken,
+    RefreshGrant,
+    Revocation,
+    ServiceGrant,
+    TokenGenerator,
+)
+from .ledger import Session
+from .pages import answer_authorization, message_page, request_fields, sign_in_page
+from .people import Person
+
+if TYPE_CHECKING:
+    from .instance import Instance
+
+
+class _Request(OAuth2Request):  # type: ignore[misc]
+    """Flask's request for Authlib, also on plain http off loopback (a demo in containers)."""
+
+    def __init__(self) -> None:
+        super().__init__(request.method, "https://instance/", headers=request.headers)
+        self.payload = FlaskOAuth2Payload(request)
+
+    @property
+    def args(self) -> Any:
+        return request.args
+
+    @property
+    def form(self) -> Any:
+        return request.form
+
+
+class Server(AuthorizationServer):  # type: ignore[misc]
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(query_client=instance.applications.get, save_token=_saved_already)
+        self.instance = instance
+        self.register_token_generator("default", TokenGenerator(instance))
+        pkce = Pkce(instance)
+        self.register_grant(HybridGrant, [pkce])
+        self.register_grant(CodeGrant, [pkce, CodeIdToken(instance)])
+        self.register_grant(RefreshGrant, [RefreshedIdToken(instance)])
+        self.register_grant(ServiceGrant)
+        self.register_endpoint(Revocation)
+
+    def create_oauth2_request(self, _request: object) -> _Request:
+        return _Request()
+
+    def handle_response(self, status_code: int, payload: Any, headers: Any) -> Response:
+        if isinstance(payload, dict):
+            payload = encode_json(payload)
+            headers = [pair for pair in headers if pair[0].lower() != "content-type"]
+            headers.append(("Content-Type", "application/json; charset=UTF-8"))
+        return Response(payload, status=status_code, headers=headers)
+
+
+def _saved_already(token: object, request: object) -> None:
+    """Refresh tokens are written down when they are made; access tokens carry themselves."""
+
+
+def authorize(instance: Instance, server: Server, session: Session | None) -> Response:
+    """Answer at once if the browser has a session that will do, else show the sign-in page."""
+    session = _usable(instance, session)
+    fields = request_fields()
+    grant, failed = _validated(instance, server, session)
+    if failed is not None:
+        return failed
+    if session:
+        return _grant(instance, server, grant, session)
+    if instance.auto_sign_in:
+        return sign_in(instance, server, instance.auto_sign_in, None)
+    return sign_in_page(instance, fields, request.values.get("login_hint", ""))
+
+
+def sign_in(instance: Instance, server: Server, login: str, earlier: Session | None) -> Response:
+    """A person pressed their button (or Cancel, an empty login) on the sign-in page."""
+    person = instance.people.get(login)
+    grant, failed = _validated(instance, server, earlier)
+    if failed is not None:
+        return failed
+    if person is None or not _may_sign_in(grant, person):
+        return _answer_error(instance, _denied())
+    if earlier and earlier.sub != person.login:
+        instance.end_session(earlier)
+        earlier = None
+    session = instance.ledger.open_session(person, int(instance.now()), earlier)
+    response = _grant(instance, server, grant, session)
+    response.set_cookie(
+        instance.cookie_name,
+        session.key,
+        path="/id",
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
+    return response
+
+
+def _usable(instance: Instance, session: Session | None) -> Session | None:
+    """The session, unless the request wants the person to sign in again."""
+    if session is None or not session.person.is_active:
+        return None
+    prompts = request.values.get("prompt", "").split()
+    if "login" in prompts or "select_account" in prompts:
+        return None
+    max_age = request.values.get("max_age", "")
+    if max_age.isdigit() and instance.now() - session.auth_time > int(max_age):
+        return None
+    return session
+
+
+def _validated(
+    instance: Instance, server: Server, session: Session | None
+) -> tuple[Any, Response | None]:
+    """Authlib's grant for the request, or the answer that says why there is none."""
+    try:
+        return server.get_consent_grant(end_user=session), None
+    except OAuth2Error as error:
+        return None, _answer_error(instance, error)
+    except ValueError:
+        # Authlib quotes parameters in descriptions, and refuses to when they hold odd characters.
+        malformed = OAuth2Error(error="invalid_request", description="Malformed parameter")
+        return None, _answer_error(instance, malformed)
+
+
+def _grant(instance: Instance, server: Server, grant: Any, session: Session) -> Response:
+    if not _may_sign_in(grant, session.person):
+        return _answer_error(instance, _denied())
+    response: Response = server.create_authorization_response(grant_user=session, grant=grant)
+    return response
+
+
+def _may_sign_in(grant: Any, person: Person) -> bool:
+    return person.is_active and bool(grant.request.client.may_sign_in(person.user_type))
+
+
+def _denied() -> OAuth2Error:
+    return AccessDeniedError(
+        redirect_uri=request.values.get("redirect_uri"), state=request.values.get("state")
+    )
+
+
+def _answer_error(instance: Instance, error: Any) -> Response:
+    """Back to the site where that is safe, else a page. RFC 6749 section 4.1.2.1."""
+    if not error.redirect_uri:
+        return message_page(
+            "This request cannot be answered",
+            error.get_error_description(),
+            code=error.error,
+            status=400,
+        )
+    is_hybrid = "id_token" in request.values.get("response_type", "")
+    mode = request.values.get("response_mode") or ("fragment" if is_hybrid else "query")
+    return answer_authorization(instance, error.redirect_uri, error.get_body(), mode)

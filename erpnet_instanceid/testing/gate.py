@@ -1,0 +1,107 @@
+"""The door in front of the instance: records each request and applies its fault, if any."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import EnvironHeaders, Headers
+from werkzeug.wrappers import Response
+
+from .faults import Fault
+from .recording import RecordedRequest, endpoint_of, parse_fields
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from .instance import Instance
+
+
+class ConnectionDroppedError(ConnectionAbortedError):
+    """Ends the connection at this point, without another byte."""
+
+
+class Gate:
+    def __init__(self, app: WSGIApplication, instance: Instance) -> None:
+        self._app = app
+        self._instance = instance
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = _read_body(environ)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        path = environ["PATH_INFO"]
+        if path.startswith("/_stand_in/"):
+            return self._app(environ, start_response)
+        request = _record(environ, path, body)
+        self._instance.recording.add(request)
+        fault = self._instance.faults.take(request)
+        if fault is None:
+            return self._app(environ, start_response)
+        return self._misbehave(fault, environ, start_response)
+
+    def _misbehave(
+        self, fault: Fault, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        stopping = self._instance.stopping
+        stopping.wait(fault.hold)
+        if fault.drop == "before":
+            raise ConnectionDroppedError
+        response = _replacement(fault)
+        if fault.work or not fault.replaces or fault.drop == "after":
+            real = Response.from_app(self._app, environ, buffered=True)
+            if not fault.replaces:
+                response = real
+                for name, value in fault.headers:
+                    response.headers[name] = value
+        stopping.wait(fault.delay)
+        if fault.drop == "after":
+            raise ConnectionDroppedError
+        chunks: Iterable[bytes] = response(environ, start_response)
+        return _drip(chunks, fault.drip, stopping) if fault.drip else chunks
+
+
+def _read_body(environ: WSGIEnvironment) -> bytes:
+    stream: Any = environ["wsgi.input"]
+    if environ.get("wsgi.input_terminated"):
+        return bytes(stream.read())
+    try:
+        length = max(0, int(environ.get("CONTENT_LENGTH") or 0))
+    except ValueError:
+        length = 0
+    return bytes(stream.read(length)) if length else b""
+
+
+def _record(environ: WSGIEnvironment, path: str, body: bytes) -> RecordedRequest:
+    is_form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+    return RecordedRequest(
+        endpoint=endpoint_of(path),
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        query=parse_fields(environ.get("QUERY_STRING", "")),
+        form=parse_fields(body.decode(errors="replace")) if is_form else [],
+        headers=Headers(list(EnvironHeaders(environ))),
+        body=body,
+        connection=environ["stand_in.connection"],
+    )
+
+
+def _replacement(fault: Fault) -> Response:
+    status = 200 if fault.status is None else fault.status
+    content = fault.body() if callable(fault.body) else fault.body
+    response = Response(content, status=status)
+    for name, value in fault.headers:
+        if name.lower() in {"content-type", "content-length"}:
+            response.headers.remove(name)
+        response.headers.add(name, value)
+    return response
+
+
+def _drip(chunks: Iterable[bytes], per_second: float, stopping: threading.Event) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(len(chunk)):
+            yield chunk[start : start + 1]
+            if stopping.wait(1 / per_second):
+                raise ConnectionDroppedError

@@ -1,0 +1,346 @@
+"""A stand-in instance: its state, and everything a test can do to it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from joserfc.jwk import RSAKey
+from requests import Session as HTTPSession
+
+from .applications import Application, LocalURLs, application_secret_hash
+from .changes import Changes
+from .customers import make_customers
+from .domain_api import Licences
+from .faults import NOT_GIVEN, Faults, make_fault
+from .keys import KeyRing
+from .ledger import Ledger, RefreshToken, Session
+from .people import People, ready_people
+from .recording import RecordedRequest, Recording
+from .sign_out import Notice, Notices
+from .tokens import Tokens
+from .visitor import AuthorizationAnswer, visit
+
+_UNCHANGED: Any = object()
+
+
+class Instance:
+    """A stand-in for one ERP.net instance. All of it may be called from any thread.
+
+    Plain attributes may be set at any time; `reset()` brings their defaults back.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        application_uri: str = "demo.example.com",
+        application_secret: str = "the-secret-of-the-demo-site",  # noqa: S107
+        key: RSAKey | None = None,
+    ) -> None:
+        self.url = url
+        self.issuer = f"{url}/id"
+        self.keys = KeyRing(key)
+        self.tokens = Tokens(self)
+        self.stopping = threading.Event()
+        # Browsers send cookies to every port of a host: the name keeps stand-ins apart.
+        self.cookie_name = f"instance-sign-in-{url.rpartition(':')[2].strip('/')}"
+        self._lock = threading.Lock()
+        self._first_application = (application_uri, application_secret)
+        self.applications: dict[str, Application] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Everything as in a new stand-in; only the address and the signing key stay."""
+        self.clock_offset: float = 0
+        self.access_token_lifetime: float = 3600
+        self.id_token_lifetime: float = 300
+        self.refresh_token_lifetime: float = 30 * 24 * 3600
+        self.code_lifetime: float = 300
+        self.auto_sign_in: str | None = None
+        self.pkce: Literal["required", "optional", "ignored"] = "required"
+        self.send_iss = False
+        self.send_token_type = True
+        self.response_mode: str | None = None
+        self.database = "DEMO"
+        self.page_size = 100
+        self.refresh_tokens_granted = 0
+        self.refresh_tokens_refused = 0
+        self.people: People = ready_people()
+        self.ledger = Ledger()
+        self.reference_tokens: dict[str, dict[str, Any]] = {}
+        self.recording = Recording()
+        self.faults = Faults()
+        self.changes = Changes()
+        self.notices = Notices(self)
+        self.licences = Licences()
+        self.customers = make_customers()
+        self.application_uri, self.application_secret = self._first_application
+        self.applications.clear()
+        self.applications[self.application_uri] = Application(
+            self.application_uri, application_secret_hash(self.application_secret)
+        )
+
+    # The registration
+
+    def settings(self) -> dict[str, str]:
+        """The three keys of ERPNET_INSTANCEID that a site needs."""
+        return {
+            "INSTANCE_URL": self.url,
+            "APPLICATION_URI": self.application_uri,
+            "APPLICATION_SECRET": self.application_secret,
+        }
+
+    @property
+    def application(self) -> Application:
+        """The registration of the site under test; any field may be set."""
+        return self.applications[self.application_uri]
+
+    def register(
+        self,
+        *,
+        application_uri: str | None = None,
+        secret: str | None = None,
+        login_urls: Iterable[str] | None = _UNCHANGED,
+        logout_urls: Iterable[str] | None = _UNCHANGED,
+        backchannel_url: str | None = _UNCHANGED,
+        frontchannel_url: str | None = _UNCHANGED,
+        **fields: Any,
+    ) -> Application:
+        """Change the registration: only what is given. `fields` are those of `Application`.
+
+        `login_urls=None` and `logout_urls=None`, the first state, accept any URL of this machine
+        (loopback, `*.localhost`, `*.test`, `testserver`). Another `application_uri` registers
+        another application and makes it the one that `settings()` speaks of.
+        """
+        if application_uri is not None:
+            self.application_uri = application_uri
+        if secret is not None:
+            self.application_secret = secret
+        secret_hash = application_secret_hash(self.application_secret)
+        application = self.applications.setdefault(
+            self.application_uri, Application(self.application_uri, secret_hash)
+        )
+        application.secret_hash = secret_hash
+        if login_urls is not _UNCHANGED:
+            application.login_urls = LocalURLs() if login_urls is None else list(login_urls)
+        if logout_urls is not _UNCHANGED:
+            application.logout_urls = LocalURLs() if logout_urls is None else list(logout_urls)
+        if backchannel_url is not _UNCHANGED:
+            application.backchannel_url = backchannel_url
+        if frontchannel_url is not _UNCHANGED:
+            application.frontchannel_url = frontchannel_url
+        for name, value in fields.items():
+            if not hasattr(application, name):
+                raise TypeError(f"an application has no {name!r}")
+            setattr(application, name, value)
+        return application
+
+    # What was asked of the instance
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """Every request so far, in order of arrival."""
+        return self.recording.all()
+
+    def calls(self, endpoint: str, grant_type: str | None = None) -> list[RecordedRequest]:
+        """The requests to one endpoint: discovery, jwks, authorize, sign_in, token, userinfo,
+        revocation, end_session, auto_discovery, api, me, other."""
+        return self.recording.of(endpoint, grant_type)
+
+    def wait_for_calls(
+        self, endpoint: str, count: int = 1, timeout: float = 10
+    ) -> list[RecordedRequest]:
+        """As `calls`, as soon as there are `count`; TimeoutError otherwise."""
+        return self.recording.wait_for(endpoint, count, timeout)
+
+    def forget_requests(self) -> None:
+        self.recording.clear()
+
+    # Misbehaviour
+
+    def next_answer(
+        self,
+        endpoint: str,
+        *,
+        status: int | None = None,
+        json: Any = NOT_GIVEN,
+        error: str | None = None,
+        error_description: str | None = None,
+        body: bytes | str | Callable[[], Iterable[bytes]] | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        delay: float = 0,
+        hold: float = 0,
+        drop: Literal["before", "after"] | None = None,
+        drip: float | None = None,
+        work: bool = False,
+        grant_type: str | None = None,
+        when: Callable[[RecordedRequest], bool] | None = None,
+        times: int | None = 1,
+    ) -> None:
+        """Spoil the next answer (or `times` of them) of an endpoint.
+
+        status, json, body, error   sent in place of the real answer, whose work is not done
+                                    unless `work=True`; `error` alone is a 400 OAuth error
+        headers                     added to that, or set on the real answer
+        delay                       seconds between doing the work and answering
+        hold                        seconds before the work is done
+        drop="before" / "after"     close the connection without (after) doing the work
+        drip                        send the body at so many bytes a second
+        grant_type, when            only for requests that fit
+
+        Several calls queue up.
+        """
+        fault = make_fault(
+            status=status,
+            json=json,
+            error=error,
+            error_description=error_description,
+            body=body,
+            headers=headers,
+            delay=delay,
+            hold=hold,
+            drop=drop,
+            drip=drip,
+            work=work,
+            grant_type=grant_type,
+            when=when,
+            times=times,
+        )
+        self.faults.add(endpoint, fault)
+
+    def next_token_answer(self, **answer: Any) -> None:
+        """`next_answer("token", ...)`."""
+        self.next_answer("token", **answer)
+
+    def always(self, endpoint: str, **answer: Any) -> None:
+        """`next_answer` for every request until `heal()`."""
+        self.next_answer(endpoint, **answer, times=None)
+
+    def change(self, target: str, apply: Callable[[Any], Any], *, times: int | None = None) -> None:
+        """Let `apply` change what the instance is about to send, until `heal()`.
+
+        Tokens (front_id_token, id_token, refreshed_id_token, access_token, logout_token): a
+        `Token`, changed before it is signed; return a string to send that instead. Hashes of a
+        changed access token or code are right. Others: authorization_answer (list of pairs),
+        token_answer, userinfo, discovery, jwks, me, auto_discovery (dicts), code, refresh_token
+        (strings): change in place or return another value.
+        """
+        self.changes.add(target, apply, times)
+
+    def heal(self) -> None:
+        """Behave again: no faults, no changes."""
+        self.faults.clear()
+        self.changes.clear()
+
+    # Time and keys
+
+    def now(self) -> float:
+        """The instance's clock, Unix seconds."""
+        return time.time() + self.clock_offset
+
+    def rotate_keys(self, keep_old: bool = False, key: RSAKey | None = None) -> str:
+        """Sign with a new key from now on; its `kid`. Only with `keep_old` is the old published."""
+        return str(self.keys.rotate(keep_old, key).kid)
+
+    @property
+    def private_key(self) -> RSAPrivateKey:
+        """The signing key, for tests that sign tokens themselves."""
+        return self.keys.private_key
+
+    @property
+    def kid(self) -> str:
+        return str(self.keys.current.kid)
+
+    def public_jwk(self) -> dict[str, Any]:
+        """The published form of the signing key."""
+        return dict(self.keys.current.as_dict(private=False))
+
+    # People, sessions, tokens
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a login; the person's `id` stays."""
+        self.people.rename(old, new)
+
+    @property
+    def licence_slots(self) -> int | None:
+        """How many may use the API at once; None for any number."""
+        return self.licences.slots
+
+    @licence_slots.setter
+    def licence_slots(self, slots: int | None) -> None:
+        self.licences.slots = slots
+
+    @property
+    def licences_taken(self) -> int:
+        return self.licences.taken
+
+    @property
+    def open_refresh_tokens(self) -> int:
+        """How many refresh tokens could be used now."""
+        return self.ledger.open_refresh_tokens()
+
+    def has_session(self, login: str) -> bool:
+        return bool(self.ledger.sessions_of(login))
+
+    def sessions_of(self, login: str) -> list[Session]:
+        return self.ledger.sessions_of(login)
+
+    def end_session(self, session: Session) -> None:
+        """End one session as its person would; notices go out beside the caller."""
+        if self.ledger.end_session(session):
+            self.licences.release(session.sid)
+            self.notices.send_soon(session)
+
+    def end_session_of(self, login: str) -> list[Notice]:
+        """End a person's sessions from the instance's side; the notices, already answered."""
+        sent: list[Notice] = []
+        for session in self.ledger.sessions_of(login):
+            if self.ledger.end_session(session):
+                self.licences.release(session.sid)
+                sent += self.notices.send(session)
+        return sent
+
+    def logout_token(self, sub: str | None = None, sid: str | None = None) -> str:
+        """A signed logout token for the site under test."""
+        return self.tokens.logout_token(self.application, sub, sid)
+
+    def revoke_refresh_tokens(self, login: str) -> int:
+        """End a person's refresh tokens, as a changed password does; how many there were."""
+        return self.ledger.revoke_refresh_tokens(login)
+
+    def new_refresh_token(self, application: Application, session: Session, scope: str) -> str:
+        token = str(self.changes.apply("refresh_token", secrets.token_hex(32).upper()))
+        expires_at = self.now() + self.refresh_token_lifetime
+        self.ledger.add_refresh_token(
+            RefreshToken(token, application.uri, scope, session, expires_at)
+        )
+        return token
+
+    def count_refresh(self, *, granted: bool) -> None:
+        with self._lock:
+            if granted:
+                self.refresh_tokens_granted += 1
+            else:
+                self.refresh_tokens_refused += 1
+
+    def answer_to(
+        self,
+        authorize_url: str,
+        login: str | None = None,
+        http: HTTPSession | None = None,
+    ) -> AuthorizationAnswer:
+        """What a browser brings back from `authorize_url`, signing in as `login` if asked.
+
+        Pass one `requests.Session` as `http` to keep the browser's cookies between visits.
+        """
+        return visit(authorize_url, login, http)
+
+    def close(self) -> None:
+        """Let held answers go and wait for notices under way."""
+        self.stopping.set()
+        self.notices.wait()

@@ -1,0 +1,84 @@
+"""The pages a person sees, and the page that carries an answer to the site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from flask import Response, make_response, redirect, render_template, request
+
+if TYPE_CHECKING:
+    from .instance import Instance
+
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_UNFRAMED = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
+
+
+def request_fields() -> list[tuple[str, str]]:
+    """What the request asks, query first, repetitions kept."""
+    return [*request.args.items(multi=True), *request.form.items(multi=True)]
+
+
+def answer_authorization(
+    instance: Instance, redirect_uri: str, params: list[tuple[str, str]], mode: str
+) -> Response:
+    """The authorization answer, success or error, on its way to the site."""
+    if instance.send_iss:
+        params = [*params, ("iss", instance.issuer)]
+    params = instance.changes.apply("authorization_answer", params)
+    mode = instance.response_mode or mode
+    if mode == "form_post":
+        page = render_template("form_post.html", action=redirect_uri, fields=params)
+        response = make_response(page)
+    else:
+        response = make_response(redirect(_with_params(redirect_uri, params, mode)))
+    response.headers.update(_NO_STORE)
+    return response
+
+
+def _with_params(url: str, params: Iterable[tuple[str, str]], mode: str) -> str:
+    encoded = urlencode(list(params))
+    if mode == "fragment":
+        return f"{url}#{encoded}"
+    return f"{url}{'&' if '?' in url else '?'}{encoded}"
+
+
+def sign_in_page(instance: Instance, fields: list[tuple[str, str]], hint: str) -> Response:
+    """One button per person; the fields of the authorize request travel along."""
+    people = [p for p in instance.people.values() if p.listed and p.is_active]
+    people.sort(key=lambda person: person.login != hint)
+    page = render_template(
+        "sign_in.html", people=people, fields=fields, hint=hint, instance=instance
+    )
+    return _page(page, 200)
+
+
+def message_page(
+    title: str,
+    text: str = "",
+    *,
+    code: str = "",
+    status: int = 200,
+    frames: Iterable[str] = (),
+    onward: str = "",
+    confirm: Iterable[tuple[str, str]] | None = None,
+) -> Response:
+    """A short page: an error, a question, or the end of a sign-out with its iframes."""
+    page = render_template(
+        "message.html",
+        title=title,
+        text=text,
+        code=code,
+        frames=list(frames),
+        onward=onward,
+        confirm=confirm,
+    )
+    return _page(page, status)
+
+
+def _page(page: str, status: int) -> Response:
+    response = make_response(page, status)
+    response.headers.update(_NO_STORE)
+    response.headers.update(_UNFRAMED)
+    return response

@@ -1,0 +1,41 @@
+"""Starting and ending a stand-in."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .app import create_app
+from .gate import Gate
+from .instance import Instance
+from .server import Server
+
+
+@contextmanager
+def run_instance(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    tls: ssl.SSLContext | None = None,
+    public_url: str | None = None,
+    control: bool = False,
+    **fields: Any,
+) -> Iterator[Instance]:
+    """A running stand-in; port 0 picks a free one. `fields` are those of `Instance`.
+
+    It answers from threads of this process and is gone, threads and sockets, when the block ends.
+    `public_url` is where browsers and sites reach it, if not at host and port. `control` lets
+    anyone who can reach it change it (`RemoteInstance`).
+    """
+    server = Server(host, port, tls)
+    scheme = "http" if tls is None else "https"
+    name = f"[{host}]" if ":" in host else host
+    instance = Instance(public_url or f"{scheme}://{name}:{server.port}", **fields)
+    server.start(Gate(create_app(instance, control), instance))
+    try:
+        yield instance
+    finally:
+        instance.close()
+        server.close()
