@@ -1,0 +1,19 @@
+from django.contrib import admin
+from django.urls import include, path
+
+from . import customers, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("basket/add/<slug:code>/", views.basket_add, name="basket-add"),
+    path("basket/remove/<slug:code>/", views.basket_remove, name="basket-remove"),
+    path("customers/", customers.customers, name="customers"),
+    path("customers/page/<int:number>/", customers.customers, name="customers"),
+    path("customers/<uuid:key>/", customers.CustomerView.as_view(), name="customer"),
+    path("me/", views.me, name="me"),
+    path("", include("erpnet_instanceid.urls")),
+    # Ahead of the admin's own pages of these names, so that it has one way in and one way out.
+    path("admin/login/", views.admin_sign_in),
+    path("admin/logout/", views.admin_sign_out),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,88 @@
+from datetime import datetime, timezone
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+from django.views.defaults import permission_denied
+
+from erpnet_instanceid.session import get_identity, get_tokens
+
+from . import basket
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    lines = basket.lines(request.session)
+    return render(
+        request,
+        "shop/home.html",
+        {
+            "products": basket.PRODUCTS.values(),
+            "lines": lines,
+            "total": sum(line.price for line in lines),
+        },
+    )
+
+
+@require_POST
+def basket_add(request: HttpRequest, code: str) -> HttpResponse:
+    product = _product(code)
+    basket.add(request.session, product)
+    messages.success(request, f"{product.name} is in your basket.")
+    return redirect("home")
+
+
+@require_POST
+def basket_remove(request: HttpRequest, code: str) -> HttpResponse:
+    product = _product(code)
+    basket.remove(request.session, product)
+    messages.success(request, f"{product.name} is no longer in your basket.")
+    return redirect("home")
+
+
+def _product(code: str) -> basket.Product:
+    if code not in basket.PRODUCTS:
+        raise Http404
+    return basket.PRODUCTS[code]
+
+
+@never_cache
+@login_required
+def me(request: HttpRequest) -> HttpResponse:
+    """What the site knows of the person. Tokens stay where they are: they are keys, not facts."""
+    identity, tokens = get_identity(request), get_tokens(request)
+    return render(
+        request,
+        "shop/me.html",
+        {
+            "identity": identity,
+            "authenticated": identity and _time(identity.authenticated_at),
+            "scope": tokens and tokens.scope,
+            "expires": tokens and _time(tokens.expires_at),
+        },
+    )
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=timezone.utc)
+
+
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Stands in for the admin's login page: the instance is the only way in."""
+    target = request.GET.get("next") or reverse("admin:index")
+    if request.user.is_authenticated and not request.user.is_staff:
+        # The instance would send the same person straight back, and so round for ever.
+        refusal = PermissionDenied("The admin pages are for administrators of the instance.")
+        return permission_denied(request, refusal)
+    return redirect_to_login(target)
+
+
+@require_POST
+def admin_sign_out(request: HttpRequest) -> HttpResponse:
+    """The admin's button ends the session at the instance too, form and all."""
+    return redirect("erpnet_instanceid:signout", preserve_request=True)
