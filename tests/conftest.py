@@ -1,0 +1,55 @@
+"""What most tests share: a stand-in instance, a live site, and visitors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.servers.basehttp import WSGIRequestHandler
+
+from erpnet_instanceid.testing import Instance
+
+from .visitor import Visitor
+
+# A project of its own, for an environment of its own: see tox.ini.
+collect_ignore = ["package"]
+
+# The live server writes a header in several parts, and each answer would wait 40 ms for the
+# browser to acknowledge the first of them.
+WSGIRequestHandler.disable_nagle_algorithm = True
+
+
+@pytest.fixture
+def instance(instance_id: Instance) -> Instance:
+    """The stand-in that the site's settings point to."""
+    return instance_id
+
+
+@pytest.fixture
+def configure(settings: Any, instance: Instance) -> Callable[..., None]:
+    """Sets keys of ERPNET_INSTANCEID, for the live site too."""
+
+    def change(**keys: Any) -> None:
+        settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, **keys}
+
+    return change
+
+
+@pytest.fixture
+def new_visitor(live_server: Any, instance: Instance) -> Iterator[Callable[..., Visitor]]:
+    """Makes visitors of the live site, each with a browser of their own."""
+    visitors: list[Visitor] = []
+
+    def make(**kwargs: Any) -> Visitor:
+        visitors.append(Visitor(live_server.url, **kwargs))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.close()
+
+
+@pytest.fixture
+def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
+    return new_visitor()

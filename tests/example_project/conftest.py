@@ -1,0 +1,128 @@
+"""The example site in processes of its own, and somebody who shops there."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from erpnet_instanceid.testing import RemoteInstance
+from tests.visitor import Visitor
+
+MANAGE = [
+    sys.executable,
+    str(Path(__file__).parents[2] / "example_project" / "manage.py"),
+]
+
+
+@dataclass
+class Demo:
+    process: subprocess.Popen[str]
+    shop: str
+    instance: RemoteInstance
+    banner: str
+
+
+@contextmanager
+def run_demo(*arguments: str, stderr: int | None = None, **environment: str) -> Iterator[Demo]:
+    process = subprocess.Popen(
+        [*MANAGE, "demo", "--port=0", "--instance-port=0", *arguments],
+        env=shop_environment(**environment),
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
+    banner = ""
+    try:
+        for line in process.stdout:
+            banner += line
+            if "Ctrl-C" in line:
+                break
+        shop, instance = re.findall(r"(http://\S+)/", banner)
+        yield Demo(process, shop, RemoteInstance(instance), banner)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def shop_environment(**variables: str) -> dict[str, str]:
+    # The test run's own settings module is in the environment too.
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings", **variables}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def port_is_open(url: str) -> bool:
+    parts = urlsplit(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((parts.hostname, parts.port)) == 0
+
+
+class Shopper(Visitor):
+    """A visitor who follows redirects on the site and looks at the page they end on."""
+
+    page: requests.Response
+
+    def open(self, path: str) -> requests.Response:
+        """The page at `path`, or the instance's sign-in page where the site sends there."""
+        self.page = self.get(path, allow_redirects=True)
+        return self.page
+
+    def press(self, path: str, data: dict[str, str] | None = None) -> requests.Response:
+        """Presses a button, of a form with these fields; the page after it."""
+        response = self.post(path, data)
+        if response.is_redirect:
+            return self.open(response.headers["Location"])
+        self.page = response
+        return response
+
+    def sign_in_at(self, path: str, login: str) -> requests.Response:
+        """Opens a page that asks for a sign-in and passes the instance; the page after it."""
+        return self.pass_instance(self.get(path), login)
+
+    def pass_instance(self, response: requests.Response, login: str) -> requests.Response:
+        """Goes where the site redirects to, through the instance; the page after it."""
+        while urlsplit(response.headers["Location"]).path != "/id/connect/authorize":
+            response = self.get(response.headers["Location"])
+        response = self.bring(self.at(response.headers["Location"], login))
+        if response.is_redirect:
+            return self.open(response.headers["Location"])
+        self.page = response
+        return response
+
+    @property
+    def basket_count(self) -> int:
+        return int(re.search(r'id="basket-count">(\d+)<', self.page.text)[1])
+
+
+@pytest.fixture(scope="module")
+def running_demo() -> Iterator[Demo]:
+    with run_demo("--control") as running:
+        yield running
+
+
+@pytest.fixture
+def demo(running_demo: Demo) -> Iterator[Demo]:
+    """A demo whose stand-in may be spoilt."""
+    yield running_demo
+    running_demo.instance.reset()
+
+
+@pytest.fixture
+def shopper(demo: Demo) -> Iterator[Shopper]:
+    with closing(Shopper(demo.shop)) as shopper:
+        yield shopper

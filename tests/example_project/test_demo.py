@@ -1,0 +1,88 @@
+"""`manage.py demo` as a visitor to the project meets it: a real process on real ports."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from .conftest import MANAGE, Demo, Shopper, free_port, port_is_open, run_demo, shop_environment
+
+
+def test_prints_two_hosts_and_who_to_sign_in_as(demo: Demo) -> None:
+    assert urlsplit(demo.shop).hostname == "localhost"
+    assert urlsplit(demo.instance.url).hostname == "127.0.0.1"
+    for login in ("admin", "maria", "community", "ivan"):
+        assert login in demo.banner
+    assert "robot" not in demo.banner
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_both_servers_and_leaves_no_process(number: signal.Signals) -> None:
+    """The ports close, and the pipe of stderr ends: no child is left that holds it."""
+    with run_demo(stderr=subprocess.STDOUT) as demo:
+        assert port_is_open(demo.shop)
+        assert port_is_open(demo.instance.url)
+        demo.process.send_signal(number)
+        output, _ = demo.process.communicate(timeout=60)
+    assert demo.process.returncode == 0
+    assert "Traceback" not in output
+    assert not port_is_open(demo.shop)
+    assert not port_is_open(demo.instance.url)
+
+
+def test_a_signal_before_it_is_up_stops_it_as_well() -> None:
+    """The stand-in listens first: at that time the shop's database is still being made."""
+    port = free_port()
+    process = subprocess.Popen(
+        [*MANAGE, "demo", "--port=0", f"--instance-port={port}"],
+        env=shop_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while not port_is_open(f"http://127.0.0.1:{port}") and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert output == "Stopped.\n"
+
+
+def test_a_port_in_use_is_named(demo: Demo) -> None:
+    port = urlsplit(demo.shop).port
+    answer = subprocess.run(
+        [*MANAGE, "demo", f"--port={port}", "--instance-port=0"],
+        env=shop_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 1
+    assert f"localhost:{port} cannot be used" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_keeps_the_database_it_is_given(tmp_path: Path) -> None:
+    database = tmp_path / "kept.sqlite3"
+    with run_demo(f"--database={database}"):
+        pass
+    assert database.exists()
+
+
+def test_a_strict_session_cookie_keeps_the_basket_too() -> None:
+    with (
+        run_demo(SESSION_COOKIE_SAMESITE="Strict") as demo,
+        closing(Shopper(demo.shop)) as shopper,
+    ):
+        shopper.press("/basket/add/lamp/")
+        shopper.sign_in_at("/customers/", "maria")
+        (cookie,) = shopper.cookies("sessionid")
+    assert cookie.get_nonstandard_attr("SameSite") == "Strict"
+    assert shopper.page.url == f"{demo.shop}/customers/"
+    assert shopper.basket_count == 1

@@ -1,0 +1,57 @@
+"""`manage.py nightly`, with nobody signed in."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from .conftest import MANAGE, Demo, run_demo, shop_environment
+
+
+def test_counts_with_one_service_token_and_the_scope_it_needs(demo: Demo) -> None:
+    """By the very line that the demo prints."""
+    line = re.search(r"^ +(ERPNET_INSTANCE_URL=.* nightly)$", demo.banner, re.MULTILINE)
+    assert line is not None
+    answer = subprocess.run(
+        ["sh", "-c", line[1]], env=shop_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert answer.stdout == "The instance has 500 customers.\n", answer.stderr
+    (asked,) = demo.instance.calls("token")
+    assert (asked["grant_type"], asked["scope"]) == ("client_credentials", "read")
+
+
+def test_without_a_free_licence_it_says_so() -> None:
+    with run_demo("--licences=0") as running:
+        answer = nightly(running)
+    assert answer.returncode == 1
+    assert "MaximumLicenseCountExceeded" in answer.stderr
+
+
+@pytest.mark.parametrize("fields", [{"system_user_allowed": False}, {"scope": "update"}])
+def test_a_registration_that_does_not_allow_it_is_named_in_a_line(
+    demo: Demo, fields: dict[str, object]
+) -> None:
+    demo.instance.register(**fields)
+    answer = nightly(demo)
+    assert answer.returncode == 1
+    assert re.search("unauthorized_client|invalid_scope", answer.stderr)
+    assert "Traceback" not in answer.stderr
+    assert demo.instance.settings()["APPLICATION_SECRET"] not in answer.stderr
+
+
+def nightly(demo: Demo) -> subprocess.CompletedProcess[str]:
+    settings = {
+        "INSTANCE_URL": demo.instance.url,
+        "APPLICATION_URI": "demo.example.com",
+        "APPLICATION_SECRET": "the-secret-of-the-demo-site",
+    }
+    environment = {f"ERPNET_{name}": value for name, value in settings.items()}
+    return subprocess.run(
+        [*MANAGE, "nightly"],
+        env=shop_environment(DJANGO_DEBUG="1", **environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

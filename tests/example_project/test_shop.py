@@ -1,0 +1,110 @@
+"""The pages of the example site, over HTTP."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from .conftest import Demo, Shopper
+
+
+def test_home_page_and_its_style_sheet_answer(shopper: Shopper) -> None:
+    page = shopper.open("/")
+    assert page.status_code == 200
+    assert "Sign in" in page.text
+    sheet = re.search(r'href="(/static/shop/\w+\.css)"', page.text)[1]
+    assert shopper.open(sheet).headers["Content-Type"].startswith("text/css")
+
+
+def test_basket_counts_what_is_added_and_removed(shopper: Shopper) -> None:
+    shopper.open("/")
+    assert shopper.basket_count == 0
+    for product in ("lamp", "lamp", "desk"):
+        shopper.press(f"/basket/add/{product}/")
+    assert shopper.basket_count == 3
+    shopper.press("/basket/remove/lamp/")
+    assert shopper.basket_count == 1
+    assert shopper.press("/basket/add/yacht/").status_code == 404
+
+
+def test_signs_in_on_the_way_to_the_customers_and_keeps_the_basket(
+    demo: Demo, shopper: Shopper
+) -> None:
+    shopper.press("/basket/add/chair/")
+    page = shopper.sign_in_at("/customers/", "maria")
+    assert page.url == f"{demo.shop}/customers/"
+    assert page.status_code == 200
+    assert "Мария Иванова" in page.text
+    assert page.text.count("<tr>") == 21  # a heading and twenty customers
+    assert shopper.basket_count == 1
+
+
+def test_page_about_me_shows_facts_and_no_token(demo: Demo, shopper: Shopper) -> None:
+    page = shopper.sign_in_at("/me/", "maria")
+    assert page.url == f"{demo.shop}/me/"
+    for fact in ("maria", "InternalUser", "offline_access read update", "Access token"):
+        assert fact in page.text
+    assert not re.search(r"eyJ|[0-9A-F]{64}", page.text)
+
+
+def test_an_administrator_enters_and_leaves_the_admin_pages_through_the_instance(
+    demo: Demo, shopper: Shopper
+) -> None:
+    page = shopper.sign_in_at("/admin/", "admin")
+    assert page.url == f"{demo.shop}/admin/"
+    assert "Site administration" in page.text
+    assert shopper.post("/admin/logout/").status_code == 307
+    shopper.press("/signout")
+    assert "Sign out" not in shopper.open("/").text
+
+
+def test_an_employee_is_refused_at_the_admin_pages_without_a_loop(shopper: Shopper) -> None:
+    page = shopper.sign_in_at("/admin/", "maria")
+    assert page.status_code == 403
+    assert "Мария Иванова" in page.text
+
+
+def test_a_community_user_is_turned_away(shopper: Shopper) -> None:
+    page = shopper.sign_in_at("/customers/", "community")
+    assert page.status_code == 403
+    assert "Sign out" not in shopper.open("/").text
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "sentence"),
+    [
+        ({"drop": "before"}, 503, "cannot be reached at this moment"),
+        (
+            {
+                "status": 500,
+                "json": {"message": "None left.", "code": "MaximumLicenseCountExceeded"},
+            },
+            503,
+            "One is free again when a colleague signs out",
+        ),
+        ({"status": 500, "json": {"message": "No.", "code": "Forbidden"}}, 502, "Forbidden"),
+    ],
+)
+def test_an_instance_that_refuses_shows_a_friendly_page(
+    demo: Demo, shopper: Shopper, answer: dict[str, object], status: int, sentence: str
+) -> None:
+    demo.instance.always("api", **answer)
+    shopper.press("/basket/add/desk/")
+    page = shopper.sign_in_at("/customers/", "maria")
+    assert page.status_code == status
+    assert sentence in page.text
+    demo.instance.heal()
+    assert shopper.open("/customers/").status_code == 200
+    assert shopper.basket_count == 1
+
+
+def test_an_ended_sign_in_leads_through_the_instance_and_back(demo: Demo, shopper: Shopper) -> None:
+    """The person changed their password there: the next renewal is refused."""
+    assert shopper.sign_in_at("/customers/", "maria").status_code == 200
+    demo.instance.revoke_refresh_tokens("maria")
+    demo.instance.always("api", status=401)
+    onward = urlsplit(shopper.get("/customers/").headers["Location"])
+    assert onward.path == "/signin"
+    assert parse_qs(onward.query) == {"next": ["/customers/"]}

@@ -1,0 +1,116 @@
+"""Pages that use the instance in every way the app offers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+
+from erpnet_instanceid.api import service_api, user_api
+from erpnet_instanceid.decorators import reauthenticate
+from erpnet_instanceid.oidc.api_error import APIError
+from erpnet_instanceid.oidc.errors import InstanceIDError
+from erpnet_instanceid.session import get_identity, get_sign_in
+
+CUSTOMERS = "Crm_Sales_Customers"
+
+
+@login_required
+def call(request: HttpRequest) -> JsonResponse:
+    """Calls ``url`` as the visitor; errors that a site would catch, told."""
+    options: dict[str, Any] = json.loads(request.GET.get("options", "{}"))
+    method, url = request.GET.get("method", "GET"), request.GET["url"]
+    try:
+        answer = user_api(request).request(method, url, **options)
+    except APIError as error:
+        told = {"code": error.code, "type": error.type, "status": error.status}
+        return JsonResponse({**told, "message": error.message, "text": str(error)})
+    except InstanceIDError as error:
+        return JsonResponse({"code": error.code, "kind": type(error).__name__})
+    return JsonResponse({"status": answer.status_code, "size": len(answer.content)})
+
+
+@login_required
+def uncaught(request: HttpRequest) -> HttpResponse:
+    user_api(request).get(CUSTOMERS)
+    return HttpResponse("served")
+
+
+@login_required
+def listed(request: HttpRequest) -> JsonResponse:
+    params = json.loads(request.GET.get("params", "{}"))
+    size = int(request.GET.get("size", 100))
+    customers = user_api(request).items(CUSTOMERS, params, page_size=size)
+    return JsonResponse({"ids": [customer["Id"] for customer in customers]})
+
+
+def service(request: HttpRequest) -> JsonResponse:
+    """Calls as the service, ``times`` over, and says in which process and with which tokens."""
+    used = set()
+    for _ in range(int(request.GET.get("times", 1))):
+        answer = service_api().get(CUSTOMERS)
+        used.add(hashlib.sha256(answer.request.headers["Authorization"].encode()).hexdigest())
+    count = len(answer.json()["value"])
+    return JsonResponse({"count": count, "process": os.getpid(), "tokens": sorted(used)})
+
+
+@login_required
+def profile(request: HttpRequest) -> JsonResponse:
+    return JsonResponse(user_api(request).me())
+
+
+def identity(request: HttpRequest) -> JsonResponse:
+    found = get_identity(request)
+    return JsonResponse({} if found is None else vars(found))
+
+
+def own_sign_in(request: HttpRequest) -> JsonResponse:
+    found = get_sign_in(request)
+    return JsonResponse({"pk": found and str(found.pk)})
+
+
+@login_required
+@reauthenticate(max_age=300)
+def sensitive(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"method": request.method, "posted": request.POST.get("amount")})
+
+
+async def in_async(request: HttpRequest) -> JsonResponse:
+    answer = await user_api(request).arequest("GET", CUSTOMERS, params={"$top": 2})
+    return JsonResponse({"count": len(answer.json()["value"])})
+
+
+@login_required
+@transaction.atomic
+def in_atomic(request: HttpRequest) -> JsonResponse:
+    size = len(user_api(request).get(CUSTOMERS).json()["value"])
+    transaction.set_rollback(True)
+    return JsonResponse({"count": size})
+
+
+@login_required
+def order(request: HttpRequest) -> JsonResponse:
+    """A form that a visitor fills in for a while."""
+    return JsonResponse({"posted": {name: request.POST.getlist(name) for name in request.POST}})
+
+
+urlpatterns = [
+    path("", include("tests.urls")),
+    path("call", call),
+    path("uncaught", uncaught),
+    path("listed", listed),
+    path("service", service),
+    path("profile", profile),
+    path("identity", identity),
+    path("own-sign-in", own_sign_in),
+    path("sensitive", sensitive),
+    path("in-async", in_async),
+    path("in-atomic", in_atomic),
+    path("order", order),
+]

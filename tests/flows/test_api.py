@@ -1,0 +1,295 @@
+"""Rows API of the cases, and what else `user_api`, `service_api` and `SignIn.api` promise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.oidc.errors import SignInExpired
+from erpnet_instanceid.testing import Instance, run_instance
+
+from ..visitor import Visitor
+
+pytestmark = pytest.mark.urls("tests.flows.api_site")
+CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
+
+
+def call(visitor: Visitor, url: str, method: str = "GET", **options: Any) -> dict[str, Any]:
+    query = {"url": url, "method": method, "options": json.dumps(options)}
+    return visitor.get("/call?" + urlencode(query)).json()
+
+
+def bearer(instance: Instance, endpoint: str = "api") -> list[str]:
+    return [call.headers["Authorization"] for call in instance.calls(endpoint)]
+
+
+@pytest.fixture
+def maria(visitor: Visitor) -> Visitor:
+    visitor.sign_in("maria")
+    return visitor
+
+
+def test_api_01_token_goes_to_the_instance(maria: Visitor, instance: Instance) -> None:
+    assert call(maria, CUSTOMERS)["status"] == 200
+    (sent,) = bearer(instance)
+    assert sent.startswith("Bearer ey")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_api_01_token_goes_to_no_other_address(
+    maria: Visitor, instance: Instance, scheme: str
+) -> None:
+    with run_instance() as foreign:
+        url = foreign.url.replace("http", scheme, 1) + CUSTOMERS
+        assert call(maria, url)["code"] == "foreign_address"
+        assert not foreign.requests
+    userinfo = instance.url.replace("://", "://evil.test@") + CUSTOMERS
+    assert call(maria, userinfo.replace("127.0.0.1", "evil.test"))["code"] == "foreign_address"
+    assert call(maria, "//evil.test/x")["code"] == "foreign_address"
+
+
+def test_api_02_one_refresh_and_one_repetition_after_401(
+    maria: Visitor, instance: Instance
+) -> None:
+    instance.next_answer("api", status=401)
+    assert call(maria, CUSTOMERS)["status"] == 200
+    assert len(instance.calls("token", "refresh_token")) == 1
+    first, second = bearer(instance)
+    assert first != second
+
+
+def test_api_02_refused_for_good_is_an_error_not_a_loop(maria: Visitor, instance: Instance) -> None:
+    instance.always("api", status=401)
+    assert call(maria, CUSTOMERS)["code"] == "http_401"
+    assert len(instance.calls("api")) == 2
+    assert len(instance.calls("token", "refresh_token")) == 1
+
+
+def test_api_03_insufficient_scope_is_an_error_without_refresh(
+    maria: Visitor, instance: Instance
+) -> None:
+    instance.next_answer("api", status=403, json={"message": "no", "code": "insufficient_scope"})
+    told = call(maria, CUSTOMERS)
+    assert (told["code"], told["status"], told["message"]) == ("insufficient_scope", 403, "no")
+    assert not instance.calls("token", "refresh_token")
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_api_04_token_follows_no_redirect_away(
+    maria: Visitor, instance: Instance, status: int
+) -> None:
+    with run_instance() as foreign:
+        headers = {"Location": foreign.url + CUSTOMERS}
+        instance.next_answer("api", status=status, headers=headers, body=b"x" * 3_000_000)
+        assert call(maria, CUSTOMERS)["code"] == "foreign_redirect"
+        assert not foreign.requests
+    same_host = instance.url.replace("127.0.0.1", "localhost")
+    instance.next_answer("api", status=status, headers={"Location": same_host + CUSTOMERS})
+    assert call(maria, CUSTOMERS)["code"] == "foreign_redirect"
+
+
+def test_api_04_redirect_within_the_instance_is_followed(
+    maria: Visitor, instance: Instance
+) -> None:
+    instance.next_answer("api", status=302, headers={"Location": CUSTOMERS + "?$top=1"})
+    assert call(maria, CUSTOMERS)["status"] == 200
+
+
+def test_api_06_everybody_calls_with_their_own_token(
+    new_visitor: Callable[..., Visitor], instance: Instance
+) -> None:
+    visitors = {login: new_visitor() for login in ("maria", "admin")}
+    for login, visitor in visitors.items():
+        visitor.sign_in(login)
+    logins = ["maria", "admin"] * 10
+    with ThreadPoolExecutor(4) as pool:
+        profiles = list(pool.map(lambda login: visitors[login].get("/profile").json(), logins))
+    assert [profile["login"] for profile in profiles] == logins
+
+
+def test_relative_address_is_the_domain_apis(maria: Visitor, instance: Instance) -> None:
+    instance.change(
+        "auto_discovery",
+        lambda found: found["WebSites"][1]["AdditionalProperties"].update(
+            ODataServiceRoot=instance.url + "/api/elsewhere"
+        ),
+    )
+    call(maria, "Crm_Sales_Customers")
+    call(maria, "Crm_Sales_Customers")
+    assert len(instance.calls("auto_discovery")) == 1
+    assert instance.requests[-1].path == "/api/elsewhere/Crm_Sales_Customers"
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 404}, {"json": []}])
+def test_without_auto_discovery_addresses_are_as_documented(
+    maria: Visitor, instance: Instance, fault: dict[str, Any]
+) -> None:
+    instance.always("auto_discovery", **fault)
+    assert call(maria, "Crm_Sales_Customers")["status"] == 200
+
+
+def test_errors_carry_what_the_instance_says_without_its_stack_trace(
+    maria: Visitor, instance: Instance
+) -> None:
+    error = {"message": "Out of\nstock", "code": 42, "type": "StoreError", "info": "at Line 1"}
+    instance.next_answer("api", status=500, json=error)
+    told = call(maria, CUSTOMERS)
+    assert (told["code"], told["message"], told["type"]) == ("42", "Out of stock", "StoreError")
+    assert "Line 1" not in told["text"]
+
+
+def test_too_many_requests_is_met_with_pauses_where_repeating_does_no_harm(
+    maria: Visitor, instance: Instance
+) -> None:
+    instance.next_answer("api", status=429, headers={"Retry-After": "0"}, times=2)
+    assert call(maria, CUSTOMERS)["status"] == 200
+    assert len(instance.calls("api")) == 3
+    instance.always("api", status=429, headers={"Retry-After": "0"})
+    busy = {"code": "too_many_requests", "kind": "InstanceUnavailable"}
+    assert call(maria, CUSTOMERS, "POST") == busy
+    assert len(instance.calls("api")) == 4
+    assert call(maria, CUSTOMERS) == busy
+    assert len(instance.calls("api")) == 8
+    instance.heal()
+    instance.next_answer("api", status=429, headers={"Retry-After": "3600"})
+    assert call(maria, CUSTOMERS) == busy
+
+
+def test_answer_larger_than_the_setting_is_refused(
+    maria: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "API_MAX_BYTES": 1000}
+    instance.next_answer("api", body=b"x" * 1001)
+    assert call(maria, CUSTOMERS)["code"] == "answer_too_large"
+
+
+def test_no_free_licence_is_a_page_that_a_person_understands(
+    maria: Visitor, instance: Instance
+) -> None:
+    instance.licence_slots = 0
+    page = maria.get("/uncaught")
+    assert page.status_code == 503
+    assert "All licences of the instance are in use" in page.text
+    script = maria.get("/uncaught", headers={"Sec-Fetch-Mode": "cors", "Accept": "*/*"})
+    assert script.json()["error"] == "MaximumLicenseCountExceeded"
+
+
+def test_outage_in_a_view_is_a_page_and_signs_nobody_out(
+    maria: Visitor, instance: Instance
+) -> None:
+    instance.next_answer("api", drop="before")
+    assert maria.get("/uncaught").status_code == 503
+    assert maria.get("/uncaught").text == "served"
+
+
+def test_items_follow_the_instances_links_and_count_by_themselves(
+    maria: Visitor, instance: Instance
+) -> None:
+    everybody = maria.get("/listed?size=200").json()["ids"]
+    assert len(everybody) == len(set(everybody)) == 500
+    some = maria.get("/listed?" + urlencode({"params": '{"$top": 120, "$skip": 30}', "size": 50}))
+    assert some.json()["ids"] == everybody[30:150]
+    instance.forget_requests()
+    some = maria.get("/listed?" + urlencode({"params": '{"$top": 120}', "size": 50}))
+    assert some.json()["ids"] == everybody[:120]
+    assert len(instance.calls("api")) == 3
+
+
+@pytest.mark.parametrize("sizes", [[2, 2, 1], [2, 2, 0], [3, 1]])
+def test_items_count_on_where_links_end_at_top_or_there_are_none(
+    maria: Visitor, instance: Instance, sizes: list[int]
+) -> None:
+    """OData 4.01 part 1, 11.2.6.3: a ``$top`` is all that is wanted, however it is cut."""
+    numbers = iter(range(100))
+    for size in sizes:
+        page: dict[str, Any] = {"value": [{"Id": next(numbers)} for _ in range(size)]}
+        instance.next_answer("api", json=page)
+    found = maria.get("/listed?" + urlencode({"size": sizes[0]})).json()["ids"]
+    assert found == list(range(sum(sizes)))
+    skips = [call.get("$skip") for call in instance.calls("api")]
+    assert skips == [None, *(str(sizes[0] * at) for at in range(1, len(sizes)))]
+
+
+def test_items_do_not_follow_a_link_away(maria: Visitor, instance: Instance) -> None:
+    with run_instance() as foreign:
+        page = {"value": [{"Id": "1"}], "@odata.nextLink": foreign.url + CUSTOMERS}
+        instance.next_answer("api", json=page)
+        maria.get("/listed")
+        assert not foreign.requests
+
+
+def test_service_token_is_asked_for_once(
+    new_visitor: Callable[..., Visitor], instance: Instance
+) -> None:
+    instance.application.system_user_allowed = True
+    visitors = [new_visitor() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda visitor: visitor.get("/service").json()["count"], visitors))
+    assert counts == [100] * 8
+    assert len(instance.calls("token", "client_credentials")) == 1
+
+
+def test_service_token_is_renewed_before_it_ends_and_after_a_401(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.application.system_user_allowed = True
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    visitor.get("/service")
+    visitor.get("/service")
+    visitor.get("/service")
+    assert len(instance.calls("token", "client_credentials")) == 2
+    instance.next_answer("api", status=401)
+    assert visitor.get("/service").json()["count"] == 100
+    assert len(instance.calls("token", "client_credentials")) == 3
+
+
+def test_work_after_the_request_renews_through_the_same_row(
+    maria: Visitor, instance: Instance
+) -> None:
+    sign_in = SignIn.objects.get(pk=maria.get("/own-sign-in").json()["pk"])
+    instance.next_answer("api", status=401)
+    assert sign_in.api().get(CUSTOMERS).status_code == 200
+    assert len(instance.calls("token", "refresh_token")) == 1
+    # The visitor's own request takes what the work has brought.
+    instance.next_answer("api", status=401)
+    assert call(maria, CUSTOMERS)["status"] == 200
+    assert len(instance.calls("token", "refresh_token")) == 1
+    maria.post("/signout")
+    assert maria.get("/own-sign-in").json() == {"pk": None}
+    sign_in.refresh_from_db()
+    with pytest.raises(SignInExpired):
+        sign_in.api()
+
+
+def test_on_sqlite_a_call_in_an_open_transaction_does_not_spend_the_token(
+    maria: Visitor, instance: Instance
+) -> None:
+    """No second connection can write beside it; on PostgreSQL one can (tests/storm)."""
+    assert connection.vendor == "sqlite"
+    instance.next_answer("api", status=401)
+    assert maria.get("/in-atomic").status_code == 503
+    assert not instance.calls("token", "refresh_token")
+    assert call(maria, CUSTOMERS)["status"] == 200
+
+
+def test_async_view_calls_without_holding_up_the_loop(maria: Visitor, instance: Instance) -> None:
+    instance.next_answer("api", status=401)
+    assert maria.get("/in-async").json() == {"count": 2}
+
+
+def test_identity_is_on_the_session(visitor: Visitor, instance: Instance) -> None:
+    assert visitor.get("/identity").json() == {}
+    visitor.sign_in("maria")
+    identity = visitor.get("/identity").json()
+    assert identity["sub"] == "maria"
+    assert identity["user_id"] == instance.people["maria"].id
+    assert identity["user_type"] == "InternalUser"
+    assert identity["is_admin"] is False
+    assert abs(identity["signed_in_at"] - instance.now()) < 60

@@ -1,0 +1,223 @@
+"""Rows REQ of the cases: what the site sends a visitor to the instance with."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.testing import Instance
+
+from ..leaks import Watch
+from ..outcomes import assert_signed_in, look
+from ..visitor import Visitor
+
+UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]{43,128}\Z")
+EXPECTED = {
+    "response_type",
+    "response_mode",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+}
+MAX_COOKIE_HEADER = 4096
+
+
+def parameters(location: str) -> dict[str, str]:
+    """The parameters of an authorization request, none of which stands twice."""
+    pairs = parse_qsl(urlsplit(location).query, keep_blank_values=True, strict_parsing=True)
+    assert max(Counter(name for name, _ in pairs).values()) == 1
+    return dict(pairs)
+
+
+def challenge_of(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_req_01_request_is_what_is_registered(
+    visitor: Visitor,
+    instance: Instance,
+    configure: Callable[..., None],
+    slash: str,
+) -> None:
+    registered = f"{visitor.site}/signin-callback{slash}"
+    instance.register(login_urls=[registered])
+    if slash:
+        configure(CALLBACK_URL=registered)
+    location = visitor.start("/private")
+
+    asked = parameters(location)
+    assert location.startswith(f"{instance.issuer}/connect/authorize?")
+    assert set(asked) == EXPECTED
+    assert asked["response_type"] == "code id_token"
+    assert asked["response_mode"] == "form_post"
+    assert asked["client_id"] == instance.application_uri
+    assert asked["redirect_uri"] == registered
+    assert asked["scope"] == "openid profile offline_access read"
+    assert asked["code_challenge_method"] == "S256"
+    assert instance.application_secret not in location
+
+    before = look(visitor, instance)
+    response = visitor.bring(visitor.at(location))
+
+    assert_signed_in(visitor, response, before, target="/private")
+    (request,) = instance.calls("token")
+    verifier = request["code_verifier"]
+    assert request["redirect_uri"] == registered
+    assert UNRESERVED.match(verifier)
+    assert verifier not in location
+    assert asked["code_challenge"] == challenge_of(verifier)
+    assert len({asked["state"], asked["nonce"], verifier}) == 3
+
+
+def test_req_02_a_thousand_sign_ins_share_nothing(
+    client: Client, instance: Instance, transactional_db: None, no_leaks: Watch
+) -> None:
+    requests = []
+    for _ in range(1000):
+        client.cookies.clear()
+        requests.append(parameters(client.get("/signin")["Location"]))
+    # They are alike, and comparing all of them with each other takes a minute.
+    no_leaks.forget()
+
+    for name in ("state", "nonce", "code_challenge"):
+        values = [request[name] for request in requests]
+        assert len(set(values)) == 1000
+        decoded = [base64.urlsafe_b64decode(value + "==") for value in values]
+        assert {len(data) for data in decoded} == {32}
+        # 256 bits, each as often set as not: six standard deviations around 500.
+        for position in range(256):
+            times = sum(data[position // 8] >> position % 8 & 1 for data in decoded)
+            assert 405 < times < 595, f"bit {position} of {name}"
+    for request in requests:
+        # The verifier is not shown; that it is neither of the others, its challenge tells.
+        verifiers = {challenge_of(request["state"]), challenge_of(request["nonce"])}
+        assert request["code_challenge"] not in verifiers
+        assert request["state"] != request["nonce"]
+
+
+def test_req_02_verifiers_are_new_each_time(visitor: Visitor, instance: Instance) -> None:
+    for _ in range(3):
+        visitor.sign_in()
+
+    verifiers = {request["code_verifier"] for request in instance.calls("token")}
+    assert len(verifiers) == 3
+    assert all(UNRESERVED.match(verifier) for verifier in verifiers)
+
+
+@pytest.mark.parametrize("own", ["?tenant=x", "?tenant=x&y=%26z"])
+def test_req_03_query_of_an_endpoint_is_kept(
+    visitor: Visitor, instance: Instance, own: str
+) -> None:
+    def add_query(document: dict[str, Any]) -> None:
+        for name in ("authorization_endpoint", "end_session_endpoint"):
+            document[name] += own
+
+    instance.change("discovery", add_query)
+    location = visitor.start("/private")
+    assert location.startswith(f"{instance.issuer}/connect/authorize{own}&")
+    asked = parameters(location)
+    assert asked["tenant"] == "x"
+    assert set(asked) - {"tenant", "y"} == EXPECTED
+
+    before = look(visitor, instance)
+    assert_signed_in(visitor, visitor.bring(visitor.at(location)), before, target="/private")
+
+    location = visitor.post("/signout").headers["Location"]
+    assert location.startswith(f"{instance.issuer}/connect/endsession{own}&")
+    assert parameters(location)["tenant"] == "x"
+    assert "id_token_hint" in parameters(location)
+
+
+@pytest.mark.parametrize("methods", [["plain"], [], None, "plain", {"plain": 1}])
+def test_req_04_pkce_is_s256_whatever_is_offered(
+    visitor: Visitor, instance: Instance, methods: object
+) -> None:
+    def offer(document: dict[str, Any]) -> None:
+        del document["code_challenge_methods_supported"]
+        if methods is not None:
+            document["code_challenge_methods_supported"] = methods
+
+    instance.change("discovery", offer)
+
+    asked = parameters(visitor.start())
+
+    assert asked["code_challenge_method"] == "S256"
+    assert len(asked["code_challenge"]) == 43
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-Host": "evil.test"},
+        {"X-Forwarded-Host": "evil.test", "X-Forwarded-Port": "8443"},
+        {"Forwarded": "host=evil.test"},
+        {"X-Original-Host": "evil.test", "X-Rewrite-URL": "https://evil.test/"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_req_05_forwarded_host_is_not_believed(
+    visitor: Visitor, instance: Instance, headers: dict[str, str]
+) -> None:
+    response = visitor.get("/signin", headers=headers)
+
+    assert response.status_code == 302
+    assert parameters(response.headers["Location"])["redirect_uri"] == (
+        f"{visitor.site}/signin-callback"
+    )
+    assert "evil.test" not in str(response.headers)
+
+
+@pytest.mark.parametrize("host", ["evil.test", "evil.test:443", "localhost@evil.test", "a b"])
+def test_req_05_foreign_host_is_refused(visitor: Visitor, instance: Instance, host: str) -> None:
+    response = visitor.get("/signin", headers={"Host": host})
+
+    assert response.status_code == 400
+    assert "Location" not in response.headers
+    assert visitor.cookies() == []
+
+
+def test_req_05_callback_url_stands_above_any_host(
+    visitor: Visitor, configure: Callable[..., None], settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    configure(CALLBACK_URL="https://rp.test/signin-callback")
+
+    response = visitor.get("/signin", headers={"Host": "evil.test"})
+
+    asked = parameters(response.headers["Location"])
+    assert asked["redirect_uri"] == "https://rp.test/signin-callback"
+
+
+# The longer page fills one attempt's cookie nearly to its own limit.
+@pytest.mark.parametrize("page", ["/private", f"/private?q={'x' * 300}"], ids=["short", "long"])
+def test_req_06_two_hundred_unfinished_sign_ins(
+    visitor: Visitor, instance: Instance, page: str
+) -> None:
+    for _ in range(200):
+        location = visitor.start(page)
+        sent = sum(len(f"{c.name}={c.value}; ") for c in visitor.cookies())
+        assert sent < MAX_COOKIE_HEADER
+    assert 1 < len(visitor.cookies("erpnet_signin_")) <= 5
+    assert Session.objects.count() == 0
+    assert SignIn.objects.count() == 0
+
+    before = look(visitor, instance)
+    response = visitor.bring(visitor.at(location))
+
+    assert_signed_in(visitor, response, before, target=page)

@@ -1,0 +1,172 @@
+"""What somebody whose sign-in has ended is answered: a page goes through the instance and comes
+back, a script is told where its page has to go."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from erpnet_instanceid.testing import Instance
+
+from ..visitor import Visitor
+
+# As browsers send them: fetch, XMLHttpRequest where there is no Sec-Fetch, htmx, an image.
+FETCH = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "*/*"}
+SAME_ORIGIN = {**FETCH, "Sec-Fetch-Mode": "same-origin"}
+XHR = {"Sec-Fetch-Mode": None, "X-Requested-With": "XMLHttpRequest", "Accept": "*/*"}
+PROGRAM = {"Sec-Fetch-Mode": None, "Accept": "application/json"}
+HTMX = {**FETCH, "HX-Request": "true"}
+BOOSTED = {**HTMX, "HX-Boosted": "true"}
+IMAGE = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image", "Accept": "image/avif,*/*;q=0.8"}
+SCRIPTS = {
+    "fetch": FETCH,
+    "fetch same-origin": SAME_ORIGIN,
+    "XMLHttpRequest": XHR,
+    "program": PROGRAM,
+    "htmx": HTMX,
+    "htmx boosted": BOOSTED,
+    "image": IMAGE,
+}
+
+
+@pytest.fixture
+def ended(visitor: Visitor, instance: Instance) -> Visitor:
+    """Signed in, with an access token that is over and a refresh token that is refused."""
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    visitor.sign_in("maria")
+    instance.revoke_refresh_tokens("maria")
+    return visitor
+
+
+def ask(visitor: Visitor, path: str, headers: dict[str, Any], method: str = "GET") -> Any:
+    """What a script gets: its browser follows redirects of this site without asking it."""
+    return visitor.http.request(
+        method,
+        visitor.site + path,
+        headers={"Sec-Fetch-Dest": None, **headers},
+        allow_redirects=True,
+        timeout=30,
+    )
+
+
+def assert_told_to_sign_in(response: Any, visitor: Visitor, page: str) -> None:
+    assert response.status_code == 401
+    assert urlsplit(response.url).netloc == urlsplit(visitor.site).netloc
+    told = response.json()
+    assert told["error"] == "sign_in_required"
+    assert told["message"]
+    address = urlsplit(told["sign_in_url"])
+    assert (address.scheme, address.netloc, address.path) == ("", "", "/signin")
+    assert parse_qs(address.query) == ({"next": [page]} if page else {})
+    assert "no-store" in response.headers["Cache-Control"]
+    assert {"Sec-Fetch-Mode", "HX-Request", "Accept"} <= {
+        name.strip() for name in response.headers["Vary"].split(",")
+    }
+
+
+def test_page_comes_back_to_where_it_was(ended: Visitor, instance: Instance) -> None:
+    response = ended.get("/private?tab=2")
+    assert response.status_code == 302
+    assert response.headers["Location"] == "/signin?next=/private%3Ftab%3D2"
+    to_instance = ended.get(response.headers["Location"]).headers["Location"]
+    assert to_instance.startswith(instance.issuer)
+    # Without a click: the instance still knows the browser.
+    back = ended.bring(ended.at(to_instance, login=None))
+    assert back.headers["Location"] == "/private?tab=2"
+    assert ended.get("/private?tab=2").text == "private page of maria"
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+@pytest.mark.parametrize("path", ["/private", "/api"])
+def test_script_is_told_where_to_sign_in(
+    ended: Visitor, instance: Instance, kind: str, path: str
+) -> None:
+    """Whether the site's login_required sends it to sign-in, or a view meets the end itself."""
+    asked = len(instance.calls("authorize"))
+    referer = {"Referer": f"{ended.site}/orders?open=1"}
+    response = ask(ended, path, {**SCRIPTS[kind], **referer})
+    assert_told_to_sign_in(response, ended, "/orders?open=1")
+    is_htmx = "HX-Request" in SCRIPTS[kind]
+    assert ("HX-Redirect" in response.headers) == is_htmx
+    if is_htmx:
+        assert response.headers["HX-Redirect"] == response.json()["sign_in_url"]
+    assert len(instance.calls("authorize")) == asked
+    assert ended.whoami()["user"] == ""
+
+
+def test_address_that_a_script_is_told_leads_back_to_its_page(ended: Visitor) -> None:
+    told = ask(ended, "/private", {**FETCH, "Referer": f"{ended.site}/private?tab=2"}).json()
+    to_instance = ended.get(told["sign_in_url"]).headers["Location"]
+    back = ended.bring(ended.at(to_instance, login=None))
+    assert back.headers["Location"] == "/private?tab=2"
+    assert ended.whoami()["user"] == "maria"
+
+
+def test_htmx_names_its_page_itself(ended: Visitor) -> None:
+    headers = {
+        **HTMX,
+        "HX-Current-URL": f"{ended.site}/private?tab=3#part",
+        "Referer": f"{ended.site}/",
+    }
+    response = ask(ended, "/private", headers)
+    assert_told_to_sign_in(response, ended, "/private?tab=3#part")
+
+
+@pytest.mark.parametrize(
+    "referer",
+    [
+        None,
+        "https://evil.test/",
+        "https://evil.test/private",
+        "javascript:alert(1)",
+        "//evil.test/",
+        "http://[",
+        "/signin?next=/private",
+    ],
+)
+@pytest.mark.parametrize("header", ["Referer", "HX-Current-URL"])
+def test_script_of_another_site_is_sent_to_no_page_of_its_choice(
+    ended: Visitor, header: str, referer: str | None
+) -> None:
+    response = ask(ended, "/private", {**HTMX, header: referer})
+    assert_told_to_sign_in(response, ended, "")
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_script_that_posts_is_told_as_well(ended: Visitor, kind: str) -> None:
+    token = ended.csrf_token()
+    headers = {**SCRIPTS[kind], "X-CSRFToken": token, "Origin": ended.site}
+    response = ask(ended, "/api", headers, method="POST")
+    assert_told_to_sign_in(response, ended, "")
+
+
+def test_script_of_somebody_who_never_signed_in_is_told_too(
+    visitor: Visitor, instance: Instance
+) -> None:
+    assert_told_to_sign_in(ask(visitor, "/private", FETCH), visitor, "")
+    assert visitor.get("/private").status_code == 302
+    assert not instance.calls("authorize")
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_script_goes_on_while_its_token_can_be_renewed(
+    visitor: Visitor, instance: Instance, kind: str
+) -> None:
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    visitor.sign_in("maria")
+    response = ask(visitor, "/private", SCRIPTS[kind])
+    assert (response.status_code, response.text) == (200, "private page of maria")
+    assert len(instance.calls("token", "refresh_token")) == 1
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_script_goes_on_while_the_instance_is_away(
+    visitor: Visitor, instance: Instance, kind: str
+) -> None:
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    visitor.sign_in("maria")
+    instance.always("token", status=503)
+    assert ask(visitor, "/private", SCRIPTS[kind]).status_code == 200
+    assert visitor.whoami()["user"] == "maria"

@@ -1,0 +1,661 @@
+"""Rows CLM of the cases: what the tokens say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from django.contrib.auth import get_user_model
+
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.testing import Instance, Token
+
+from ..forging import MISSING, Forge, claims
+from ..outcomes import (
+    FRONT,
+    LOGOUT,
+    REDIRECTS,
+    TOKEN_ENDPOINT,
+    Before,
+    Place,
+    assert_rejected,
+    assert_signed_in,
+    look,
+)
+from ..visitor import Visitor
+
+everywhere = pytest.mark.parametrize(
+    "place", [FRONT, TOKEN_ENDPOINT, LOGOUT], ids=lambda place: place.target
+)
+id_tokens = pytest.mark.parametrize(
+    "place", [FRONT, TOKEN_ENDPOINT], ids=lambda place: place.target
+)
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+def named(value: object) -> str:
+    """An id for a parameter; nothing that would not print."""
+    return "missing" if value is MISSING else ascii(value)[:32]
+
+
+def at(seconds: float) -> Callable[[Any], float]:
+    """A time so many seconds from now."""
+    return lambda _right: int(time.time()) + seconds
+
+
+# Who issued it, for whom
+
+
+@everywhere
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda issuer: issuer + "1",
+        lambda issuer: issuer + "/",
+        lambda issuer: issuer.upper(),
+        lambda issuer: issuer.replace("http://127.0.0.1", "http://LOCALHOST"),
+        lambda issuer: issuer.replace("http:", "HTTP:"),
+        lambda issuer: issuer.replace("http:", "https:"),
+        lambda issuer: issuer[:9],
+        lambda issuer: issuer[:-1],
+        lambda issuer: issuer[7:],
+        lambda issuer: f"https://evil.test/?{issuer}",
+        lambda issuer: f"{issuer} ",
+        lambda issuer: [issuer],
+        lambda issuer: {"iss": issuer},
+        lambda issuer: None,
+        lambda issuer: "",
+        lambda issuer: 5,
+        lambda issuer: MISSING,
+    ],
+    ids=[
+        "longer",
+        "slash",
+        "upper case",
+        "host in upper case",
+        "scheme in upper case",
+        "https",
+        "prefix",
+        "shorter",
+        "without scheme",
+        "contained",
+        "space",
+        "list",
+        "object",
+        "null",
+        "empty",
+        "number",
+        "missing",
+    ],
+)
+def test_clm_01_token_of_another_issuer_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, spell: Callable[[str], Any]
+) -> None:
+    forge = claims(iss=spell(instance.issuer))
+    place.assert_refused(visitor, instance, forge, code="claim_mismatch")
+
+
+@everywhere
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda client: client + "1",
+        lambda client: client.upper(),
+        lambda client: client[:-1],
+        lambda client: f"{client} other",
+        lambda client: MISSING,
+        lambda client: None,
+        lambda client: "",
+        lambda client: [],
+        lambda client: 0,
+        lambda client: True,
+        lambda client: [[client]],
+        lambda client: [client, 1],
+        lambda client: [client, client],
+        lambda client: [client, "other"],
+        lambda client: ["other", client],
+        lambda client: [None],
+        lambda client: {client: True},
+    ],
+    ids=[
+        "longer",
+        "upper case",
+        "shorter",
+        "two in a string",
+        "missing",
+        "null",
+        "empty",
+        "[]",
+        "0",
+        "true",
+        "nested",
+        "with a number",
+        "twice",
+        "with another",
+        "after another",
+        "[null]",
+        "object",
+    ],
+)
+def test_clm_02_token_for_another_audience_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, spell: Callable[[str], Any]
+) -> None:
+    forge = claims(aud=spell(instance.application_uri))
+    place.assert_refused(visitor, instance, forge, code="claim_mismatch")
+
+
+@id_tokens
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda client: "other",
+        lambda client: [client],
+        lambda client: 5,
+        lambda client: None,
+        lambda client: "",
+        lambda client: client.upper(),
+    ],
+    ids=["other", "list", "number", "null", "empty", "upper case"],
+)
+def test_clm_04_token_for_another_party_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, spell: Callable[[str], Any]
+) -> None:
+    forge = claims(azp=spell(instance.application_uri))
+    place.assert_refused(visitor, instance, forge, code="claim_mismatch")
+
+
+# Whom it is about
+
+
+def test_clm_04_token_that_names_us_twice_signs_in(visitor: Visitor, instance: Instance) -> None:
+    for target in ("front_id_token", "id_token"):
+        instance.change(target, claims(azp=instance.application_uri))
+    before = look(visitor, instance)
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+
+ODD_SUBJECTS = [None, "", " ", "\t", 123, 0, True, 1.5, ["U1"], [], {}, "x" * 256]
+
+
+@id_tokens
+@pytest.mark.parametrize("sub", [MISSING, *ODD_SUBJECTS], ids=named)
+def test_clm_05_sub_that_names_nobody_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, sub: Any
+) -> None:
+    place.assert_refused(visitor, instance, claims(sub=sub), code="malformed_claim")
+
+
+@pytest.mark.parametrize("sub", ODD_SUBJECTS, ids=named)
+def test_clm_05_sub_that_names_nobody_ends_no_sign_in(
+    visitor: Visitor, instance: Instance, sub: Any
+) -> None:
+    LOGOUT.assert_refused(visitor, instance, claims(sub=sub))
+
+
+@everywhere
+@pytest.mark.parametrize(
+    "sub",
+    [
+        "mar\0ia",
+        "maria\0",
+        "maria\n",
+        "\r\nmaria",
+        "maria\x7f",
+        "maria\x1b[1m",
+        "maria\ud800",
+        "\udc00maria",
+        "\u202eairam",
+        "maria\u2066",
+        "maria\u200b",
+        "maria\u2028",
+    ],
+    ids=named,
+)
+def test_clm_07_sub_with_hidden_characters_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, sub: str
+) -> None:
+    code = "malformed_claim"
+    place.assert_refused(visitor, instance, claims(sub=sub), code=code)
+
+
+@pytest.mark.parametrize("without_id", [False, True], ids=["id", "sub alone"])
+@pytest.mark.parametrize("backwards", [False, True], ids=["", "backwards"])
+def test_clm_09_logins_that_look_alike_are_different_people(
+    new_visitor: Callable[[], Visitor],
+    instance: Instance,
+    configure: Callable[..., None],
+    without_id: bool,
+    backwards: bool,
+) -> None:
+    logins = [
+        "alice",
+        "ALICE",
+        "alice ",
+        " alice",
+        "Alice",
+        "\u0430lice",
+        "ali\u0301ce",
+        "al\xedce",
+    ]
+    if backwards:
+        logins.reverse()
+    if without_id:
+        instance.change("access_token", claims(id=MISSING))
+    for login in logins:
+        instance.people.add(login)
+
+    let_in = []
+    for login in logins:
+        visitor = new_visitor()
+        response = visitor.sign_in(login)
+        assert response.status_code < 500
+        if visitor.whoami()["user"]:
+            let_in.append(login)
+
+    assert {"alice", "ALICE", "Alice"} <= set(let_in)
+    assert Account.objects.count() == get_user_model().objects.count() == len(let_in)
+    assert sorted(Account.objects.values_list("sub", flat=True)) == sorted(let_in)
+    assert Account.objects.values("user").distinct().count() == len(let_in)
+
+    # And again, each is who they were.
+    users = dict(Account.objects.values_list("sub", "user_id"))
+    for login in let_in:
+        visitor = new_visitor()
+        visitor.sign_in(login)
+        user = get_user_model().objects.get(pk=users[login])
+        assert visitor.whoami()["user"] == user.get_username()
+    assert Account.objects.count() == len(let_in)
+
+
+# When
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("exp", "code"),
+    [
+        (MISSING, "claim_missing"),
+        (None, "claim_missing"),
+        (at(-HOUR), "token_expired"),
+        (at(-301), "token_expired"),
+        (at(-61), "token_expired"),
+        (0, "token_expired"),
+        (-1, "token_expired"),
+        (-(10**18), "token_expired"),
+        (-1e308, "token_expired"),
+        ("9999999999", "malformed_claim"),
+        (True, "malformed_claim"),
+        ([], "malformed_claim"),
+        ([9999999999], "malformed_claim"),
+        ({}, "malformed_claim"),
+        (10**400, "malformed_claim"),
+    ],
+    ids=[
+        "missing",
+        "null",
+        "an hour ago",
+        "301 s ago",
+        "61 s ago",
+        "0",
+        "-1",
+        "-1e18",
+        "-1e308",
+        "string",
+        "true",
+        "[]",
+        "list",
+        "{}",
+        "1 with 400 zeros",
+    ],
+)
+def test_clm_10_token_without_a_time_ahead_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, exp: Any, code: str
+) -> None:
+    place.assert_refused(visitor, instance, claims(exp=exp), code=code)
+
+
+def sign_in_with(visitor: Visitor, instance: Instance, forge: Forge) -> requests.Response:
+    """A sign-in in which both ID tokens are forged alike."""
+    for target in ("front_id_token", "id_token"):
+        instance.change(target, forge)
+    return visitor.sign_in()
+
+
+def test_clm_12_time_with_a_fraction_signs_in(visitor: Visitor, instance: Instance) -> None:
+    before = look(visitor, instance)
+    response = sign_in_with(visitor, instance, claims(exp=at(300.5)))
+    assert_signed_in(visitor, response, before)
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+def test_clm_12_clock_within_the_skew_signs_in(
+    visitor: Visitor, instance: Instance, name: str
+) -> None:
+    seconds = {"exp": -50, "iat": 50, "nbf": 50}[name]
+    before = look(visitor, instance)
+    response = sign_in_with(visitor, instance, claims(**{name: at(seconds)}))
+    assert_signed_in(visitor, response, before)
+
+
+@pytest.mark.parametrize("exp", [10**18, 10**18 + 1, 2**63, 1e18, 1.7e308], ids=named)
+@pytest.mark.parametrize("of", ["ID token", "access token"])
+def test_clm_12_time_beyond_all_calendars_does_no_harm(
+    visitor: Visitor, instance: Instance, exp: Any, of: str
+) -> None:
+    before = look(visitor, instance)
+    if of == "ID token":
+        response = sign_in_with(visitor, instance, claims(exp=exp))
+    else:
+        # Its own time counts where the answer does not say how long it lives.
+        instance.change("access_token", claims(exp=exp))
+        instance.change("token_answer", lambda fields: fields.pop("expires_in") and None)
+        response = visitor.sign_in()
+    assert_harmless(visitor, response, before)
+
+
+def assert_harmless(visitor: Visitor, response: requests.Response, before: Before) -> None:
+    """OK, or REJ."""
+    if response.status_code in REDIRECTS:
+        assert_signed_in(visitor, response, before)
+        assert visitor.get("/customers").status_code == 200
+        assert visitor.get("/private").status_code == 200
+    else:
+        calls = before.instance.calls
+        assert_rejected(
+            visitor,
+            response,
+            before_sign_in_pages(before),
+            status=response.status_code,
+            token_requests=len(calls("token")),
+            userinfo_requests=len(calls("userinfo")),
+        )
+        assert 400 <= response.status_code < 500
+
+
+def before_sign_in_pages(before: Before) -> Before:
+    """With the visits to the instance's own pages counted, which are none of the site's calls."""
+    calls = before.calls.copy()
+    for page in ("authorize", "sign_in"):
+        calls[page] = len(before.instance.calls(page))
+    return Before(before.instance, before.who, before.stored, calls)
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("iat", "code"),
+    [
+        (MISSING, "claim_missing"),
+        (None, "claim_missing"),
+        ("now", "malformed_claim"),
+        ("1700000000", "malformed_claim"),
+        (True, "malformed_claim"),
+        ([], "malformed_claim"),
+        (at(HOUR), "token_not_yet_valid"),
+        (at(61 + 5), "token_not_yet_valid"),
+        (at(-DAY), "token_expired"),
+        (at(-HOUR - 61), "token_expired"),
+        (0, "token_expired"),
+        (10**18, "token_not_yet_valid"),
+        (1.7e308, "token_not_yet_valid"),
+    ],
+    ids=[
+        "missing",
+        "null",
+        "word",
+        "string",
+        "true",
+        "[]",
+        "in an hour",
+        "in a minute",
+        "a day ago",
+        "an hour ago",
+        "0",
+        "1e18",
+        "1.7e308",
+    ],
+)
+def test_clm_13_token_issued_at_another_time_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, iat: Any, code: str
+) -> None:
+    def forge(token: Token) -> None:
+        claims(iat=iat, nbf=MISSING, exp=at(HOUR))(token)
+
+    place.assert_refused(visitor, instance, forge, code=code)
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("nbf", "code"),
+    [
+        (at(600), "token_not_yet_valid"),
+        (at(61 + 5), "token_not_yet_valid"),
+        (10**18, "token_not_yet_valid"),
+        ("soon", "malformed_claim"),
+        ("0", "malformed_claim"),
+        ([], "malformed_claim"),
+        ({}, "malformed_claim"),
+        (False, "malformed_claim"),
+        (None, "claim_missing"),
+    ],
+    ids=["in 10 minutes", "in a minute", "1e18", "word", "string", "[]", "{}", "false", "null"],
+)
+def test_clm_14_token_for_later_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, nbf: Any, code: str
+) -> None:
+    place.assert_refused(visitor, instance, claims(nbf=nbf), code=code)
+
+
+# Which attempt
+
+
+@id_tokens
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda nonce: None,
+        lambda nonce: 5,
+        lambda nonce: True,
+        lambda nonce: [nonce],
+        lambda nonce: {nonce: nonce},
+        lambda nonce: "",
+        lambda nonce: nonce.upper(),
+        lambda nonce: nonce.swapcase(),
+        lambda nonce: nonce + " ",
+        lambda nonce: " " + nonce,
+        lambda nonce: nonce + "\0",
+        lambda nonce: nonce + "=",
+        lambda nonce: nonce[:20],
+        lambda nonce: nonce[:-1],
+        lambda nonce: "\ud800",
+        lambda nonce: nonce + "é",
+    ],
+    ids=[
+        "null",
+        "number",
+        "true",
+        "list",
+        "object",
+        "empty",
+        "upper case",
+        "other case",
+        "space",
+        "leading space",
+        "NUL",
+        "padding",
+        "prefix",
+        "shorter",
+        "surrogate",
+        "not ASCII",
+    ],
+)
+def test_clm_15_other_nonce_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, spell: Callable[[str], Any]
+) -> None:
+    place.assert_refused(visitor, instance, claims(nonce=spell), code="claim_mismatch")
+
+
+@id_tokens
+def test_clm_15_missing_nonce_is_refused(
+    visitor: Visitor, instance: Instance, place: Place
+) -> None:
+    place.assert_refused(visitor, instance, claims(nonce=MISSING), code="claim_mismatch")
+
+
+# What else it says
+
+ODD_CLAIMS: dict[str, list[Any]] = {
+    "name": [
+        123,
+        [],
+        {},
+        None,
+        True,
+        "",
+        " ",
+        "x" * 10_000,
+        "x " * 5_000,
+        " ".join(["x" * 200, "y" * 200]),
+        "a\0b",
+        "a\nb",
+        "\ud800",
+        "a\u202eb",
+    ],
+    "email": [
+        ["a@b"],
+        "not-an-email",
+        5,
+        None,
+        "",
+        f"{'x' * 390}@b.example",
+        f"x@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.{'f' * 60}.example",
+        "a@b.example\n",
+        "a@b.example\nBcc: c@d.example",
+        "a\0@b.example",
+        "\ud800@b.example",
+    ],
+    "email_verified": ["maybe", None, 1, [], {}],
+    "locale": [5, None, [], "x" * 10_000, "\0"],
+    "amr": ["pwd", None, 5, {}],
+    "idp": [None, 5, [], "\0"],
+    "id": [None, 5, [], {}, "", " ", "x" * 300, "a\0b", "\ud800", True],
+    "db": [None, 5, "\0", "x" * 10_000],
+    "is_admin": [None, 5, [], {}, "maybe", "TRUE\0", 1, "1", "yes"],
+    "preferred_username": [None, "\0", 5],
+}
+
+
+@pytest.mark.parametrize("source", ["access_token", "id_token", "userinfo"])
+@pytest.mark.parametrize("name", ODD_CLAIMS)
+def test_clm_17_odd_claims_do_no_harm(
+    new_visitor: Callable[[], Visitor], instance: Instance, source: str, name: str
+) -> None:
+    for number, value in enumerate(ODD_CLAIMS[name]):
+        instance.heal()
+        login = f"person{number}"
+        instance.people.add(login, "Some Body", email="some@body.example")
+        spoil(instance, source, name, value)
+        visitor = new_visitor()
+        before = look(visitor, instance)
+
+        response = visitor.sign_in(login)
+
+        assert response.status_code in (302, 400, 403), f"{value!r}: {response.status_code}"
+        signed_in = response.status_code == 302
+        assert visitor.whoami()["user"] == (login if signed_in else ""), value
+        if not signed_in:
+            assert_rejected(
+                visitor,
+                response,
+                before_sign_in_pages(before),
+                status=response.status_code,
+                token_requests=1,
+                userinfo_requests=1 if source == "userinfo" else 0,
+            )
+            continue
+        user = get_user_model().objects.get(username=login)
+        assert_fits(user)
+        assert not user.is_staff
+        assert not user.is_superuser
+        account = Account.objects.get(user=user)
+        assert_fits(account)
+        assert_fits(account.sign_ins.get())  # type: ignore[attr-defined]
+        assert visitor.get("/customers").status_code == 200
+
+
+def spoil(instance: Instance, source: str, name: str, value: Any) -> None:
+    if source != "userinfo":
+        instance.change(source, claims(**{name: value}))
+        return
+    instance.change("access_token", lambda token: "0123456789ABCDEF" * 4)
+    instance.change("userinfo", lambda told: told.update({name: value}))
+
+
+def assert_fits(row: Any) -> None:
+    """Every text of the row has room in its column, and can be printed."""
+    for field in row._meta.concrete_fields:
+        value = getattr(row, field.attname)
+        if isinstance(value, str) and field.attname != "tokens":
+            assert value.isprintable(), field.name
+            assert field.max_length is None or len(value) <= field.max_length, field.name
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("name", 123, "Some Body"),
+        ("name", "a\0b", "Some Body"),
+        ("email", "not-an-email", "some@body.example"),
+        ("email", "a@b.example\nBcc: c@d.example", "some@body.example"),
+    ],
+    ids=named,
+)
+def test_clm_17_what_was_known_stays_where_an_odd_claim_says_otherwise(
+    visitor: Visitor, instance: Instance, name: str, value: Any, kept: str
+) -> None:
+    instance.people.add("somebody", "Some Body", email="some@body.example")
+    visitor.sign_in("somebody")
+    instance.change("access_token", claims(**{name: value}))
+    visitor.sign_in("somebody")
+
+    user = get_user_model().objects.get()
+    assert kept in (user.get_full_name(), user.email)
+
+
+@pytest.mark.parametrize(
+    "sid", [MISSING, None, 5, "", [], {}, "x" * 1024, "a\0b", "\ud800", "x" * 255], ids=named
+)
+def test_clm_18_odd_sid_does_no_harm(visitor: Visitor, instance: Instance, sid: Any) -> None:
+    before = look(visitor, instance)
+
+    response = sign_in_with(visitor, instance, claims(sid=sid))
+
+    assert_signed_in(visitor, response, before)
+    instance.heal()
+    assert_fits(SignIn.objects.get())
+
+    # Sign-out by name finds the sign-in all the same.
+    logout_token = instance.logout_token(sub="maria")
+    answer = visitor.relay("/backchannel-signout", f"logout_token={logout_token}")
+    assert answer.status_code == 200
+    assert visitor.whoami()["user"] == ""
+    assert SignIn.objects.get().ended is not None
+
+
+def test_clm_18_sign_in_without_sid_survives_a_notice_about_another(
+    visitor: Visitor, instance: Instance
+) -> None:
+    sign_in_with(visitor, instance, claims(sid=MISSING))
+    instance.heal()
+
+    for sid in ("", "another", None):
+        instance.change("logout_token", claims(sid=sid))
+        logout_token = instance.logout_token(sid="x")
+        instance.heal()
+        answer = visitor.relay("/backchannel-signout", f"logout_token={logout_token}")
+        assert answer.status_code == (200 if sid == "another" else 400)
+        assert visitor.whoami()["user"] == "maria"

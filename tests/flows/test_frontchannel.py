@@ -1,0 +1,239 @@
+"""Rows LFC of the cases: the instance shows the site's sign-out address in a frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.testing import Instance
+
+from ..outcomes import assert_nothing_came_of_it, look
+from ..visitor import Visitor
+
+NewVisitor = Callable[..., Visitor]
+
+ADDRESS = "/frontchannel-signout"
+FRAME = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}
+
+
+def frame(visitor: Visitor, query: str) -> requests.Response:
+    """The frame's request, with the cookies: for a site and an instance of one domain."""
+    return visitor.get(f"{ADDRESS}?{query}", headers=FRAME)
+
+
+def named(instance: Instance, **more: Any) -> str:
+    return urlencode({"iss": instance.issuer, "sid": SignIn.objects.get(ended=None).sid, **more})
+
+
+def assert_empty_page(response: requests.Response) -> None:
+    """200, not stored, and free to be framed."""
+    assert response.status_code == 200, response.text
+    assert "no-store" in response.headers["Cache-Control"]
+    assert "X-Frame-Options" not in response.headers
+    assert "frame-ancestors" not in response.headers.get("Content-Security-Policy", "")
+    assert response.text == ""
+
+
+def assert_ended(visitor: Visitor, key: str) -> None:
+    assert visitor.whoami()["user"] == ""
+    assert not Session.objects.filter(session_key=key).exists()
+    sign_in = SignIn.objects.get(session_key=key)
+    assert sign_in.ended is not None
+    assert sign_in.tokens == ""
+
+
+def test_lfc_01_frame_ends_the_session(visitor: Visitor, instance: Instance) -> None:
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+
+    assert_empty_page(frame(visitor, named(instance)))
+
+    assert_ended(visitor, key)
+    assert visitor.cookies("sessionid") == []
+
+
+def test_lfc_01_sign_out_that_begins_at_the_instance(visitor: Visitor, instance: Instance) -> None:
+    instance.register(frontchannel_url=visitor.site + ADDRESS)
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+
+    asked = visitor.at_instance.post(
+        f"{instance.issuer}/connect/endsession", data={"confirm": "yes"}, allow_redirects=False
+    )
+    (address,) = _frames(asked.text)
+    assert not instance.has_session("maria")
+
+    assert_empty_page(visitor.get(address, headers=FRAME))
+    assert_ended(visitor, key)
+
+
+def test_lfc_01_sign_out_that_begins_here(
+    visitor: Visitor, instance: Instance, configure: Callable[..., None]
+) -> None:
+    configure(POST_LOGOUT_URL=f"{visitor.site}/signout-callback")
+    instance.register(frontchannel_url=visitor.site + ADDRESS)
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+
+    page = visitor.at_instance.get(
+        visitor.post("/signout").headers["Location"], allow_redirects=False
+    )
+    (address,) = _frames(page.text)
+
+    # It is over here already: the frame finds nobody.
+    assert_empty_page(visitor.get(address, headers=FRAME))
+    assert_ended(visitor, key)
+
+
+def _frames(page: str) -> list[str]:
+    return [unescape(address) for address in re.findall(r'<iframe[^>]* src="([^"]+)"', page)]
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/signin",
+        "/signin-callback",
+        "/signin-callback?code=x&state=y",
+        "/signin-resume",
+        "/signout",
+        "/signout-callback",
+        "/backchannel-signout",
+        "/initiate-signin",
+        "/initiate-signin?iss=x",
+        "/private",
+    ],
+)
+def test_lfc_01_no_other_view_may_be_framed(
+    visitor: Visitor, instance: Instance, path: str, slash: str
+) -> None:
+    path, question, query = path.partition("?")
+    visitor.sign_in()
+
+    for method in ("GET", "POST"):
+        response = visitor.http.request(
+            method, f"{visitor.site}{path}{slash}{question}{query}", allow_redirects=False
+        )
+        assert response.status_code < 500
+        assert response.headers["X-Frame-Options"] == "DENY", (method, response.status_code)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "iss=ISS&sid=SIDx",
+        "iss=ISS&sid=sid",
+        "iss=ISS/&sid=SID",
+        "iss=https://evil.test/id&sid=SID",
+        "iss=ISS",
+        "sid=SID",
+        "iss=ISS&sid=",
+        "iss=&sid=SID",
+        "",
+        "iss=ISS&sid=SID&sid=SID",
+        "iss=ISS&sid=x&sid=SID",
+        "iss=ISS&iss=ISS&sid=SID",
+        "iss=ISS&sid=%00",
+        "iss=ISS&sid=SID%00",
+        "iss=ISS&sid=%ff%fe",
+        "iss=ISS&sid=%ed%a0%80",
+        "iss=ISS&sid=OTHER",
+        "iss=ISS&sid[]=SID",
+        "iss=ISS&sid=" + "A" * 60_000,
+    ],
+    ids=lambda query: query[:40] or "nothing",
+)
+def test_lfc_02_frame_that_names_another_session_is_ignored(
+    new_visitor: NewVisitor, instance: Instance, query: str
+) -> None:
+    other = new_visitor()
+    other.sign_in("admin")
+    other_sid = SignIn.objects.get().sid
+    visitor = new_visitor()
+    visitor.sign_in()
+    sid = SignIn.objects.exclude(sid=other_sid).get().sid
+    before = look(visitor, instance), look(other, instance)
+
+    for word, value in (("ISS", instance.issuer), ("SID", sid), ("OTHER", other_sid)):
+        query = query.replace(word, value)
+    response = frame(visitor, query)
+
+    assert_empty_page(response)
+    assert_nothing_came_of_it(visitor, before[0])
+    assert_nothing_came_of_it(other, before[1])
+
+
+def test_lfc_02_a_megabyte_of_sid_is_ignored(
+    visitor: Visitor, instance: Instance, client: Client
+) -> None:
+    visitor.sign_in()
+    before = look(visitor, instance)
+    # In process: the live site's server takes no request line that long.
+    client.cookies["sessionid"] = before.who["session"]
+
+    response = client.get(ADDRESS, {"iss": instance.issuer, "sid": "A" * 1_000_000})
+
+    assert response.status_code < 500
+    assert_nothing_came_of_it(visitor, before)
+
+
+def test_lfc_02_sign_in_without_a_sid_is_not_ended_by_an_empty_one(
+    visitor: Visitor, instance: Instance
+) -> None:
+    for token in ("front_id_token", "id_token"):
+        instance.change(token, lambda token: token.claims.pop("sid") and None)
+    visitor.sign_in()
+    before = look(visitor, instance)
+    assert before.who["user"] == "maria"
+
+    assert_empty_page(frame(visitor, urlencode({"iss": instance.issuer, "sid": ""})))
+
+    assert_nothing_came_of_it(visitor, before)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_lfc_02_only_a_get_is_a_frame(visitor: Visitor, instance: Instance, method: str) -> None:
+    visitor.sign_in()
+    before = look(visitor, instance)
+
+    response = visitor.http.request(
+        method, f"{visitor.site}{ADDRESS}?{named(instance)}", headers=FRAME
+    )
+
+    assert 400 <= response.status_code < 500
+    assert_nothing_came_of_it(visitor, before)
+
+
+def test_lfc_03_frame_after_the_sign_out(visitor: Visitor, instance: Instance) -> None:
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+    query = named(instance)
+    visitor.post("/signout")
+
+    for _ in range(2):
+        assert_empty_page(frame(visitor, query))
+    assert_ended(visitor, key)
+
+
+def test_lfc_03_frame_without_cookies_finds_nobody(
+    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
+) -> None:
+    visitor.sign_in()
+    before = look(visitor, instance)
+    without_cookies = new_visitor()
+
+    assert_empty_page(frame(without_cookies, named(instance)))
+
+    # Known, and written down: the back-channel notice is what such browsers need.
+    assert_nothing_came_of_it(visitor, before)
+    assert without_cookies.cookies() == []

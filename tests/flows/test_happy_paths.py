@@ -1,0 +1,471 @@
+"""Rows POS of the cases: sign-ins that have to succeed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Callable
+from http.cookiejar import Cookie
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from django.contrib.auth import get_user_model
+
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.testing import AuthorizationAnswer, Instance, Token, new_key
+
+from ..outcomes import assert_signed_in, look
+from ..visitor import META_REFRESH, Visitor
+
+Configure = Callable[..., None]
+NewVisitor = Callable[..., Visitor]
+
+BOTH_ID_TOKENS = ("front_id_token", "id_token")
+ALL_TOKENS = (*BOTH_ID_TOKENS, "access_token")
+
+
+def assert_can_sign_in(
+    visitor: Visitor, instance: Instance, login: str = "maria", target: str = "/private"
+) -> None:
+    before = look(visitor, instance)
+    response = visitor.sign_in(login, target)
+    assert_signed_in(visitor, response, before, login, target=target)
+
+
+def change_tokens(
+    instance: Instance, names: tuple[str, ...], change: Callable[[Token], object]
+) -> None:
+    """Lets ``change`` work on the tokens before they are signed, whatever it returns."""
+    for name in names:
+        instance.change(name, lambda token: (change(token), None)[1])
+
+
+def without(*names: str) -> Callable[[Token], object]:
+    return lambda token: [token.claims.pop(name, None) for name in names]
+
+
+def nameless(token: Token) -> None:
+    token.header.pop("kid")
+
+
+def test_pos_01_hybrid_form_post_signs_in(visitor: Visitor, instance: Instance) -> None:
+    before = visitor.get("/basket?add=tea").json()
+    assert before == {"basket": ["tea"]}
+    key_before = visitor.whoami()["session"]
+
+    response = visitor.sign_in("maria", "/private")
+
+    assert response.headers["Location"] == "/private"
+    who = visitor.whoami()
+    assert who["user"] == "maria"
+    assert who["basket"] == ["tea"]
+    assert who["session"] != key_before
+    order = [call.endpoint for call in instance.requests]
+    assert order.index("authorize") < order.index("jwks") < order.index("token")
+    assert order.count("token") == 1
+    assert len(visitor.get("/customers").json()["value"]) == 3
+
+
+def test_pos_02_code_flow_by_query_signs_in(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    configure(RESPONSE_TYPE="code")
+    authorize_url = visitor.start("/private")
+    answer = visitor.at(authorize_url)
+    assert answer.method == "GET"
+    assert {name for name, _ in answer.fields} == {"code", "state"}
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.bring(answer), before, target="/private")
+
+    (asked,) = instance.calls("authorize")
+    assert asked["response_type"] == "code"
+    assert len(instance.calls("token")) == 1
+
+
+def test_pos_03_code_flow_by_form_post_signs_in(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    configure(RESPONSE_TYPE="code", RESPONSE_MODE="form_post")
+    answer = visitor.at(visitor.start("/private"))
+    assert answer.method == "POST"
+    assert {name for name, _ in answer.fields} == {"code", "state"}
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.bring(answer), before, target="/private")
+
+    assert len(instance.calls("token")) == 1
+
+
+def test_pos_04_unknown_members_are_ignored(visitor: Visitor, instance: Instance) -> None:
+    def add_claims(token: Token) -> None:
+        for number in range(200):
+            token.claims[f"x_{number}"] = {"level": {"list": [number, {"deep": None}]}}
+
+    def add_parameters(fields: list[tuple[str, str]]) -> None:
+        fields += [("session_state", "abc.def"), ("foo", "bar"), ("foo", "baz")]
+
+    change_tokens(instance, BOTH_ID_TOKENS, add_claims)
+    instance.change("authorization_answer", add_parameters)
+    instance.change("token_answer", lambda answer: answer.update(x_unknown={"a": [1]}))
+
+    assert_can_sign_in(visitor, instance)
+
+    assert "x_unknown" not in visitor.get("/whoami").text
+
+
+def test_pos_05_profile_comes_from_the_access_token(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    # An unverified address is told from a verified one by whether it may adopt a local user.
+    configure(LINK_USERS_BY="email")
+    local = get_user_model().objects.create_user("local", "admin@company.example")
+    instance.people["admin"].email_verified = False
+    id_tokens: list[Token] = []
+    access_tokens: list[Token] = []
+    change_tokens(instance, BOTH_ID_TOKENS, id_tokens.append)
+    change_tokens(instance, ("access_token",), access_tokens.append)
+
+    assert_can_sign_in(visitor, instance, "admin")
+
+    assert len(id_tokens) == 2
+    for token in id_tokens:
+        assert not {"name", "email", "user_type", "is_admin"} & set(token.claims)
+    (access_token,) = access_tokens
+    assert access_token.claims["is_admin"] == "true"
+    assert access_token.claims["email_verified"] == "false"
+    user = get_user_model().objects.get(username="admin")
+    assert user.pk != local.pk
+    assert (user.first_name, user.last_name) == ("Elena", "Dimitrova")
+    assert user.email == "admin@company.example"
+    assert user.is_staff
+    assert user.is_superuser
+    account = Account.objects.get()
+    assert account.user_id == user.pk
+    assert account.user_type == "InternalUser"
+    assert account.is_admin
+    assert instance.calls("userinfo") == []
+
+
+def test_pos_06_instance_clock_five_seconds_ahead(visitor: Visitor, instance: Instance) -> None:
+    instance.clock_offset = 5
+
+    assert_can_sign_in(visitor, instance)
+
+
+@pytest.mark.parametrize("kind", ["bearer", "BEARER", "Bearer"])
+def test_pos_07_token_type_in_any_case(visitor: Visitor, instance: Instance, kind: str) -> None:
+    instance.change("token_answer", lambda answer: answer.update(token_type=kind))
+
+    assert_can_sign_in(visitor, instance)
+    assert visitor.get("/customers").status_code == 200
+
+
+def test_pos_07_audience_as_a_list_of_one(visitor: Visitor, instance: Instance) -> None:
+    change_tokens(
+        instance, BOTH_ID_TOKENS, lambda token: token.claims.update(aud=[token.claims["aud"]])
+    )
+
+    assert_can_sign_in(visitor, instance)
+
+
+@pytest.mark.parametrize("kind", [None, "JWT", "jwt"])
+def test_pos_07_id_token_types(visitor: Visitor, instance: Instance, kind: str | None) -> None:
+    def name_type(token: Token) -> None:
+        del token.header["typ"]
+        if kind is not None:
+            token.header["typ"] = kind
+
+    change_tokens(instance, BOTH_ID_TOKENS, name_type)
+
+    assert_can_sign_in(visitor, instance)
+
+
+# The last name is composed and decomposed: equal to the eye, not the same.
+@pytest.mark.parametrize("last_name", ["Петров", "Рай", unicodedata.normalize("NFD", "Рай")])
+@pytest.mark.parametrize("told_by", ["access_token", "userinfo"])
+def test_pos_08_name_in_raw_utf8_is_stored_exactly(
+    visitor: Visitor, instance: Instance, told_by: str, last_name: str
+) -> None:
+    instance.people["maria"].name = f"Иван {last_name}"
+    sent: list[bytes] = []
+
+    def write_raw(token: Token) -> None:
+        if told_by == "userinfo":
+            without("name", "user_type")(token)
+        token.payload = _raw_json(token.claims)
+        sent.append(token.payload)
+
+    change_tokens(instance, ("access_token",), write_raw)
+    # Not a claim: it only makes the token answer itself hold raw UTF-8.
+    instance.change("token_answer", lambda answer: answer.update(name=f"Иван {last_name}"))
+    instance.next_token_answer(headers={"Content-Type": "application/json; charset=utf-8"})
+
+    assert_can_sign_in(visitor, instance)
+
+    user = get_user_model().objects.get(username="maria")
+    assert user.first_name == "Иван"
+    assert user.last_name == last_name
+    assert len(instance.calls("userinfo")) == (told_by == "userinfo")
+    assert (f"Иван {last_name}".encode() in sent[0]) == (told_by == "access_token")
+
+
+def _raw_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("known_by", ["id", "sub"])
+def test_pos_09_longest_sub_is_one_account(
+    new_visitor: NewVisitor, instance: Instance, known_by: str
+) -> None:
+    # Every sixteen characters differ, so that nothing is gained by compressing them.
+    sub = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(4))[:255]
+    assert len(sub) == 255
+    instance.people.add(sub, "Long Name")
+    # Another one, the same but for the last character.
+    twin = sub[:254] + ("0" if sub[254] != "0" else "1")
+    instance.people.add(twin, "Long Twin")
+    if known_by == "sub":
+        change_tokens(instance, ("access_token",), without("id"))
+
+    names = []
+    for login in (sub, sub, twin):
+        visitor = new_visitor()
+        response = visitor.sign_in(login, "/private")
+        assert (response.status_code, response.headers["Location"]) == (302, "/private")
+        names.append(visitor.whoami()["user"])
+
+    assert names[0] == names[1] != names[2]
+    first, second = Account.objects.order_by("pk")
+    assert (first.sub, second.sub) == (sub, twin)
+    assert first.user.get_username() == names[0]
+    if known_by == "sub":
+        assert first.key == sub
+    assert SignIn.objects.filter(account=first).count() == 2
+
+
+def test_pos_10_single_key_without_a_name(visitor: Visitor, instance: Instance) -> None:
+    instance.change("jwks", lambda jwks: [key.pop("kid") for key in jwks["keys"]] and None)
+    change_tokens(instance, ALL_TOKENS, nameless)
+
+    assert_can_sign_in(visitor, instance)
+
+
+def test_pos_11_second_of_two_nameless_keys_signs(visitor: Visitor, instance: Instance) -> None:
+    other = dict(new_key().as_dict(private=False))
+
+    def two_nameless(jwks: dict[str, Any]) -> None:
+        jwks["keys"].insert(0, other)
+        for key in jwks["keys"]:
+            key.pop("kid")
+
+    instance.change("jwks", two_nameless)
+    change_tokens(instance, ALL_TOKENS, nameless)
+
+    # The row would also let it be refused; there is no reason to.
+    assert_can_sign_in(visitor, instance)
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_pos_12_unusable_keys_are_skipped(visitor: Visitor, instance: Instance, place: str) -> None:
+    unusable: list[dict[str, Any]] = [
+        {"kty": "AKP", "alg": "ML-DSA-9999", "kid": "future", "pub": "AAAA"},
+        {"kty": "XYZ", "kid": "made-up"},
+        {"kty": "RSA", "kid": "no-modulus", "e": "AQAB"},
+        {"kty": "RSA", "kid": "no-base64", "n": "!!!", "e": "AQAB"},
+    ]
+    # The good key's own name does not make the bad ones any better.
+    unusable += [{**key, "kid": instance.kid} for key in unusable]
+
+    def add(jwks: dict[str, Any]) -> None:
+        at = 0 if place == "first" else len(jwks["keys"])
+        jwks["keys"][at:at] = unusable
+
+    instance.change("jwks", add)
+
+    assert_can_sign_in(visitor, instance)
+
+
+def test_pos_13_keys_rotated_between_two_sign_ins(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    first, second = new_visitor(), new_visitor()
+    assert_can_sign_in(first, instance)
+    assert len(instance.calls("jwks")) == 1
+
+    instance.rotate_keys()
+
+    assert_can_sign_in(second, instance, "admin")
+    assert len(instance.calls("jwks")) == 2
+    assert get_user_model().objects.get(username="admin").is_staff
+
+
+def test_pos_14_keys_rotated_just_before_signing(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    earlier, visitor = new_visitor(), new_visitor()
+    assert_can_sign_in(earlier, instance)
+    authorize_url = visitor.start("/private")
+    # The code is made, then the ID token that comes with it is signed.
+    instance.change("code", lambda _code: instance.rotate_keys() and None, times=1)
+
+    before = look(visitor, instance)
+
+    response = visitor.bring(visitor.at(authorize_url, "admin"))
+
+    assert_signed_in(visitor, response, before, "admin", target="/private")
+    assert len(instance.calls("jwks")) == 2
+    assert len(instance.calls("token")) == 2
+
+
+def test_pos_15_optional_hashes_left_out(visitor: Visitor, instance: Instance) -> None:
+    change_tokens(instance, ("front_id_token",), without("s_hash"))
+    change_tokens(instance, ("id_token",), without("at_hash", "c_hash", "s_hash"))
+
+    assert_can_sign_in(visitor, instance)
+
+
+def test_pos_16_access_token_is_for_the_apis(visitor: Visitor, instance: Instance) -> None:
+    seen: list[Token] = []
+    audience = ["DomainAPI", "TableAPI", f"{instance.issuer}/resources"]
+
+    def narrow(token: Token) -> None:
+        token.claims["aud"] = audience
+        seen.append(token)
+
+    change_tokens(instance, ("access_token",), narrow)
+
+    assert_can_sign_in(visitor, instance, "admin")
+    assert seen[0].header["typ"] == "at+jwt"
+    # What it says was relied upon, though we are not among those it is for.
+    assert get_user_model().objects.get(username="admin").is_staff
+    assert visitor.get("/customers").status_code == 200
+
+
+def test_pos_17_no_refresh_token_means_another_sign_in_later(
+    visitor: Visitor, instance: Instance
+) -> None:
+    def short_and_final(answer: dict[str, Any]) -> None:
+        del answer["refresh_token"]
+        answer["expires_in"] = 0
+
+    instance.change("token_answer", short_and_final, times=1)
+    response = visitor.sign_in("maria", "/customers")
+    assert response.headers["Location"] == "/customers"
+    (asked,) = instance.calls("authorize")
+    assert "offline_access" in asked["scope"].split()
+
+    expired = visitor.get("/customers")
+
+    assert expired.status_code == 302
+    assert expired.headers["Location"].startswith("/signin?next=")
+    assert visitor.whoami()["user"] == ""
+    assert instance.calls("token", "refresh_token") == []
+    assert SignIn.objects.get().ended is not None
+    # The instance still knows the visitor: back without a click.
+    before = look(visitor, instance)
+    again = visitor.get(expired.headers["Location"])
+    response = visitor.bring(visitor.at(again.headers["Location"], None))
+    assert_signed_in(visitor, response, before, target="/customers")
+    assert visitor.get("/customers").status_code == 200
+
+
+def test_pos_18_code_and_secret_arrive_as_they_are(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    code, secret = "a+b/c=d%26e~._-", "p@ss&=+% \u00e9"
+    instance.register(secret=secret)
+    configure(**instance.settings())
+    instance.change("code", lambda _code: code)
+
+    assert_can_sign_in(visitor, instance)
+
+    (request,) = instance.calls("token")
+    assert request["code"] == code
+    assert request["client_secret"] == secret
+
+
+def test_pos_19_two_tabs_second_finished_first(visitor: Visitor, instance: Instance) -> None:
+    first, second = visitor.start("/private"), visitor.start("/basket")
+
+    for address, target in ((second, "/basket"), (first, "/private")):
+        before = look(visitor, instance)
+        response = visitor.bring(visitor.at(address))
+        assert_signed_in(visitor, response, before, target=target)
+
+    # One session is one sign-in: the later one took the place of the earlier.
+    assert SignIn.objects.filter(ended=None).count() == 1
+    assert visitor.get("/customers").status_code == 200
+    assert visitor.cookies("erpnet") == []
+
+
+def test_pos_19_two_tabs_whose_answers_cross(visitor: Visitor, instance: Instance) -> None:
+    first, second = (visitor.at(visitor.start(page)) for page in ("/private", "/basket"))
+
+    # Both post before either comes back by GET: there is one cookie to carry an answer in.
+    relayed = [_post(visitor, answer) for answer in (first, second)]
+    late = visitor.carried(relayed[0])
+    before = look(visitor, instance)
+    assert_signed_in(visitor, visitor.carried(relayed[1]), before, target="/basket")
+    # The tab whose answer was lost asks again, without the visitor having to.
+    assert late.headers["Location"].startswith(f"{instance.issuer}/connect/authorize?")
+    before = look(visitor, instance)
+    again = visitor.bring(visitor.at(late.headers["Location"], None))
+    assert_signed_in(visitor, again, before, target="/private")
+
+
+def _post(visitor: Visitor, answer: AuthorizationAnswer) -> requests.Response:
+    return visitor.relay(answer.url, urlencode(answer.fields))
+
+
+@pytest.mark.parametrize("https", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("same_site", ["Lax", "Strict", "None"])
+def test_pos_20_form_post_keeps_the_anonymous_session(
+    new_visitor: NewVisitor, instance: Instance, settings: Any, same_site: str, https: bool
+) -> None:
+    settings.SESSION_COOKIE_SAMESITE = same_site
+    settings.SESSION_COOKIE_SECURE = https
+    visitor = new_visitor(https=https)
+    visitor.get("/basket?add=tea")
+    (cookie,) = visitor.cookies("sessionid")
+    attributes = _attributes(cookie)
+    key_before = cookie.value
+    answer = visitor.at(visitor.start("/private"))
+    assert answer.url.startswith("https:" if https else "http:")
+
+    before = look(visitor, instance)
+
+    relayed = _post(visitor, answer)
+    (cookie,) = visitor.cookies("sessionid")
+    assert cookie.value == key_before
+    if same_site == "Strict":
+        assert META_REFRESH.search(relayed.text)
+    response = visitor.carried(relayed)
+
+    assert_signed_in(visitor, response, before, target="/private")
+    who = visitor.whoami()
+    assert who["basket"] == ["tea"]
+    (cookie,) = visitor.cookies("sessionid")
+    assert cookie.value == who["session"] != key_before
+    assert _attributes(cookie) == attributes
+    assert attributes["SameSite"] == same_site
+
+
+@pytest.mark.parametrize("same_site", ["Lax", "Strict"])
+def test_pos_20_query_answer_keeps_the_anonymous_session(
+    visitor: Visitor, instance: Instance, configure: Configure, settings: Any, same_site: str
+) -> None:
+    configure(RESPONSE_TYPE="code")
+    settings.SESSION_COOKIE_SAMESITE = same_site
+    visitor.get("/basket?add=tea")
+
+    assert_can_sign_in(visitor, instance)
+    assert visitor.whoami()["basket"] == ["tea"]
+
+
+def _attributes(cookie: Cookie) -> dict[str, Any]:
+    rest: dict[str, Any] = cookie._rest  # type: ignore[attr-defined]
+    return {"path": cookie.path, "domain": cookie.domain, "secure": cookie.secure, **rest}

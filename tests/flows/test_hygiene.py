@@ -1,0 +1,208 @@
+"""Rows HYG of the cases. That no test here lets a secret out is watched by `conftest.py`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.contrib.sessions.models import Session
+from django.core import mail
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection
+from django.test import RequestFactory
+from django.urls import clear_url_caches, path
+from django.utils.log import AdminEmailHandler
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.session import unseal_tokens
+from erpnet_instanceid.signals import signed_in
+from erpnet_instanceid.testing import Instance
+
+from ..leaks import Watch
+from ..outcomes import assert_signed_in, assert_unavailable, look
+from ..views import home
+from ..visitor import Visitor
+
+Configure = Callable[..., None]
+
+urlpatterns = [path("", home, name="home")]
+
+
+@pytest.fixture
+def html_mails() -> Iterator[None]:
+    """Error mails with the values of all variables, as a site may ask for them."""
+    handler = AdminEmailHandler(include_html=True)
+    handler.setLevel(logging.ERROR)
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    yield
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
+def failing_receiver() -> Iterator[None]:
+    """A receiver of the site's own that fails once the visitor is signed in."""
+
+    def fail(**_kwargs: Any) -> None:
+        raise RuntimeError("the site's own mistake")
+
+    signed_in.connect(fail)
+    yield
+    signed_in.disconnect(fail)
+
+
+def test_hyg_01_watch_learns_every_kind_of_secret(
+    visitor: Visitor, instance: Instance, no_leaks: Watch
+) -> None:
+    instance.access_token_lifetime = 1
+    visitor.sign_in()
+    visitor.get("/customers")
+
+    assert no_leaks.known >= {
+        "access_token",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "id_token",
+        "nonce",
+        "refresh_token",
+        "state",
+        "cookie erpnet_answer",
+        "cookie sessionid",
+    }
+    assert any(name.startswith("cookie erpnet_signin_") for name in no_leaks.known)
+
+
+@pytest.mark.parametrize("flow", ["code id_token", "code"])
+def test_hyg_01_failing_instance_is_logged_once_and_mailed_to_nobody(
+    visitor: Visitor,
+    instance: Instance,
+    configure: Configure,
+    caplog: pytest.LogCaptureFixture,
+    flow: str,
+) -> None:
+    configure(RESPONSE_TYPE=flow)
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+    instance.next_token_answer(status=500, body="no")
+
+    response = visitor.bring(answer)
+
+    assert_unavailable(visitor, response, before, token_requests=1, code="server_error")
+    assert mail.outbox == []
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.name for record in told] == ["erpnet_instanceid"]
+    assert "sign_in_failed" in told[0].getMessage()
+
+
+@pytest.mark.parametrize("flow", ["code id_token", "code"])
+@pytest.mark.usefixtures("failing_receiver", "html_mails")
+def test_hyg_01_error_mails_hold_no_secret(
+    visitor: Visitor, instance: Instance, configure: Configure, flow: str
+) -> None:
+    configure(RESPONSE_TYPE=flow)
+
+    response = visitor.sign_in()
+
+    assert response.status_code == 500
+    reports = [message.body for message in mail.outbox]
+    assert len(reports) == 2
+    assert all("the site's own mistake" in report for report in reports)
+    assert any(message.alternatives for message in mail.outbox)
+
+
+def test_hyg_01_refused_refresh_leaves_no_secret_behind(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.access_token_lifetime = 1
+    visitor.sign_in()
+    instance.revoke_refresh_tokens("maria")
+    time.sleep(1)
+
+    assert visitor.get("/customers").headers["Location"].startswith("/signin?")
+    assert len(instance.calls("token", "refresh_token")) == 1
+
+
+def test_hyg_02_tokens_are_sealed_at_rest(visitor: Visitor, instance: Instance) -> None:
+    given: dict[str, str] = {}
+    instance.change("token_answer", given.update)
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+    tokens = [given[name] for name in ("access_token", "refresh_token", "id_token")]
+    sign_in = SignIn.objects.get()
+    kept = unseal_tokens(sign_in)
+    assert kept is not None
+    assert [kept.access_token, kept.refresh_token, kept.id_token] == tokens
+    decoded = str(Session.objects.get().get_decoded())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tokens FROM erpnet_instanceid_signin")
+        (stored,) = cursor.fetchone()
+    cookies = [cookie.value or "" for cookie in visitor.cookies()]
+    for token in tokens:
+        for text in (stored, decoded, *cookies):
+            assert token not in text
+            assert token.rpartition(".")[2] not in text
+    # A cookie that carried tokens would be long.
+    assert max(map(len, cookies)) < 100
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "keys"),
+    [
+        ("E004", {}, {"ISSUER": "http://op.test/id"}),
+        ("E003", {}, {"APPLICATION_SECRET": ""}),
+        ("W002", {"SESSION_COOKIE_SECURE": False}, {}),
+        ("E023", {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"}, {}),
+        ("E024", {"ROOT_URLCONF": __name__}, {}),
+    ],
+)
+def test_hyg_03_check_command_reports_what_is_unsafe(
+    settings: Any,
+    instance: Instance,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    changes: dict[str, Any],
+    keys: dict[str, Any],
+) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+    call_command("check")
+    assert capsys.readouterr().err == ""
+    for setting, value in changes.items():
+        setattr(settings, setting, value)
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, **keys}
+    clear_url_caches()
+
+    try:
+        call_command("check")
+        told = capsys.readouterr().err
+    except SystemCheckError as error:
+        told = str(error)
+
+    assert f"erpnet_instanceid.{name}" in told
+    assert "HINT" in told
+
+
+def test_hyg_04_backend_leaves_passwords_to_others(visitor: Visitor, instance: Instance) -> None:
+    get_user_model().objects.create_superuser("operator", password="right")
+    request = RequestFactory().get("/")
+
+    assert authenticate(request, username="operator", password="wrong") is None
+    by_password = authenticate(request, username="operator", password="right")
+    assert by_password is not None
+    assert by_password.backend == "django.contrib.auth.backends.ModelBackend"
+    assert authenticate(request, code="x", state="y", nonce="z") is None
+
+    answer = visitor.post(
+        "/admin/login/?next=/admin/", {"username": "operator", "password": "right"}
+    )
+    assert answer.status_code == 302
+    assert visitor.get("/admin/").status_code == 200
+    assert visitor.whoami()["user"] == "operator"
+    assert instance.requests == []

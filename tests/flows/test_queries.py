@@ -1,0 +1,184 @@
+"""What a sign-in costs the site: statements in the database, and calls to the instance."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.testing import Instance
+
+MOST_OF_A_CALLBACK = 9
+FORM = "application/x-www-form-urlencoded"
+TABLES = (
+    "erpnet_instanceid_signin",
+    "erpnet_instanceid_account",
+    "django_session",
+    "auth_user",
+)
+TRANSACTION = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b", re.IGNORECASE)
+
+
+@dataclass
+class Cost:
+    """What one request of the site took."""
+
+    statements: list[str] = field(default_factory=list)
+    transactions: list[str] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+
+
+@contextmanager
+def counting(instance: Instance) -> Iterator[Cost]:
+    """Counts statements, what opens and closes transactions apart, and calls to the instance."""
+    cost = Cost()
+    instance.forget_requests()
+    with CaptureQueriesContext(connection) as captured:
+        yield cost
+    for query in captured.captured_queries:
+        is_boundary = TRANSACTION.match(query["sql"])
+        (cost.transactions if is_boundary else cost.statements).append(query["sql"])
+    cost.calls.update(request.endpoint for request in instance.requests)
+
+
+@pytest.fixture
+def sign_in(instance: Instance, transactional_db: None) -> Iterator[Callable[..., Any]]:
+    """Signs somebody in who is known at the instance; each step with its cost."""
+    at_instance = requests.Session()
+    at_instance.trust_env = False
+
+    def run(client: Client) -> tuple[HttpResponse, dict[str, Cost]]:
+        costs = {}
+        with counting(instance) as costs["start"]:
+            started = client.get("/signin?next=/private")
+        answer = instance.answer_to(started["Location"], "maria", at_instance)
+        with counting(instance) as costs["relay"]:
+            # As a browser sends it: without a cookie.
+            relayed = Client().post(answer.url, urlencode(answer.fields), content_type=FORM)
+        client.cookies.update(relayed.cookies)
+        with counting(instance) as costs["callback"]:
+            response = client.get(relayed["Location"])
+        assert response["Location"] == "/private"
+        return response, costs
+
+    yield run
+    at_instance.close()
+
+
+@pytest.fixture
+def warm(sign_in: Callable[..., Any]) -> None:
+    """The instance is known, and so is the visitor."""
+    sign_in(Client())
+
+
+def test_start_takes_nothing(client: Client, instance: Instance, warm: None) -> None:
+    sessions, sign_ins = Session.objects.count(), SignIn.objects.count()
+
+    for path in ("/signin", "/signin?next=/private", "/signin/"):
+        with counting(instance) as cost:
+            response = client.get(path)
+        assert response.status_code == 302
+        assert (cost.statements, cost.transactions, cost.calls) == ([], [], Counter())
+        assert "sessionid" not in response.cookies
+        assert "csrftoken" not in response.cookies
+    assert (Session.objects.count(), SignIn.objects.count()) == (sessions, sign_ins)
+
+
+def test_first_start_of_a_process_asks_for_the_metadata_only(
+    client: Client, instance: Instance, transactional_db: None
+) -> None:
+    with counting(instance) as cost:
+        client.get("/signin")
+
+    assert cost.calls == {"discovery": 1}
+    assert cost.statements == []
+
+
+def test_start_with_a_session_does_not_look_at_it(
+    client: Client, instance: Instance, warm: None
+) -> None:
+    client.get("/basket?add=tea")
+
+    with counting(instance) as cost:
+        response = client.get("/signin")
+
+    assert response.status_code == 302
+    assert cost.calls == {}
+    assert cost.statements == []
+    assert "sessionid" not in response.cookies
+
+
+def test_callback_of_a_known_user(
+    client: Client, instance: Instance, warm: None, sign_in: Callable[..., Any]
+) -> None:
+    response, costs = sign_in(client)
+
+    assert costs["start"].calls == {}
+    relay = costs["relay"]
+    assert (relay.statements, relay.transactions, relay.calls) == ([], [], Counter())
+    callback = costs["callback"]
+    assert callback.calls == {"token": 1}
+    assert response.wsgi_request.user.get_username() == "maria"
+    shown = "\n".join(statement[:160] for statement in callback.statements)
+    assert len(callback.statements) <= MOST_OF_A_CALLBACK, shown
+
+
+def test_callback_keeps_an_anonymous_session_at_a_known_price(
+    client: Client, instance: Instance, warm: None, sign_in: Callable[..., Any]
+) -> None:
+    client.get("/basket?add=tea")
+
+    _, costs = sign_in(client)
+
+    callback = costs["callback"]
+    assert callback.calls == {"token": 1}
+    tables = Counter(
+        next(table for table in TABLES if f'"{table}"' in statement)
+        for statement in callback.statements
+    )
+    # Django's: the session read, a free key looked for, written, the old one looked up and
+    # deleted, written once more at the end; and the user's last_login. Ours: the attempt claimed,
+    # account and user read at once, the tokens stored.
+    assert tables == {
+        "django_session": 6,
+        "auth_user": 1,
+        "erpnet_instanceid_signin": 2,
+        "erpnet_instanceid_account": 1,
+    }
+    assert client.get("/basket").json() == {"basket": ["tea"]}
+
+
+def test_callback_of_somebody_new_asks_the_instance_no_more(
+    client: Client, instance: Instance, sign_in: Callable[..., Any]
+) -> None:
+    _, costs = sign_in(client)
+
+    # The first of its process: its keys had to be fetched, once for all.
+    assert costs["callback"].calls == {"jwks": 1, "token": 1}
+
+
+def test_page_with_a_fresh_token_takes_nothing_of_ours(
+    client: Client, instance: Instance, sign_in: Callable[..., Any]
+) -> None:
+    sign_in(client)
+
+    with counting(instance) as cost:
+        assert client.get("/private").status_code == 200
+
+    # Django's own: the session, and the user.
+    assert len(cost.statements) == 2
+    assert not any("erpnet_instanceid" in statement for statement in cost.statements)
+    assert cost.calls == {}

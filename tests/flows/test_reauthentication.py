@@ -1,0 +1,151 @@
+"""Row CLM-16, and views that want a fresh sign-in; forms that a sign-in came between."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from erpnet_instanceid.testing import Instance, Token
+
+from ..visitor import Visitor
+
+CSRF = "x" * 64
+pytestmark = pytest.mark.urls("tests.flows.api_site")
+
+
+def make_old(instance: Instance, seconds: int) -> None:
+    for session in instance.sessions_of("maria"):
+        session.auth_time -= seconds
+
+
+@pytest.mark.parametrize("auth_time", [None, -4000, "x", 4000])
+def test_clm_16_authentication_that_is_too_old_is_refused(
+    visitor: Visitor, instance: Instance, auth_time: Any
+) -> None:
+    def age(token: Token) -> None:
+        if auth_time is None:
+            del token.claims["auth_time"]
+        else:
+            told = auth_time if auth_time == "x" else int(instance.now()) + auth_time
+            token.claims["auth_time"] = told
+
+    instance.change("front_id_token", age)
+    response = visitor.bring(visitor.at(visitor.start(max_age="300")))
+    assert response.status_code == 400
+    assert not instance.calls("token")
+    assert visitor.whoami()["user"] == ""
+
+
+def test_fresh_visitor_is_let_in(visitor: Visitor) -> None:
+    visitor.sign_in("maria")
+    assert visitor.get("/sensitive").json() == {"method": "GET", "posted": None}
+
+
+def test_others_go_through_the_instances_sign_in_page(visitor: Visitor, instance: Instance) -> None:
+    visitor.at_instance.get(instance.url)
+    visitor.sign_in("maria")
+    make_old(instance, 4000)
+    visitor.sign_in("maria")
+
+    detour = visitor.get("/sensitive")
+    asked = parse_qs(urlsplit(detour.headers["Location"]).query)
+    assert asked == {"next": ["/sensitive"], "prompt": ["login"], "max_age": ["300"]}
+    sent = visitor.get(detour.headers["Location"]).headers["Location"]
+    assert parse_qs(urlsplit(sent).query)["prompt"] == ["login"]
+    back = visitor.bring(visitor.at(sent, "maria"))
+    assert back.headers["Location"] == "/sensitive"
+    assert visitor.get("/sensitive").status_code == 200
+
+
+def test_form_that_met_the_detour_can_be_sent_after_it(
+    visitor: Visitor, instance: Instance
+) -> None:
+    visitor.sign_in("maria")
+    make_old(instance, 4000)
+    visitor.sign_in("maria")
+
+    detour = visitor.post("/sensitive", {"amount": "7 & <8>"})
+    sent = visitor.get(detour.headers["Location"]).headers["Location"]
+    assert "prompt=login" in sent
+    back = visitor.bring(visitor.at(sent, "maria"))
+    assert back.headers["Location"] == "/signin-resume"
+    page = visitor.get("/signin-resume").text
+    assert 'action="/sensitive"' in page
+    assert 'name="amount" value="7 &amp; &lt;8&gt;"' in page
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert token is not None
+    form = {"csrfmiddlewaretoken": token[1], "amount": "7 & <8>"}
+    answer = visitor.http.post(visitor.site + "/sensitive", data=form)
+    assert answer.json() == {"method": "POST", "posted": "7 & <8>"}
+
+
+def test_form_that_cannot_be_kept_leads_to_the_fresh_sign_in_it_needs(
+    visitor: Visitor, instance: Instance
+) -> None:
+    """An ordinary one would come back as old as before, and the form would meet the same again."""
+    visitor.sign_in("maria")
+    make_old(instance, 4000)
+    visitor.sign_in("maria")
+
+    answer = visitor.post("/sensitive", {"amount": "7"}, files={"scan": b"bytes"})
+    assert answer.status_code == 401
+    assert "too large to be kept" in answer.text
+    link = re.search(r'href="(/signin[^"]*)"', answer.text)
+    assert link is not None
+    asked = parse_qs(urlsplit(unescape(link[1])).query)
+    assert asked == {"prompt": ["login"], "max_age": ["300"]}
+
+
+@pytest.fixture
+def ended(visitor: Visitor, instance: Instance) -> Visitor:
+    """A visitor who does not know yet that the instance has ended their sign-in."""
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    visitor.sign_in("maria")
+    instance.revoke_refresh_tokens("maria")
+    visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
+    return visitor
+
+
+def test_form_sent_after_the_sign_in_ended_is_kept(ended: Visitor, instance: Instance) -> None:
+    form = {"item": ["tea", "coffee"], "note": "two\nlines", "csrfmiddlewaretoken": CSRF}
+    response = ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
+    assert response.status_code == 302, response.text
+    assert "next=%2Fsignin-resume" in response.headers["Location"]
+    assert ended.whoami()["user"] == ""
+
+    back = ended.sign_in("maria", "/signin-resume")
+    assert back.headers["Location"] == "/signin-resume"
+    page = ended.get("/signin-resume").text
+    assert page.count('name="item"') == 2
+    assert 'value="two\nlines"' in page
+    # Shown once.
+    assert ended.get("/signin-resume").headers["Location"] == "/"
+
+
+def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> None:
+    form = {"note": "maria's", "csrfmiddlewaretoken": CSRF}
+    ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
+    ended.at_instance.cookies.clear()
+    ended.sign_in("admin", "/signin-resume")
+    assert ended.whoami()["user"] == "admin"
+    assert ended.get("/signin-resume").headers["Location"] == "/"
+
+
+def test_form_without_csrf_token_is_not_kept(ended: Visitor) -> None:
+    response = ended.http.post(ended.site + "/order", data={"a": "1"}, allow_redirects=False)
+    assert response.status_code == 403
+
+
+def test_form_with_a_file_says_that_it_is_not_kept(ended: Visitor) -> None:
+    response = ended.http.post(
+        ended.site + "/order",
+        data={"csrfmiddlewaretoken": CSRF},
+        files={"scan": b"bytes"},
+        allow_redirects=False,
+    )
+    assert response.status_code == 401
+    assert "too large to be kept" in response.text

@@ -1,0 +1,326 @@
+"""Rows RFR of the cases, for one visitor; `tests/storm` has many, and several processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.test import TestCase
+
+from erpnet_instanceid.backoff import FIRST_SECONDS
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.session import unseal_tokens
+from erpnet_instanceid.testing import Instance, Token
+
+from ..visitor import Visitor
+
+API = "/api"
+
+
+def sign_in_expired(visitor: Visitor, instance: Instance) -> Visitor:
+    """Signed in, with an access token whose life is over."""
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    visitor.sign_in("maria")
+    instance.forget_requests()
+    return visitor
+
+
+@pytest.fixture
+def expired(visitor: Visitor, instance: Instance) -> Visitor:
+    return sign_in_expired(visitor, instance)
+
+
+def refreshes(instance: Instance) -> list[Any]:
+    return instance.calls("token", "refresh_token")
+
+
+def stored() -> Any:
+    tokens = unseal_tokens(SignIn.objects.get())
+    assert tokens is not None
+    return tokens
+
+
+def wait_out_the_pause(settings: Any) -> None:
+    """Lets the back-off be over, as if its second had passed."""
+    SignIn.objects.update(retry_at=None)
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID}
+
+
+def assert_must_sign_in_again(visitor: Visitor) -> None:
+    assert visitor.whoami()["user"] == ""
+    assert SignIn.objects.get().ended is not None
+    assert SignIn.objects.get().tokens == ""
+    assert visitor.get("/private").headers["Location"] == "/signin?next=/private"
+
+
+def test_rfr_01_expired_token_is_renewed_before_the_call(
+    expired: Visitor, instance: Instance
+) -> None:
+    first = stored()
+    assert expired.get(API).json() == {"customers": 1}
+    (asked,) = refreshes(instance)
+    assert asked["client_id"] == instance.application_uri
+    assert asked["client_secret"] == instance.application_secret
+    assert asked["refresh_token"] == first.refresh_token
+    assert "Authorization" not in asked.headers
+    newest = stored()
+    assert newest.refresh_token != first.refresh_token
+    (call,) = instance.calls("api")
+    assert call.headers["Authorization"] == f"Bearer {newest.access_token}"
+
+
+CLAIMS: list[Any] = [
+    pytest.param(lambda token: token.claims.update(iss=token.claims["iss"] + "1"), id="rfr_02 iss"),
+    pytest.param(lambda token: token.claims.update(sub="maria1"), id="rfr_03 sub"),
+    pytest.param(lambda token: token.claims.update(aud="other"), id="rfr_04 aud"),
+    pytest.param(lambda token: token.claims.update(azp="other"), id="rfr_04 azp"),
+    pytest.param(lambda token: token.header.update(alg="none"), id="rfr_07 alg none"),
+    pytest.param(lambda token: setattr(token, "signature", b"x" * 256), id="rfr_07 signature"),
+    pytest.param(lambda token: token.claims.update(exp=1, iat=1, nbf=1), id="rfr_07 expired"),
+    pytest.param(lambda token: token.claims.update(at_hash="x"), id="rfr_07 at_hash"),
+]
+
+
+@pytest.mark.parametrize("bend", CLAIMS)
+def test_refreshed_id_token_that_does_not_hold_ends_the_sign_in(
+    expired: Visitor, instance: Instance, bend: Callable[[Token], Any]
+) -> None:
+    instance.change("refreshed_id_token", lambda token: bend(token) and None)
+    assert expired.get(API).status_code == 302
+    assert not instance.calls("api")
+    assert len(refreshes(instance)) == 1
+    assert_must_sign_in_again(expired)
+
+
+def test_rfr_06_refresh_without_id_token_keeps_the_old_one(
+    expired: Visitor, instance: Instance
+) -> None:
+    first = stored()
+    instance.change("token_answer", lambda answer: answer.pop("id_token") and None)
+    assert expired.get(API).status_code == 200
+    assert stored().id_token == first.id_token
+    assert f"id_token_hint={first.id_token}" in expired.post("/signout").headers["Location"]
+
+
+def test_rfr_09_spent_refresh_token_ends_the_sign_in_without_another_try(
+    expired: Visitor, instance: Instance
+) -> None:
+    instance.revoke_refresh_tokens("maria")
+    assert expired.get(API).status_code == 302
+    assert len(refreshes(instance)) == 1
+    assert_must_sign_in_again(expired)
+    assert len(refreshes(instance)) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 503},
+        {"status": 429},
+        {"drop": "before", "times": 2},
+        {"body": b"<html>", "headers": {"Content-Type": "text/html"}},
+        {"json": []},
+        {"json": {"error": "invalid_grant"}, "status": 200},
+        {"json": {"token_type": "Bearer"}},
+    ],
+)
+def test_rfr_10_failed_refresh_loses_nothing(
+    expired: Visitor, instance: Instance, settings: Any, fault: dict[str, Any]
+) -> None:
+    first = stored()
+    instance.next_token_answer(**fault)
+    assert expired.get(API).status_code == 503
+    asked = len(refreshes(instance))
+    assert asked == fault.get("times", 1)
+    assert stored() == first
+    # No tight loop: it is left alone for a while, and nobody is signed out by that.
+    assert expired.whoami()["user"] == "maria"
+    assert expired.get(API).status_code == 503
+    assert len(refreshes(instance)) == asked
+    assert FIRST_SECONDS >= 1
+    wait_out_the_pause(settings)
+    assert expired.get(API).status_code == 200
+    assert stored().refresh_token != first.refresh_token
+
+
+def test_rfr_10_refresh_that_takes_too_long_loses_nothing(
+    expired: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 0.3}
+    first = stored()
+    # The answer may have been lost on its way: asked for once more, and no more than that.
+    instance.next_token_answer(hold=0.5, drop="before", times=2)
+    started = time.monotonic()
+    assert expired.get(API).status_code == 503
+    assert time.monotonic() - started < 2
+    assert [call["refresh_token"] for call in refreshes(instance)] == [first.refresh_token] * 2
+    assert stored() == first
+    wait_out_the_pause(settings)
+    assert expired.get(API).status_code == 200
+    assert stored().refresh_token != first.refresh_token
+
+
+@pytest.mark.parametrize("value", ["\0gone", "", None])
+def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(
+    expired: Visitor, instance: Instance, value: str | None
+) -> None:
+    first = stored()
+
+    def change(answer: dict[str, Any]) -> None:
+        answer["refresh_token"] = value
+        if value == "\0gone":
+            del answer["refresh_token"]
+
+    instance.change("token_answer", change)
+    assert expired.get(API).status_code == 200
+    assert stored().refresh_token == first.refresh_token
+
+
+def test_rfr_12_parallel_calls_refresh_once(expired: Visitor, instance: Instance) -> None:
+    instance.next_token_answer(delay=0.2)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: expired.get(API).status_code, range(20)))
+    assert answers == [200] * 20
+    assert len(refreshes(instance)) == 1
+
+
+def test_rfr_13_each_session_has_a_chain_of_its_own(
+    new_visitor: Callable[..., Visitor], instance: Instance
+) -> None:
+    one, other = (sign_in_expired(new_visitor(), instance) for _ in range(2))
+    for visitor in (one, other):
+        assert visitor.get(API).status_code == 200
+    for visitor in (one, other):
+        instance.next_answer("api", status=401)
+        assert visitor.get(API).status_code == 200
+    sent = [call["refresh_token"] for call in refreshes(instance)]
+    assert len(sent) == len(set(sent))
+    assert instance.refresh_tokens_refused == 0
+    assert {visitor.whoami()["user"] for visitor in (one, other)} == {"maria"}
+
+
+def test_rfr_15_tokens_that_are_over_at_once_are_renewed_once_a_request(
+    expired: Visitor, instance: Instance
+) -> None:
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0))
+    for number in range(1, 4):
+        assert expired.get("/whoami").json()["user"] == "maria"
+        assert len(refreshes(instance)) == number
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["accepted", "refused"])
+def test_rfr_15_calls_with_tokens_that_are_over_at_once_renew_once_a_request(
+    expired: Visitor, instance: Instance, refused: bool
+) -> None:
+    """The middleware renews, each of three calls finds the token over, and may be refused too."""
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0))
+    if refused:
+        instance.always("api", status=401)
+    for number in range(1, 4):
+        answer = expired.get(API + "?times=3")
+        assert answer.status_code == (500 if refused else 200)
+        assert len(refreshes(instance)) == number
+    assert expired.whoami()["user"] == "maria"
+
+
+def test_rfr_15_call_just_before_the_end_meets_a_token_that_is_good(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.change("token_answer", lambda answer: answer.update(expires_in=5), times=1)
+    visitor.sign_in("maria")
+    instance.next_answer("api", status=401)
+    assert visitor.get(API).status_code == 200
+    assert len(refreshes(instance)) == 1
+
+
+def test_all_that_a_refresh_takes_fits_into_its_lease(
+    expired: Visitor, instance: Instance, settings: Any
+) -> None:
+    """Metadata, tokens and keys, each of them just within the deadline of a single exchange."""
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
+    for endpoint in ("discovery", "token", "jwks"):
+        instance.next_answer(endpoint, delay=0.9)
+    started = time.monotonic()
+    assert expired.get("/private").status_code == 200
+    assert time.monotonic() - started < 2.5
+    # What came in time is kept; the ID token beside it had no key to be checked with.
+    assert expired.get(API).status_code == 200
+    assert len(refreshes(instance)) == 1
+
+
+def test_lost_answer_is_asked_for_again_only_with_time_to_hear_it(
+    expired: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
+    instance.next_answer("discovery", delay=0.8)
+    instance.next_token_answer(hold=0.8, drop="before")
+    instance.next_token_answer(delay=0.8)
+    assert expired.get("/private").status_code == 200
+    assert len(refreshes(instance)) == 1
+    instance.heal()
+    wait_out_the_pause(settings)
+    assert expired.get(API).status_code == 200
+    assert instance.refresh_tokens_refused == 0
+
+
+def test_session_without_refresh_token_is_used_to_the_end_of_its_access_token(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.change(
+        "token_answer",
+        lambda answer: answer.update(expires_in=2, refresh_token=None),
+        times=1,
+    )
+    visitor.sign_in("maria")
+    ends_at = visitor.whoami()["expires_at"]
+    # The last third of its life, in which a request may renew.
+    time.sleep(max(0, ends_at - 0.5 - time.time()))
+    if time.time() < ends_at - 0.1:
+        assert visitor.whoami()["user"] == "maria"
+    time.sleep(max(0, ends_at - time.time()))
+    assert visitor.whoami()["user"] == ""
+    assert not refreshes(instance)
+
+
+@pytest.mark.parametrize("is_expired", [False, True], ids=["fresh", "renewed"])
+def test_page_that_uses_no_session_does_not_vary_by_it(
+    visitor: Visitor, instance: Instance, is_expired: bool
+) -> None:
+    if is_expired:
+        sign_in_expired(visitor, instance)
+    else:
+        visitor.sign_in("maria")
+    page = visitor.get("/plain")
+    assert page.text == "plain"
+    assert "Cookie" not in page.headers.get("Vary", "")
+    assert "Set-Cookie" not in page.headers
+    assert len(refreshes(instance)) == is_expired
+    assert visitor.whoami()["generation"] == 1 + is_expired
+
+
+def test_renewal_is_written_though_the_page_writes_nothing(
+    expired: Visitor, instance: Instance
+) -> None:
+    expired.get("/plain")
+    assert expired.whoami()["generation"] == 2
+    assert expired.whoami()["generation"] == 2
+    assert len(refreshes(instance)) == 1
+
+
+class SiteTestCase(TestCase):
+    """As a site would test its pages: all in one transaction, which no other connection sees."""
+
+    @pytest.fixture(autouse=True)
+    def _instance(self, instance_id: Instance, instance_sign_in: Callable[..., Any]) -> None:
+        self.instance = instance_id
+        self.sign_in = instance_sign_in
+
+    def test_call_inside_a_transaction_is_renewed(self) -> None:
+        self.sign_in(self.client, "maria")
+        self.instance.next_answer("api", status=401)
+        answer = self.client.get("/api-in-atomic")
+        assert (answer.status_code, answer.json()) == (200, {"customers": 1})
+        assert len(refreshes(self.instance)) == 1

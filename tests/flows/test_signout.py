@@ -1,0 +1,373 @@
+"""Rows LRP of the cases: a visitor signs out, here and then at the instance."""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.testing import Instance
+
+from ..outcomes import assert_nothing_came_of_it, assert_rejected, look, within
+from ..visitor import Visitor
+
+Configure = Callable[..., None]
+NewVisitor = Callable[..., Visitor]
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
+    return value
+
+
+def parameters(location: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(location).query, strict_parsing=True))
+
+
+def assert_signed_out(visitor: Visitor, session_key: str) -> None:
+    """Anonymous, the session gone, and what was kept of the sign-in with it."""
+    assert visitor.whoami()["user"] == ""
+    assert visitor.get("/private").status_code == 302
+    assert not Session.objects.filter(session_key=session_key).exists()
+    for sign_in in SignIn.objects.filter(session_key=session_key):
+        assert sign_in.ended is not None
+        assert sign_in.tokens == ""
+        assert sign_in.leased_until is None
+
+
+def replayed(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:
+    """Another browser, with the cookies that this one has now."""
+    other = new_visitor()
+    for cookie in visitor.http.cookies:
+        other.http.cookies.set_cookie(cookie)
+    return other
+
+
+@pytest.mark.parametrize("home", [None, "/plain"], ids=["own page", "LOGOUT_REDIRECT_URL"])
+def test_lrp_01_signs_out_here_and_at_the_instance(
+    visitor: Visitor, instance: Instance, configure: Configure, settings: Any, home: str | None
+) -> None:
+    settings.LOGOUT_REDIRECT_URL = home
+    back = f"{visitor.site}/signout-callback"
+    instance.register(logout_urls=[back])
+    configure(POST_LOGOUT_URL=back)
+    # An ID token lives for five minutes: by the time of the sign-out it has ended.
+    instance.clock_offset = -310
+    issued: list[str] = []
+    instance.change("token_answer", lambda answer: issued.append(answer["id_token"]))
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+    assert instance.open_refresh_tokens == 1
+
+    response = visitor.post("/signout")
+
+    assert response.status_code == 302
+    assert_signed_out(visitor, key)
+    assert SignIn.objects.get(session_key=key).ended is not None
+    location = response.headers["Location"]
+    assert location.startswith(f"{instance.issuer}/connect/endsession?")
+    sent = parameters(location)
+    assert set(sent) == {"id_token_hint", "post_logout_redirect_uri", "state"}
+    assert [sent["id_token_hint"]] == issued
+    assert claims_of(sent["id_token_hint"])["exp"] < time.time()
+    assert sent["post_logout_redirect_uri"] == back
+    assert len(sent["state"]) >= 22
+    # It is over for the tokens before the visitor's browser gets there, or whether or not.
+    assert instance.open_refresh_tokens == 0
+    assert len(instance.calls("revocation")) == 1
+    assert instance.has_session("maria")
+
+    answer = visitor.at_instance.get(location, allow_redirects=False)
+    assert not instance.has_session("maria")
+    assert answer.headers["Location"] == f"{back}?{urlencode({'state': sent['state']})}"
+    landed = visitor.arrive(answer.headers["Location"])
+    assert landed.headers.get("Location") == home
+    assert landed.status_code == (302 if home else 200)
+    assert_signed_out(visitor, key)
+
+
+def test_lrp_01_without_a_registered_address_it_ends_at_the_instance(
+    visitor: Visitor, instance: Instance
+) -> None:
+    visitor.sign_in()
+
+    location = visitor.post("/signout").headers["Location"]
+
+    assert set(parameters(location)) == {"id_token_hint"}
+    page = visitor.at_instance.get(location, allow_redirects=False)
+    assert page.status_code == 200
+    assert not instance.has_session("maria")
+
+
+def test_lrp_01_hint_is_kept_by_a_refresh_that_brings_none(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    visitor.sign_in()
+    instance.change("token_answer", lambda answer: answer.pop("id_token") and None)
+    assert visitor.get("/customers").status_code == 200
+    assert len(instance.calls("token", "refresh_token")) == 1
+
+    location = visitor.post("/signout").headers["Location"]
+
+    assert claims_of(parameters(location)["id_token_hint"])["sub"] == "maria"
+    # The refresh token that counts is the one of the refresh.
+    assert instance.open_refresh_tokens == 0
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda state: f"state={state}_INVALID", id="lrp_02 invalid"),
+        pytest.param(lambda state: f"state=x&state={state}_INVALID", id="lrp_02 repeated"),
+        pytest.param(lambda state: "state=%ff%00%e2%80%8b", id="lrp_02 no text"),
+        pytest.param(lambda state: "state=" + "A" * 20_000, id="lrp_02 long"),
+        pytest.param(lambda state: "", id="lrp_03 missing"),
+        pytest.param(lambda state: "state=", id="lrp_03 empty"),
+    ],
+)
+def test_lrp_02_and_03_return_with_another_state_or_none(
+    visitor: Visitor,
+    instance: Instance,
+    configure: Configure,
+    spoil: Callable[[str], str],
+) -> None:
+    configure(POST_LOGOUT_URL=f"{visitor.site}/signout-callback")
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+    location = visitor.post("/signout", {"next": "/plain"}).headers["Location"]
+    state = parameters(location)["state"]
+
+    response = visitor.arrive(f"/signout-callback?{spoil(state)}")
+
+    # The page to go on to was in the state: without it there is one of our own.
+    assert response.status_code == 200
+    assert "You are signed out" in response.text
+    assert "no-store" in response.headers["Cache-Control"]
+    assert state not in response.text
+    assert_signed_out(visitor, key)
+    # The right one leads on.
+    assert visitor.arrive(f"/signout-callback?state={state}").headers["Location"] == "/plain"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("destination", ["document", "image", "iframe"])
+def test_lrp_04_a_get_signs_nobody_out(
+    visitor: Visitor, instance: Instance, method: str, destination: str
+) -> None:
+    visitor.sign_in()
+    before = look(visitor, instance)
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": destination}
+
+    # With all cookies, as for SameSite=None.
+    response = visitor.http.request(
+        method, f"{visitor.site}/signout", headers=headers, allow_redirects=False
+    )
+
+    assert response.status_code in (200, 405)
+    assert response.headers["X-Frame-Options"] == "DENY"
+    assert_nothing_came_of_it(visitor, before)
+
+
+@pytest.mark.parametrize("same_site", ["Lax", "Strict", "None"])
+@pytest.mark.parametrize("token", [None, "", "x" * 64])
+def test_lrp_04_a_post_without_our_token_signs_nobody_out(
+    visitor: Visitor, instance: Instance, settings: Any, same_site: str, token: str | None
+) -> None:
+    settings.SESSION_COOKIE_SAMESITE = settings.CSRF_COOKIE_SAMESITE = same_site
+    visitor.sign_in()
+    visitor.csrf_token()
+    before = look(visitor, instance)
+
+    form = {} if token is None else {"csrfmiddlewaretoken": token}
+    response = visitor.relay("/signout", urlencode(form))
+
+    assert response.status_code == 403
+    assert_nothing_came_of_it(visitor, before)
+
+
+def test_lrp_05_instance_that_offers_no_end_session(visitor: Visitor, instance: Instance) -> None:
+    instance.change("discovery", lambda document: document.pop("end_session_endpoint") and None)
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+
+    response = visitor.post("/signout")
+
+    assert response.headers["Location"] == "/signout-callback"
+    assert visitor.get("/signout-callback").status_code == 200
+    assert_signed_out(visitor, key)
+    assert instance.open_refresh_tokens == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"drop": "before"}, {"status": 503}, {"body": "<html>"}, {"json": {}}, {"hold": 30}],
+    ids=["dropped", "503", "HTML", "empty", "silent"],
+)
+@pytest.mark.parametrize("cache", ["cold", "warm"])
+def test_lrp_05_instance_that_is_down(
+    visitor: Visitor,
+    instance: Instance,
+    configure: Configure,
+    cache: str,
+    fault: dict[str, Any],
+) -> None:
+    configure(DEADLINE=0.3)
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+    for endpoint in ("discovery", "jwks", "token", "revocation"):
+        instance.always(endpoint, **fault)
+    if cache == "cold":
+        # What was known of the instance goes with the settings, as with the process.
+        configure()
+
+    with within(2):
+        response = visitor.post("/signout")
+
+    assert response.status_code == 302
+    if cache == "cold":
+        assert response.headers["Location"] == "/signout-callback"
+    else:
+        assert response.headers["Location"].startswith(f"{instance.issuer}/connect/endsession?")
+    assert_signed_out(visitor, key)
+
+
+def test_lrp_05_somebody_who_signed_in_with_a_password(
+    visitor: Visitor, instance: Instance
+) -> None:
+    get_user_model().objects.create_superuser("local", password="with a password")
+    visitor.post("/admin/login/", {"username": "local", "password": "with a password"})
+    who = visitor.whoami()
+    assert who["user"] == "local"
+
+    response = visitor.post("/signout")
+
+    assert response.headers["Location"] == "/signout-callback"
+    assert_signed_out(visitor, who["session"])
+    assert instance.requests == []
+
+
+def test_lrp_05_signing_out_twice(
+    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
+) -> None:
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+    token = visitor.csrf_token()
+    other = replayed(visitor, new_visitor)
+
+    first = visitor.post("/signout", {"csrfmiddlewaretoken": token})
+    again = [
+        # Once more from the page that is still open, and once with the cookies from before.
+        visitor.post("/signout", {"csrfmiddlewaretoken": token}),
+        other.post("/signout", {"csrfmiddlewaretoken": token}),
+    ]
+
+    assert first.headers["Location"].startswith(f"{instance.issuer}/connect/endsession?")
+    for response in again:
+        assert (response.status_code, response.headers["Location"]) == (302, "/signout-callback")
+    assert_signed_out(visitor, key)
+    assert len(instance.calls("revocation")) == 1
+
+
+def test_lrp_05_a_double_click(
+    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
+) -> None:
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+    token = visitor.csrf_token()
+    browsers = [visitor, *(replayed(visitor, new_visitor) for _ in range(3))]
+    # The first one is still at it while the others arrive.
+    instance.always("revocation", delay=0.2)
+
+    with ThreadPoolExecutor(len(browsers)) as pool:
+        responses = list(
+            pool.map(
+                lambda browser: browser.http.post(
+                    f"{visitor.site}/signout",
+                    data={"csrfmiddlewaretoken": token},
+                    allow_redirects=False,
+                ),
+                browsers,
+            )
+        )
+
+    assert {response.status_code for response in responses} == {302}
+    assert_signed_out(visitor, key)
+
+
+@pytest.mark.parametrize("state", [None, "x", "of another"])
+def test_lrp_06_return_that_nobody_asked_for(
+    visitor: Visitor, new_visitor: NewVisitor, configure: Configure, instance: Instance, state: Any
+) -> None:
+    configure(POST_LOGOUT_URL=f"{visitor.site}/signout-callback")
+    if state == "of another":
+        attacker = new_visitor()
+        attacker.sign_in("admin")
+        state = parameters(attacker.post("/signout").headers["Location"])["state"]
+    visitor.sign_in()
+    before = look(visitor, instance)
+
+    query = "" if state is None else f"?{urlencode({'state': state})}"
+    response = visitor.arrive(f"/signout-callback{query}")
+
+    assert response.status_code in (200, 302)
+    assert_nothing_came_of_it(visitor, before)
+    assert visitor.get("/customers").status_code == 200
+
+
+def test_lrp_07_nothing_of_before_counts_afterwards(
+    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
+) -> None:
+    address = visitor.start("/private")
+    answer = visitor.at(address)
+    unfinished = replayed(visitor, new_visitor)
+    visitor.bring(answer)
+    assert len(instance.calls("token")) == 1
+    key = visitor.whoami()["session"]
+    signed_in = replayed(visitor, new_visitor)
+
+    visitor.at_instance.get(visitor.post("/signout").headers["Location"])
+
+    assert_signed_out(visitor, key)
+    assert instance.open_refresh_tokens == 0
+    # The old session's cookie.
+    assert_signed_out(signed_in, key)
+    assert signed_in.get("/customers").status_code == 302
+    # The old answer, without the attempt's cookie, and with it.
+    before = look(visitor, instance)
+    assert_rejected(visitor, visitor.bring(answer), before, code="unknown_attempt")
+    before = look(unfinished, instance)
+    response = unfinished.bring(answer)
+    # Claimed before: the visitor is asked at the instance, where nobody knows them either.
+    assert response.headers["Location"].startswith(f"{instance.issuer}/connect/authorize?")
+    assert_nothing_came_of_it(unfinished, before)
+    assert unfinished.at(response.headers["Location"], None).method == ""
+
+
+def test_lrp_08_the_other_browser_stays_signed_in(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    office, phone = new_visitor(), new_visitor()
+    office.sign_in()
+    phone.sign_in()
+    key = office.whoami()["session"]
+    stays = phone.whoami()
+    assert stays["user"] == "maria"
+    assert stays["session"] != key
+
+    office.at_instance.get(office.post("/signout").headers["Location"])
+
+    assert_signed_out(office, key)
+    assert phone.whoami() == stays
+    assert phone.get("/customers").status_code == 200
+    assert instance.open_refresh_tokens == 1
+    assert SignIn.objects.filter(ended=None).count() == 1

@@ -1,0 +1,592 @@
+"""Rows UIN of the cases: what is believed of a visitor, and whom that makes them here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
+
+from ..outcomes import assert_rejected, assert_signed_in, assert_unavailable, look
+from ..visitor import Visitor
+
+Configure = Callable[..., None]
+NewVisitor = Callable[..., Visitor]
+User = get_user_model()
+
+PROFILE = ("id", "name", "email", "email_verified", "user_type", "is_admin", "locale")
+
+
+def bare_access_token(instance: Instance) -> None:
+    """An access token that says nothing of the person, so that the site asks userinfo."""
+
+    def strip(token: Token) -> None:
+        for name in PROFILE:
+            token.claims.pop(name, None)
+
+    instance.change("access_token", strip)
+
+
+def claims(instance: Instance, target: str = "access_token", **changes: Any) -> None:
+    """Sets claims in a token, or takes them out where that is ``...``."""
+
+    def change(token: Token) -> None:
+        for name, value in changes.items():
+            token.claims[name] = value
+            if value is ...:
+                del token.claims[name]
+
+    instance.change(target, change)
+
+
+def signed_in_user(visitor: Visitor) -> Any:
+    return User.objects.get(username=visitor.whoami()["user"])
+
+
+# Userinfo
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda sub: sub + "invalid",
+        lambda sub: ...,
+        lambda sub: None,
+        lambda sub: sub.upper(),
+        lambda sub: [sub],
+        lambda sub: "",
+    ],
+    ids=["other", "missing", "null", "case", "list", "empty"],
+)
+def test_uin_01_userinfo_about_somebody_else_is_not_used(
+    visitor: Visitor, instance: Instance, change: Callable[[str], Any]
+) -> None:
+    bare_access_token(instance)
+
+    def other_sub(told: dict[str, Any]) -> dict[str, Any]:
+        sub = change(told.pop("sub"))
+        return told if sub is ... else {**told, "sub": sub}
+
+    instance.change("userinfo", other_sub)
+    answer = visitor.at(visitor.start(), "admin")
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(
+        visitor,
+        response,
+        before,
+        token_requests=1,
+        userinfo_requests=1,
+        code="claim_mismatch",
+        corrected=answer,
+    )
+
+
+@pytest.mark.parametrize("how", ["none", "attacker", "other issuer", "other audience", "good"])
+def test_uin_02_userinfo_as_a_token_is_not_used(
+    visitor: Visitor, instance: Instance, how: str
+) -> None:
+    bare_access_token(instance)
+    told = {
+        "iss": instance.issuer if how != "other issuer" else "https://evil.test/id",
+        "aud": instance.application_uri if how != "other audience" else "other",
+        "sub": "admin",
+        "user_type": "InternalUser",
+        "is_admin": "true",
+    }
+    header = {"alg": "none" if how == "none" else "RS256", "kid": instance.kid}
+    key = new_key() if how == "attacker" else instance.keys.current
+    token = Token(header, told, key).serialize()
+    instance.always("userinfo", body=token, headers={"Content-Type": "application/jwt"})
+    answer = visitor.at(visitor.start(), "admin")
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_unavailable(
+        visitor, response, before, token_requests=1, userinfo_requests=1, code="not_json"
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 401, "body": ""},
+        {"status": 403, "json": {"error": "insufficient_scope"}},
+        {"status": 404},
+        {"status": 500, "body": "no"},
+        {"status": 429},
+        {"body": "<html>maintenance</html>", "headers": {"Content-Type": "text/html"}},
+        {"json": []},
+        {"json": None},
+        {"body": b'{"sub": "mar'},
+        {"status": 204},
+        {"delay": 30},
+        {"drip": 20},
+        {"drop": "before"},
+    ],
+    ids=lambda fault: str(fault)[:30],
+)
+def test_uin_03_userinfo_that_cannot_be_had_is_a_passing_failure(
+    visitor: Visitor, instance: Instance, configure: Configure, fault: dict[str, Any]
+) -> None:
+    configure(DEADLINE=0.5)
+    bare_access_token(instance)
+    instance.always("userinfo", **fault)
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_unavailable(visitor, response, before, token_requests=1, userinfo_requests=1)
+    instance.heal()
+    before = look(visitor, instance)
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+
+def test_uin_03_no_userinfo_endpoint_and_no_user_type_means_no_entry(
+    visitor: Visitor, instance: Instance
+) -> None:
+    bare_access_token(instance)
+    instance.change("discovery", lambda document: document.pop("userinfo_endpoint") and None)
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(
+        visitor, response, before, token_requests=1, status=403, code="user_type_refused"
+    )
+
+
+def test_uin_03_userinfo_is_not_asked_where_a_token_tells(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.always("userinfo", status=500)
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+    assert instance.calls("userinfo") == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_uin_04_userinfo_elsewhere_is_not_visited(
+    visitor: Visitor, instance: Instance, status: int
+) -> None:
+    bare_access_token(instance)
+    with run_instance(key=instance.keys.current) as evil:
+        target = f"{evil.issuer}/connect/userinfo"
+        instance.always("userinfo", status=status, headers={"Location": target})
+        answer = visitor.at(visitor.start())
+        before = look(visitor, instance)
+
+        response = visitor.bring(answer)
+
+        assert_unavailable(visitor, response, before, token_requests=1, userinfo_requests=1)
+        assert evil.requests == []
+
+
+def test_uin_05_userinfo_is_asked_with_the_token_in_a_header(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    configure(SCOPE="openid profile email offline_access")
+    bare_access_token(instance)
+    given: dict[str, Any] = {}
+    instance.change("token_answer", given.update)
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in("admin"), before, "admin")
+
+    (asked,) = instance.calls("userinfo")
+    assert asked.headers["Authorization"] == f"Bearer {given['access_token']}"
+    assert (asked.query, asked.form, asked.body) == ([], [], b"")
+    order = [call.endpoint for call in instance.requests]
+    assert order.index("token") < order.index("userinfo")
+    user = signed_in_user(visitor)
+    assert (user.first_name, user.email) == ("Elena", "admin@company.example")
+    assert user.is_staff
+    assert user.is_superuser
+
+
+# Administrators
+
+
+@pytest.mark.parametrize(
+    ("is_admin", "expected"),
+    [
+        (True, True),
+        ("true", True),
+        ("True", True),
+        ("TRUE", True),
+        ("false", False),
+        ("False", False),
+        (False, False),
+        ("", False),
+        (" true", False),
+        ("1", False),
+        (1, False),
+        ("yes", False),
+        (None, False),
+        ([True], False),
+        ({"is_admin": True}, False),
+        (..., False),
+    ],
+)
+def test_uin_06_08_who_is_an_administrator(
+    visitor: Visitor, instance: Instance, is_admin: Any, expected: bool
+) -> None:
+    claims(instance, is_admin=is_admin)
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+    user = signed_in_user(visitor)
+    assert (user.is_staff, user.is_superuser) == (expected, expected)
+    assert Account.objects.get().is_admin is expected
+
+
+def test_uin_13_administrator_who_is_none_any_more_loses_it_everywhere(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    first, second = new_visitor(), new_visitor()
+    first.sign_in("admin")
+    second.sign_in("admin")
+    assert first.get("/admin/").status_code == 200
+    instance.people["admin"].is_admin = False
+    before = look(second, instance)
+
+    assert_signed_in(second, second.sign_in("admin"), before, "admin")
+
+    for visitor in (first, second):
+        assert visitor.whoami()["user"] == "admin"
+        assert visitor.whoami()["is_staff"] is False
+        assert visitor.get("/admin/").status_code == 302
+    user = User.objects.get()
+    assert (user.is_staff, user.is_superuser) == (False, False)
+
+
+def test_uin_13_missing_claim_changes_nothing(new_visitor: NewVisitor, instance: Instance) -> None:
+    new_visitor().sign_in("admin")
+    claims(instance, is_admin=..., name=..., email=...)
+    visitor = new_visitor()
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in("admin"), before, "admin")
+
+    user = User.objects.get()
+    assert (user.is_staff, user.is_superuser) == (True, True)
+    assert (user.first_name, user.email) == ("Elena", "admin@company.example")
+
+
+# Access tokens that say less, or too much
+
+OPAQUE = "0123456789ABCDEF" * 4
+
+
+@pytest.mark.parametrize("login", ["maria", "admin"])
+def test_uin_09_opaque_access_token_leaves_the_telling_to_userinfo(
+    visitor: Visitor, instance: Instance, login: str
+) -> None:
+    instance.change("access_token", lambda _: OPAQUE)
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(login), before, login)
+
+    assert len(instance.calls("userinfo")) == 1
+    assert visitor.whoami()["is_staff"] is (login == "admin")
+    assert visitor.get("/customers").status_code == 200
+    # Only a signed token may name the person by anything but `sub`.
+    assert Account.objects.get().key == login
+
+
+def garbled(token: Token) -> None:
+    token.payload = b"not JSON"
+
+
+def forged(token: Token) -> None:
+    token.sign_with = new_key()
+
+
+def unsigned(token: Token) -> None:
+    token.header["alg"] = "none"
+    token.signature = b""
+
+
+FOREIGN: dict[str, Callable[[Token], Any]] = {
+    "a.b.c": lambda _: "a.b.c",
+    "dots": lambda _: "..",
+    "five parts": lambda _: "a.b.c.d.e",
+    "not JSON": garbled,
+    "bad signature": forged,
+    "unsigned": unsigned,
+    "id token type": lambda token: token.header.update(typ="logout+jwt"),
+    "other iss": lambda token: token.claims.update(iss="https://evil.test/id"),
+    "other client": lambda token: token.claims.update(client_id="other"),
+    "no client": lambda token: token.claims.pop("client_id") and None,
+    "other sub": lambda token: token.claims.update(sub="admin"),
+    "expired": lambda token: token.claims.update(exp=token.claims["iat"] - 3600),
+    "not yet valid": lambda token: token.claims.update(nbf=token.claims["iat"] + 3600),
+    "no exp": lambda token: token.claims.pop("exp") and None,
+}
+
+
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
+def test_uin_11_access_token_that_does_not_hold_gives_no_rights(
+    visitor: Visitor, instance: Instance, change: Callable[[Token], Any]
+) -> None:
+    claims(instance, "id_token", user_type="InternalUser", name="Plain Maria")
+    claims(instance, is_admin="true", name="Admin Maria", id="other")
+    instance.change("access_token", change)
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+    user = signed_in_user(visitor)
+    assert (user.is_staff, user.is_superuser) == (False, False)
+    assert user.get_full_name() == "Plain Maria"
+    assert Account.objects.get().key == "maria"
+    assert instance.calls("userinfo") == []
+
+
+@pytest.mark.parametrize("name", ["a.b.c", "bad signature", "other iss", "expired"])
+def test_uin_11_access_token_that_does_not_hold_lets_nobody_in(
+    visitor: Visitor, instance: Instance, name: str
+) -> None:
+    instance.change("access_token", FOREIGN[name])
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    # What is left is userinfo, which the instance does not answer with such a token.
+    assert_unavailable(visitor, response, before, token_requests=1, userinfo_requests=1)
+
+
+def test_uin_11_access_token_that_ended_on_its_way_is_renewed_once(
+    visitor: Visitor, instance: Instance
+) -> None:
+    claims(instance, "id_token", user_type="InternalUser")
+    instance.change(
+        "access_token",
+        lambda token: token.claims.update(exp=token.claims["iat"] - 3600),
+        times=1,
+    )
+    instance.change("token_answer", lambda tokens: tokens.pop("expires_in") and None, times=1)
+    visitor.sign_in()
+
+    assert visitor.get("/customers").status_code == 200
+    assert visitor.get("/customers").status_code == 200
+
+    assert len(instance.calls("token", "refresh_token")) == 1
+    assert len(instance.calls("api")) == 2
+
+
+# Who may enter
+
+
+@pytest.mark.parametrize(
+    "user_type",
+    [
+        "ExternalCommunityUser",
+        ...,
+        None,
+        "",
+        "internaluser",
+        "InternalUser ",
+        ["InternalUser"],
+        {"InternalUser": True},
+        True,
+        "SystemUserNoLogin",
+    ],
+    ids=str,
+)
+def test_uin_12_other_kinds_of_users_stay_out(
+    visitor: Visitor, instance: Instance, user_type: Any
+) -> None:
+    claims(instance, user_type=user_type)
+    instance.change("userinfo", lambda told: told.pop("user_type") and None)
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    asked = len(instance.calls("userinfo"))
+    assert asked == (user_type is ...)
+    assert_rejected(
+        visitor,
+        response,
+        before,
+        token_requests=1,
+        userinfo_requests=asked,
+        status=403,
+        code="user_type_refused",
+        corrected=answer,
+    )
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("allowed", [["SystemUserNoLogin"], ["InternalUser", "SystemUserNoLogin"]])
+def test_uin_12_system_users_stay_out_whatever_the_settings_say(
+    visitor: Visitor, instance: Instance, configure: Configure, allowed: list[str]
+) -> None:
+    configure(ALLOWED_USER_TYPES=allowed)
+    claims(instance, user_type="SystemUserNoLogin")
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(
+        visitor, response, before, token_requests=1, status=403, code="user_type_refused"
+    )
+
+
+def test_uin_12_community_users_enter_where_they_are_allowed(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    configure(ALLOWED_USER_TYPES=["ExternalCommunityUser"])
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in("community"), before, "community")
+
+
+def test_uin_12_tokens_that_disagree_about_the_user_type_tell_none(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    configure(ALLOWED_USER_TYPES=["InternalUser", "ExternalCommunityUser"])
+    claims(instance, "id_token", user_type="InternalUser")
+    claims(instance, user_type="ExternalCommunityUser")
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(
+        visitor, response, before, token_requests=1, status=403, code="user_type_refused"
+    )
+
+
+def test_uin_14_inactive_user_stays_out(new_visitor: NewVisitor, instance: Instance) -> None:
+    earlier, visitor = new_visitor(), new_visitor()
+    earlier.sign_in()
+    User.objects.update(is_active=False)
+    assert earlier.whoami()["user"] == ""
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(
+        visitor,
+        response,
+        before,
+        token_requests=1,
+        status=403,
+        code="inactive_user",
+        corrected=answer,
+    )
+
+
+# Who is who
+
+
+def test_uin_15_an_equal_email_makes_nobody_the_same_person(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    operator = User.objects.create_superuser("operator", "maria@company.example", "secret")
+    owner = User.objects.create_user("owner", "owner@company.example")
+    instance.people["maria"].email_verified = True
+    visitor = new_visitor()
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(), before)
+    maria = signed_in_user(visitor)
+    assert maria not in (operator, owner)
+    assert not maria.is_superuser
+
+    instance.people["maria"].email = owner.email
+    again = new_visitor()
+    before = look(again, instance)
+    assert_signed_in(again, again.sign_in(), before)
+
+    assert signed_in_user(again) == maria
+    assert User.objects.count() == 3
+    assert [account.user for account in Account.objects.all()] == [maria]
+
+
+def test_uin_18_same_person_of_another_instance_is_another_user(
+    new_visitor: NewVisitor, instance: Instance, configure: Configure
+) -> None:
+    visitor = new_visitor()
+    visitor.sign_in()
+    with run_instance() as other:
+        # Equal in every claim but the issuer's name.
+        assert other.people["maria"].id == instance.people["maria"].id
+        configure(**other.settings())
+        newcomer = new_visitor()
+        before = look(newcomer, other)
+
+        assert_signed_in(newcomer, newcomer.sign_in(), before, "maria@127.0.0.1")
+
+    first, second = Account.objects.order_by("pk")
+    assert first.user != second.user
+    assert (first.issuer, second.issuer) == (instance.issuer, other.issuer)
+    assert first.key == second.key
+
+
+def test_uin_19_login_that_was_given_to_somebody_else_is_another_user(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    new_visitor().sign_in()
+    instance.people.add("maria", "Maria Petrova", email="petrova@company.example")
+    visitor = new_visitor()
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(), before, "maria@127.0.0.1")
+
+    old, new = Account.objects.order_by("pk")
+    assert old.user != new.user
+    assert (old.sub, new.sub) == ("maria", "maria")
+    assert old.key != new.key
+    assert old.user.email == "maria@company.example"
+
+
+def test_uin_19_renamed_login_is_the_same_user(new_visitor: NewVisitor, instance: Instance) -> None:
+    new_visitor().sign_in()
+    user = User.objects.get()
+    instance.rename("maria", "maria.ivanova")
+    visitor = new_visitor()
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in("maria.ivanova"), before, user.username)
+
+    account = Account.objects.get()
+    assert account.user == user
+    assert account.sub == "maria.ivanova"
+    assert account.changed > account.created
+    assert User.objects.count() == 1
+    assert SignIn.objects.filter(account=account).count() == 2
+
+
+def test_uin_19_two_who_swap_their_logins_keep_their_users(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    new_visitor().sign_in("maria")
+    new_visitor().sign_in("admin")
+    before = {account.key: account.user_id for account in Account.objects.all()}
+    for old, new in (("maria", "third"), ("admin", "maria"), ("third", "admin")):
+        instance.rename(old, new)
+
+    new_visitor().sign_in("maria")
+    new_visitor().sign_in("admin")
+
+    assert {account.key: account.user_id for account in Account.objects.all()} == before
+    elena = Account.objects.get(sub="maria").user
+    assert (elena.username, elena.first_name, elena.is_staff) == ("admin", "Elena", True)

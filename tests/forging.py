@@ -1,0 +1,47 @@
+"""Ways to spoil a token before it is signed: each returns a function for `Instance.change`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from erpnet_instanceid.testing import Token
+
+Forge = Callable[[Token], Any]
+MISSING: Any = object()
+
+
+def claims(**values: Any) -> Forge:
+    """Sets claims; MISSING takes one out, and a function makes the new value of the right one."""
+
+    def forge(token: Token) -> None:
+        _change(token.claims, values)
+
+    return forge
+
+
+def header(**values: Any) -> Forge:
+    """As `claims`, for members of the header."""
+
+    def forge(token: Token) -> None:
+        _change(token.header, values)
+
+    return forge
+
+
+def several(*forges: Forge) -> Forge:
+    """One after another."""
+
+    def forge(token: Token) -> None:
+        for each in forges:
+            each(token)
+
+    return forge
+
+
+def _change(members: dict[str, Any], values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if value is MISSING:
+            members.pop(name, None)
+        else:
+            members[name] = value(members.get(name)) if callable(value) else value

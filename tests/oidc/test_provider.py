@@ -1,0 +1,386 @@
+"""Metadata and keys: fetched once for many, kept while they may be, over real HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.oidc import provider as provider_module
+from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse, TokenRejected
+from erpnet_instanceid.oidc.http import Limits
+from erpnet_instanceid.oidc.provider import Provider, is_safe_address, read_metadata
+from erpnet_instanceid.testing import Instance, Token, new_key
+
+HOUR, DAY = 3600.0, 24 * 3600.0
+WEEK = 7 * DAY
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def provider(instance: Instance, clock: Clock) -> Provider:
+    return Provider(instance.issuer, Limits(deadline=5), clock)
+
+
+def signed(instance: Instance, **header: Any) -> str:
+    """A token signed by the instance's current key."""
+    known = {"alg": "RS256", "kid": instance.kid, **header}
+    sent = {name: value for name, value in known.items() if value is not ...}
+    return Token(sent, {"sub": "maria"}, instance.keys.current).serialize()
+
+
+def verify(provider: Provider, token: str) -> Any:
+    return provider.verify(token, algorithms=["RS256"], types={""}).claims["sub"]
+
+
+def refusal(provider: Provider, token: str) -> str:
+    with pytest.raises(TokenRejected) as caught:
+        verify(provider, token)
+    return caught.value.code
+
+
+def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
+    """What so many threads get, exceptions included."""
+
+    def run(_: int) -> Any:
+        try:
+            return work()
+        except InstanceUnavailable as error:
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def discoveries(instance: Instance) -> int:
+    return len(instance.calls("discovery"))
+
+
+# Metadata
+
+
+def test_many_threads_wait_for_one_fetch(instance: Instance, provider: Provider) -> None:
+    instance.next_answer("discovery", hold=0.2)
+
+    found = at_once(20, provider.metadata)
+
+    assert discoveries(instance) == 1
+    assert all(metadata is found[0] for metadata in found)
+    assert found[0].token_endpoint == f"{instance.issuer}/connect/token"
+
+
+def test_many_threads_learn_of_one_failure(instance: Instance, provider: Provider) -> None:
+    instance.always("discovery", status=500, hold=0.2)
+
+    found = at_once(20, provider.metadata)
+
+    assert discoveries(instance) == 1
+    assert {error.code for error in found} == {"server_error"}
+    # Each its own, for a traceback is written into the exception that is raised.
+    assert len({id(error) for error in found}) == 20
+
+
+def test_metadata_is_kept_for_a_day(instance: Instance, provider: Provider, clock: Clock) -> None:
+    first = provider.metadata()
+    clock.now += DAY - 1
+    assert provider.metadata() is first
+    assert discoveries(instance) == 1
+
+    clock.now += 2
+    assert provider.metadata() is not first
+    assert discoveries(instance) == 2
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 404}, {"body": "?"}, {"json": {}}])
+def test_stale_metadata_is_used_while_the_instance_does_not_answer(
+    instance: Instance,
+    provider: Provider,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    fault: dict[str, Any],
+) -> None:
+    first = provider.metadata()
+    instance.always("discovery", **fault)
+
+    clock.now += DAY + 1
+    assert provider.metadata() is first
+    assert discoveries(instance) == 2
+    assert "instance_stale" in caplog.text
+    # Not asked again at every request.
+    clock.now += 4
+    assert provider.metadata() is first
+    assert discoveries(instance) == 2
+    clock.now += 2
+    assert provider.metadata() is first
+    assert discoveries(instance) == 3
+
+    instance.heal()
+    clock.now += 6
+    assert provider.metadata() is not first
+
+
+def test_nobody_queues_while_stale_metadata_is_fetched_anew(
+    instance: Instance, provider: Provider, clock: Clock
+) -> None:
+    first = provider.metadata()
+    clock.now += DAY + 1
+    instance.next_answer("discovery", hold=1)
+
+    with ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(provider.metadata)
+        instance.wait_for_calls("discovery", 2)
+        started = time.monotonic()
+        assert at_once(10, provider.metadata) == [first] * 10
+        assert time.monotonic() - started < 0.5
+        assert fetching.result() is not first
+    assert discoveries(instance) == 2
+
+
+def test_stale_metadata_ends_after_a_week(
+    instance: Instance, provider: Provider, clock: Clock
+) -> None:
+    first = provider.metadata()
+    instance.always("discovery", status=503)
+
+    clock.now += WEEK - 1
+    assert provider.metadata() is first
+    clock.now += 6
+    with pytest.raises(InstanceUnavailable) as caught:
+        provider.metadata()
+    assert caught.value.code == "server_error"
+
+    instance.heal()
+    clock.now += 6
+    assert provider.metadata() is not first
+
+
+def test_failed_first_fetch_is_tried_again_after_five_seconds(
+    instance: Instance, provider: Provider, clock: Clock
+) -> None:
+    instance.next_answer("discovery", status=500)
+
+    for seconds in (0, 2, 2.9):
+        clock.now += seconds
+        with pytest.raises(InstanceUnavailable) as caught:
+            provider.metadata()
+        assert caught.value.code == "server_error"
+    assert discoveries(instance) == 1
+
+    clock.now += 0.2
+    assert provider.metadata().issuer == instance.issuer
+    assert discoveries(instance) == 2
+
+
+def test_clock_that_is_set_back_holds_nothing_up(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_module, "RETRY_SECONDS", 0.05)
+    provider = Provider(instance.issuer, Limits(deadline=5))
+    instance.next_answer("discovery", status=500)
+    with pytest.raises(InstanceUnavailable):
+        provider.metadata()
+
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - HOUR)
+    time.sleep(0.1)
+
+    assert provider.metadata().issuer == instance.issuer
+
+
+def test_metadata_that_cannot_be_used_is_refused_by_what_is_wrong(instance: Instance) -> None:
+    good = {
+        "issuer": "https://op.test/id",
+        "authorization_endpoint": "https://op.test/a",
+        "token_endpoint": "https://op.test/t",
+        "jwks_uri": "https://op.test/k",
+    }
+
+    def code(**changes: Any) -> str:
+        document = {k: v for k, v in {**good, **changes}.items() if v is not ...}
+        with pytest.raises(InvalidResponse) as caught:
+            read_metadata(document, issuer="https://op.test/id")
+        return caught.value.code
+
+    read = read_metadata(good, issuer="https://op.test/id")
+    assert (read.userinfo_endpoint, read.end_session_endpoint) == (None, None)
+    assert code(issuer="https://op.test/id/") == "issuer_mismatch"
+    assert code(issuer=...) == "issuer_mismatch"
+    assert code(token_endpoint=...) == "endpoint_missing"
+    assert code(jwks_uri=None) == "endpoint_missing"
+    # Plain http is for an instance on this machine, and for none that is spoken to by https.
+    assert code(token_endpoint="http://127.0.0.1/t") == "endpoint_not_https"
+    assert code(revocation_endpoint="http://op.test/r") == "endpoint_not_https"
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://op.test", True),
+        ("https://op.test:8443/id", True),
+        ("http://127.0.0.1:5000/id", True),
+        ("http://localhost/id", True),
+        ("http://[::1]:5000/id", True),
+        ("http://op.test", False),
+        ("http://127.0.0.1.evil.test", False),
+        ("http://localhost@evil.test", False),
+        ("https://user:pw@op.test", False),
+        ("https://op.test/#x", False),
+        ("https://op.test/ x", False),
+        ("https://op.test/\nx", False),
+        ("https://", False),
+        ("https://op.test:port", False),
+        ("https://[op.test", False),
+        ("//op.test", False),
+        ("op.test", False),
+        ("file:///etc/passwd", False),
+        ("", False),
+        (None, False),
+        (5, False),
+    ],
+)
+def test_safe_addresses(url: Any, safe: bool) -> None:
+    assert is_safe_address(url) is safe
+
+
+# Keys
+
+
+def test_keys_are_fetched_once_and_kept(
+    instance: Instance, provider: Provider, clock: Clock
+) -> None:
+    token = signed(instance)
+    instance.next_answer("jwks", hold=0.2)
+
+    assert at_once(20, lambda: verify(provider, token)) == ["maria"] * 20
+    clock.now += DAY - 1
+    assert verify(provider, token) == "maria"
+
+    assert len(instance.calls("jwks")) == 1
+
+
+def test_stale_keys_are_used_while_the_instance_does_not_answer(
+    instance: Instance, provider: Provider, clock: Clock
+) -> None:
+    token = signed(instance)
+    verify(provider, token)
+    for endpoint in ("discovery", "jwks"):
+        instance.always(endpoint, status=500)
+
+    clock.now += 3 * DAY
+    assert verify(provider, token) == "maria"
+    clock.now += 4 * DAY
+    with pytest.raises(InstanceUnavailable):
+        verify(provider, token)
+
+
+def test_unknown_key_is_looked_for_in_the_same_request(
+    instance: Instance, provider: Provider
+) -> None:
+    verify(provider, signed(instance))
+    instance.rotate_keys()
+
+    assert verify(provider, signed(instance)) == "maria"
+    assert len(instance.calls("jwks")) == 2
+
+
+def test_many_threads_look_for_an_unknown_key_once(instance: Instance, provider: Provider) -> None:
+    verify(provider, signed(instance))
+    instance.rotate_keys()
+    token = signed(instance)
+    instance.next_answer("jwks", hold=0.2)
+
+    assert at_once(20, lambda: verify(provider, token)) == ["maria"] * 20
+
+    assert len(instance.calls("jwks")) == 2
+
+
+def test_unknown_key_is_looked_for_at_most_once_a_minute(
+    instance: Instance, provider: Provider, clock: Clock
+) -> None:
+    verify(provider, signed(instance))
+    for _ in range(10):
+        assert refusal(provider, signed(instance, kid="made up")) == "unknown_key"
+        clock.now += 5
+    assert len(instance.calls("jwks")) == 2
+    # A good token is none the worse for it.
+    assert verify(provider, signed(instance)) == "maria"
+
+    clock.now += 11
+    assert refusal(provider, signed(instance, kid="made up")) == "unknown_key"
+    assert len(instance.calls("jwks")) == 3
+
+
+def test_unknown_key_tells_whether_it_was_looked_for(
+    instance: Instance, provider: Provider
+) -> None:
+    told = []
+    for _ in range(2):
+        with pytest.raises(TokenRejected) as caught:
+            verify(provider, signed(instance, kid="made up"))
+        told.append(caught.value.facts["looked_for"])
+
+    assert told == [True, False]
+
+
+def test_failed_look_for_an_unknown_key_loses_no_good_key(
+    instance: Instance, provider: Provider
+) -> None:
+    good = signed(instance)
+    verify(provider, good)
+    instance.always("jwks", status=500)
+
+    with pytest.raises(InstanceUnavailable):
+        verify(provider, signed(instance, kid="made up"))
+
+    assert verify(provider, good) == "maria"
+
+
+def test_forgery_in_the_name_of_a_known_key_asks_nobody(
+    instance: Instance, provider: Provider
+) -> None:
+    verify(provider, signed(instance))
+    forged = Token({"alg": "RS256", "kid": instance.kid}, {"sub": "maria"}, new_key()).serialize()
+
+    assert refusal(provider, forged) == "bad_signature"
+    assert len(instance.calls("jwks")) == 1
+
+
+def test_nameless_token_may_be_of_a_newer_key(instance: Instance, provider: Provider) -> None:
+    verify(provider, signed(instance))
+    instance.rotate_keys()
+    token = signed(instance, kid=...)
+
+    assert verify(provider, token) == "maria"
+    assert len(instance.calls("jwks")) == 2
+    stranger = Token({"alg": "RS256"}, {"sub": "maria"}, new_key()).serialize()
+    assert refusal(provider, stranger) == "bad_signature"
+    assert len(instance.calls("jwks")) == 2
+
+
+def test_malformed_token_asks_nobody(instance: Instance, provider: Provider) -> None:
+    for raw in (
+        "",
+        "a.b",
+        "a.b.c",
+        signed(instance, alg="none"),
+        signed(instance, typ="logout+jwt"),
+    ):
+        with pytest.raises(TokenRejected):
+            verify(provider, raw)
+
+    assert instance.requests == []

@@ -1,0 +1,246 @@
+"""What a sign-in may come to, looked at from every side: the words OK, REJ, REJ0 and UPF of the
+cases. That no secret is shown or logged is watched in every flow test (`tests/leaks.py`).
+
+    before = look(visitor, instance)
+    response = visitor.bring(hostile)
+    assert_rejected(visitor, response, before, corrected=honest)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import requests
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.testing import AuthorizationAnswer, Instance, Token
+
+from .visitor import Visitor
+
+REDIRECTS = (301, 302, 303, 307, 308)
+FAILURES = (502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Before:
+    """How things stood: who the visitor was, what was stored, what the instance was asked."""
+
+    instance: Instance
+    who: dict[str, Any]
+    stored: dict[str, list[dict[str, Any]]]
+    calls: Counter[str]
+
+
+def look(visitor: Visitor, instance: Instance) -> Before:
+    """How things stand now."""
+    return Before(instance, visitor.whoami(), _stored(), _calls(instance))
+
+
+def assert_signed_in(
+    visitor: Visitor,
+    response: requests.Response,
+    before: Before,
+    login: str = "maria",
+    *,
+    target: str = "/",
+) -> None:
+    """OK: the right person, under a new session key, on the way to where they wanted to go."""
+    assert response.status_code in REDIRECTS, response.text
+    assert response.headers["Location"] == target
+    who = visitor.whoami()
+    assert who["user"] == login
+    assert who["session"] != before.who["session"]
+    assert who["generation"] == 1
+    assert (_calls(before.instance) - before.calls)["token"] == 1
+
+
+def assert_rejected(
+    visitor: Visitor,
+    response: requests.Response,
+    before: Before,
+    *,
+    token_requests: int = 0,
+    userinfo_requests: int = 0,
+    status: int = 400,
+    code: str | None = None,
+    corrected: AuthorizationAnswer | None = None,
+) -> None:
+    """REJ, and REJ0 where ``token_requests`` is 0: a page that says so, and nothing else.
+
+    ``status`` is 403 where the visitor is known and not wanted. ``code`` is the error's, as the
+    page names it. ``corrected`` is a right answer to the same attempt: it comes too late.
+    """
+    assert response.status_code == status, f"{response.status_code}: {response.text[:500]}"
+    _assert_is_page(response, code)
+    made = {"token": token_requests, "userinfo": userinfo_requests}
+    assert_nothing_came_of_it(visitor, before, made)
+    if corrected is not None:
+        again = visitor.bring(corrected)
+        if again.status_code in REDIRECTS:
+            # Who is signed in already is sent on, whatever is brought.
+            _assert_stays_here(again)
+        else:
+            assert 400 <= again.status_code < 500
+        assert_nothing_came_of_it(visitor, before, made)
+
+
+def assert_ignored(visitor: Visitor, response: requests.Response, before: Before) -> None:
+    """A harmless redirect to another page of the site, and nothing else."""
+    assert response.status_code in REDIRECTS, response.text
+    _assert_stays_here(response)
+    assert_nothing_came_of_it(visitor, before)
+
+
+def assert_unavailable(
+    visitor: Visitor,
+    response: requests.Response,
+    before: Before,
+    *,
+    token_requests: int = 0,
+    userinfo_requests: int = 0,
+    code: str | None = None,
+) -> None:
+    """UPF: a page that says the instance failed, and nothing else."""
+    assert response.status_code in FAILURES, f"{response.status_code}: {response.text[:500]}"
+    _assert_is_page(response, code)
+    made = {"token": token_requests, "userinfo": userinfo_requests}
+    assert_nothing_came_of_it(visitor, before, made)
+
+
+def assert_notice_refused(
+    response: requests.Response, visitor: Visitor, before: Before, *, status: int = 400
+) -> None:
+    """LO400: a sign-out notice that ends no session. ``visitor`` is the one it was about."""
+    assert response.status_code == status, f"{response.status_code}: {response.text[:500]}"
+    assert "no-store" in response.headers["Cache-Control"]
+    assert response.headers["Content-Type"].startswith("application/json")
+    assert set(response.json()) == {"error"}
+    assert_nothing_came_of_it(visitor, before)
+
+
+def assert_nothing_came_of_it(
+    visitor: Visitor, before: Before, made: Mapping[str, int] | None = None
+) -> None:
+    """Whoever was signed in still is, nothing is stored, and only ``made`` was asked of the
+    instance, by endpoint. Metadata and keys may have been looked up."""
+    assert visitor.whoami() == before.who
+    for name, rows in _stored().items():
+        assert rows == before.stored[name], f"{name} changed"
+    # An attempt that was claimed and then failed leaves its claim, and nothing in it.
+    assert not SignIn.objects.filter(account=None).exclude(tokens="").exists()
+    calls = _calls(before.instance) - before.calls
+    for looked_up in ("discovery", "jwks"):
+        del calls[looked_up]
+    assert calls == Counter({name: count for name, count in (made or {}).items() if count})
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fails where the block takes longer; on a machine that is busy, so many times longer."""
+    started = monotonic()
+    yield
+    took = monotonic() - started
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert took < seconds * busy, f"took {took:.2f} s"
+
+
+# Where a token reaches the site
+
+Forge = Callable[[Token], Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the tokens that the instance sends. ``target`` is its name in `Instance.change`."""
+
+    target: str
+    token_requests: int
+
+    def assert_refused(
+        self,
+        visitor: Visitor,
+        instance: Instance,
+        forge: Forge,
+        *,
+        code: str | None = None,
+        spent: bool = True,
+    ) -> None:
+        """REJ0, REJ or LO400 for a token that ``forge`` changed before it was signed.
+
+        ``spent`` is false where the form itself is refused, before any attempt is looked for.
+        """
+        if self is LOGOUT:
+            self._assert_notice_refused(visitor, instance, forge)
+            return
+        address = visitor.start()
+        honest = visitor.at(address)
+        instance.change(self.target, forge)
+        answer = visitor.at(address) if self is FRONT else honest
+        before = look(visitor, instance)
+        response = visitor.bring(answer)
+        instance.heal()
+        assert_rejected(
+            visitor,
+            response,
+            before,
+            token_requests=self.token_requests,
+            code=code,
+            corrected=honest if spent else None,
+        )
+
+    def _assert_notice_refused(self, visitor: Visitor, instance: Instance, forge: Forge) -> None:
+        if visitor.whoami()["user"] != "maria":
+            visitor.sign_in("maria")
+        session = instance.sessions_of("maria")[0]
+        instance.change(self.target, forge)
+        logout_token = instance.logout_token(sub=session.sub, sid=session.sid)
+        instance.heal()
+        before = look(visitor, instance)
+        response = visitor.relay("/backchannel-signout", urlencode({"logout_token": logout_token}))
+        assert_notice_refused(response, visitor, before)
+
+
+FRONT = Place("front_id_token", 0)
+TOKEN_ENDPOINT = Place("id_token", 1)
+LOGOUT = Place("logout_token", 0)
+
+
+def _stored() -> dict[str, list[dict[str, Any]]]:
+    return {
+        "users": list(get_user_model().objects.order_by("pk").values()),
+        "accounts": list(Account.objects.order_by("pk").values()),
+        "sign-ins": list(SignIn.objects.exclude(account=None).order_by("pk").values()),
+        "sessions": list(Session.objects.order_by("pk").values()),
+    }
+
+
+def _calls(instance: Instance) -> Counter[str]:
+    return Counter(request.endpoint for request in instance.requests)
+
+
+def _assert_is_page(response: requests.Response, code: str | None) -> None:
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert "no-store" in response.headers["Cache-Control"]
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert 'href="/signin' in response.text, "no way to start again"
+    shown = re.search(r"<code>(\w+)</code> \(([^)]*)\)", response.text)
+    assert shown, response.text
+    if code is not None:
+        assert shown[2] == code
+
+
+def _assert_stays_here(response: requests.Response) -> None:
+    parts = urlsplit(response.headers["Location"])
+    assert not parts.scheme
+    assert not parts.netloc
+    assert parts.path.startswith("/")

@@ -1,0 +1,21 @@
+"""A session engine whose store cannot be reached when a test says so."""
+
+from __future__ import annotations
+
+from django.contrib.sessions.backends import db
+from django.db import OperationalError
+
+
+class SessionStore(db.SessionStore):
+    """Django's own, but for the keys that cannot be deleted."""
+
+    stuck: set[str] = set()
+
+    @classmethod
+    def get_model_class(cls) -> type:
+        return db.SessionStore.get_model_class()
+
+    def delete(self, session_key: str | None = None) -> None:
+        if session_key in self.stuck:
+            raise OperationalError("the session store cannot be reached")
+        super().delete(session_key)

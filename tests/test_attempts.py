@@ -1,0 +1,24 @@
+"""What comes with a request in the name of an attempt, and was never one."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+pytestmark = pytest.mark.usefixtures("instance")
+
+
+@pytest.mark.django_db
+def test_reference_that_is_none_is_neither_logged_nor_shown(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = client.get("/signin-callback", {"answer": "\nnothing happened"})
+    assert response.status_code == 400
+    assert "nothing" not in response.text
+    assert not any("\n" in record.getMessage() for record in caplog.records)
+
+
+def test_cookie_that_cannot_be_deleted_is_left_alone(client: Client) -> None:
+    response = client.get("/signin", headers={"cookie": "erpnet_signin_a(b=1"})
+    assert response.status_code == 302
+    assert len(response.cookies) == 1

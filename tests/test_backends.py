@@ -1,0 +1,548 @@
+"""From claims to a user: names, links, flags and groups, and what a site may override."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aauthenticate, authenticate, get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import RequestFactory
+
+from erpnet_instanceid.backends import InstanceIDBackend, is_true, merge_claims
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.oidc.errors import SignInDenied
+from erpnet_instanceid.oidc.tokens import TokenSet
+from erpnet_instanceid.testing import Instance
+
+from .outcomes import assert_rejected, assert_signed_in, look
+from .visitor import Visitor
+
+User = get_user_model()
+NewVisitor = Callable[..., Visitor]
+Configure = Callable[..., None]
+
+ISSUER = "https://op.test:8443/id"
+# An access token that tells nothing, so that all claims are those of the test.
+TOKENS = TokenSet("opaque", "id token", None, expires_at=0, scope="", lifetime=300)
+
+
+@pytest.fixture
+def site(settings: Any, db: None) -> Callable[..., None]:
+    """Sets keys of ERPNET_INSTANCEID for a site whose instance is op.test."""
+
+    def change(**keys: Any) -> None:
+        own = {**settings.ERPNET_INSTANCEID, "INSTANCE_URL": "https://op.test:8443"}
+        settings.ERPNET_INSTANCEID = {**own, **keys}
+
+    change()
+    return change
+
+
+def sign_in(sub: str = "maria", **claims: Any) -> Any:
+    """The user whom the backend makes of these claims."""
+    known = {"iss": ISSUER, "sub": sub, "user_type": "InternalUser", **claims}
+    return authenticate(RequestFactory().get("/"), instance_tokens=TOKENS, id_token_claims=known)
+
+
+def denied(sub: str = "maria", **claims: Any) -> str:
+    """The code of the refusal."""
+    with pytest.raises(SignInDenied) as caught:
+        sign_in(sub, **claims)
+    return caught.value.code
+
+
+# Names
+
+
+def hashed(key: str) -> str:
+    return f"instanceid-{hashlib.sha256((ISSUER + key).encode()).hexdigest()[:16]}"
+
+
+@pytest.mark.parametrize(
+    ("sub", "taken", "username"),
+    [
+        ("maria", [], "maria"),
+        ("мария", [], "мария"),
+        ("maria", ["Maria"], "maria"),
+        ("maria", ["maria"], "maria@op.test"),
+        ("maria", ["maria", "maria@op.test"], hashed("maria")),
+        ("m" * 150, [], "m" * 150),
+        ("m" * 151, [], hashed("m" * 151)),
+        ("m" * 255, [], hashed("m" * 255)),
+        ("m" * 142, ["m" * 142], "m" * 142 + "@op.test"),
+        ("m" * 143, ["m" * 143], hashed("m" * 143)),
+        # Django stores names in normal form, where these two become others.
+        ("ﬁona", [], hashed("ﬁona")),
+        ("mari\u0061\u0300", [], hashed("mari\u0061\u0300")),
+    ],
+)
+@pytest.mark.usefixtures("site")
+def test_username(sub: str, taken: list[str], username: str) -> None:
+    for name in taken:
+        User.objects.create_user(name)
+
+    user = sign_in(sub)
+
+    assert user.username == username
+    assert sign_in(sub) == user
+    assert User.objects.count() == len(taken) + 1
+
+
+@pytest.mark.usefixtures("site")
+def test_username_is_made_of_the_id_where_there_is_one() -> None:
+    assert sign_in("m" * 200, id="8c4f").username == hashed("8c4f")
+
+
+@pytest.mark.usefixtures("site")
+def test_username_stays_when_the_login_is_renamed() -> None:
+    user = sign_in("maria", id="8c4f")
+
+    renamed = sign_in("maria.ivanova", id="8c4f")
+
+    assert (renamed, renamed.username) == (user, "maria")
+    assert Account.objects.get().sub == "maria.ivanova"
+
+
+@pytest.mark.usefixtures("site")
+def test_id_that_is_spelled_like_a_login_is_not_that_login() -> None:
+    assert sign_in("maria") != sign_in("other", id="maria")
+
+
+@pytest.mark.usefixtures("site")
+def test_new_users_have_no_password() -> None:
+    assert not sign_in().has_usable_password()
+
+
+# Linking to users who were there before
+
+
+@pytest.mark.usefixtures("site")
+def test_local_user_is_nobodys_unless_the_site_asks() -> None:
+    local = User.objects.create_user("maria", "maria@company.example")
+
+    user = sign_in(email="maria@company.example", email_verified="true")
+
+    assert user != local
+
+
+def test_links_by_username(site: Configure) -> None:
+    site(LINK_USERS_BY="username")
+    local = User.objects.create_user("maria")
+
+    assert sign_in() == local
+    assert sign_in() == local
+    assert User.objects.count() == 1
+    # Whoever is linked is not linked again.
+    assert sign_in("maria", id="another person").username == "maria@op.test"
+
+
+@pytest.mark.parametrize("name", ["Maria", "maria ", "marià"])
+def test_links_by_username_only_where_it_is_the_same(site: Configure, name: str) -> None:
+    site(LINK_USERS_BY="username")
+    local = User.objects.create_user(name)
+
+    assert sign_in() != local
+
+
+@pytest.mark.parametrize("verified", [True, "true", "True"])
+def test_links_by_verified_email(site: Configure, verified: Any) -> None:
+    site(LINK_USERS_BY="email")
+    local = User.objects.create_user("local", "Maria@Company.example")
+
+    assert sign_in(email="maria@company.example", email_verified=verified) == local
+    assert Account.objects.get().user == local
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"email": "maria@company.example"},
+        {"email": "maria@company.example", "email_verified": "false"},
+        {"email": "maria@company.example", "email_verified": 1},
+        {"email": ["maria@company.example"], "email_verified": True},
+        {"email": "", "email_verified": True},
+        {"email_verified": True},
+    ],
+)
+def test_links_by_no_other_email(site: Configure, claims: dict[str, Any]) -> None:
+    site(LINK_USERS_BY="email")
+    User.objects.create_user("local", "maria@company.example")
+    User.objects.create_user("without", "")
+
+    assert sign_in(**claims).username == "maria"
+
+
+def test_two_users_of_one_email_are_nobody(site: Configure) -> None:
+    site(LINK_USERS_BY="email")
+    for name in ("one", "two"):
+        User.objects.create_user(name, "maria@company.example")
+
+    assert denied(email="maria@company.example", email_verified=True) == "several_users"
+    assert not Account.objects.exists()
+
+
+def test_inactive_user_is_not_linked(site: Configure) -> None:
+    site(LINK_USERS_BY="username")
+    User.objects.create_user("maria", is_active=False)
+
+    assert denied() == "inactive_user"
+    assert not Account.objects.exists()
+
+
+def test_linked_administrator_is_one_only_as_long_as_the_instance_says_so(
+    site: Configure,
+) -> None:
+    site(LINK_USERS_BY="username")
+    local = User.objects.create_superuser("maria")
+
+    assert sign_in().is_superuser
+    assert not sign_in(is_admin="false").is_superuser
+    assert User.objects.get() == local
+
+
+def test_creates_nobody_where_the_site_does_not_want_it(site: Configure) -> None:
+    site(CREATE_USERS=False)
+    assert denied() == "unknown_user"
+    assert not User.objects.exists()
+
+    site(CREATE_USERS=False, LINK_USERS_BY="username")
+    local = User.objects.create_user("maria")
+    assert sign_in() == local
+    site(CREATE_USERS=False)
+    assert sign_in() == local
+
+
+# Flags, groups, profile
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["is_staff", "is_superuser"], (True, True)),
+        (["is_staff"], (True, False)),
+        (["is_superuser"], (False, True)),
+        ([], (False, False)),
+    ],
+)
+def test_administrators_get_the_flags_that_the_site_names(
+    site: Configure, flags: list[str], expected: tuple[bool, bool]
+) -> None:
+    site(ADMIN_FLAGS=flags)
+
+    user = sign_in(is_admin="true")
+
+    assert (user.is_staff, user.is_superuser) == expected
+    assert Account.objects.get().is_admin
+
+
+def test_flags_that_are_not_named_are_left_alone(site: Configure) -> None:
+    site(ADMIN_FLAGS=[], LINK_USERS_BY="username")
+    User.objects.create_superuser("maria")
+
+    user = sign_in(is_admin="false")
+
+    assert (user.is_staff, user.is_superuser) == (True, True)
+
+
+def test_user_types_have_groups(site: Configure) -> None:
+    groups = {
+        "InternalUser": ["employees", "everybody"],
+        "ExternalCommunityUser": ["customers", "everybody"],
+    }
+    site(USER_TYPE_GROUPS=groups, ALLOWED_USER_TYPES=list(groups))
+    own = Group.objects.create(name="own")
+
+    user = sign_in()
+    assert names(user) == {"employees", "everybody"}
+    user.groups.add(own, Group.objects.get_or_create(name="customers")[0])
+
+    assert names(sign_in()) == {"employees", "everybody", "own"}
+    assert names(sign_in(user_type="ExternalCommunityUser")) == {"customers", "everybody", "own"}
+    site(USER_TYPE_GROUPS={}, ALLOWED_USER_TYPES=list(groups))
+    assert names(sign_in()) == {"customers", "everybody", "own"}
+
+
+def names(user: Any) -> set[str]:
+    return set(user.groups.values_list("name", flat=True))
+
+
+@pytest.mark.usefixtures("site")
+def test_profile_follows_the_claims() -> None:
+    user = sign_in(name="Мария Анна Иванова", email="maria@company.example")
+    assert (user.first_name, user.last_name) == ("Мария", "Анна Иванова")
+    assert user.email == "maria@company.example"
+
+    user = sign_in(name="Maria", email="other@company.example")
+    assert (user.first_name, user.last_name) == ("Maria", "")
+    assert user.email == "other@company.example"
+
+    user = sign_in()
+    assert (user.first_name, user.email) == ("Maria", "other@company.example")
+
+
+@pytest.mark.usefixtures("site")
+def test_sign_in_that_changes_nothing_writes_nothing(
+    django_assert_num_queries: Callable[..., Any],
+) -> None:
+    claims = {"name": "Maria Ivanova", "email": "m@company.example", "is_admin": "true"}
+    sign_in(**claims)
+
+    with django_assert_num_queries(1):
+        sign_in(**claims)
+
+
+@pytest.fixture
+def unique_email(transactional_db: None) -> Iterator[None]:
+    """As in a user model of the site's own."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE UNIQUE INDEX one_email ON auth_user (email)")
+    yield
+    User.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX one_email")
+
+
+@pytest.mark.usefixtures("unique_email", "site")
+def test_email_of_another_user_does_not_stop_a_known_visitor() -> None:
+    sign_in(name="Maria Ivanova", email="maria@company.example", is_admin="true")
+    User.objects.create_user("local", "taken@company.example")
+
+    user = sign_in(name="Maria Petrova", email="taken@company.example", is_admin="false")
+
+    user.refresh_from_db()
+    assert user.email == "maria@company.example"
+    assert user.last_name == "Petrova"
+    assert not user.is_staff
+
+
+@pytest.mark.usefixtures("unique_email", "site")
+def test_email_of_another_user_keeps_a_new_visitor_out() -> None:
+    User.objects.create_user("local", "taken@company.example")
+
+    assert denied(email="taken@company.example") == "account_conflict"
+    assert User.objects.count() == 1
+    assert not Account.objects.exists()
+
+
+@pytest.mark.usefixtures("site")
+def test_lets_nobody_in_by_password_sync_or_async(settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = ["erpnet_instanceid.backends.InstanceIDBackend"]
+    User.objects.create_user("local", password="x")
+    request = RequestFactory().get("/")
+    assert authenticate(request, username="local", password="x") is None
+    assert async_to_sync(aauthenticate)(request, username="local", password="x") is None
+
+
+def test_sets_only_flags_that_the_user_model_has(site: Configure) -> None:
+    site(ADMIN_FLAGS=["is_staff", "is_wizard"])
+    user = sign_in(is_admin="true")
+    assert user.is_staff
+    assert not hasattr(user, "is_wizard")
+
+
+# Claims of several sources
+
+
+@pytest.mark.parametrize(
+    ("sources", "merged"),
+    [
+        ([{"a": 1}, {"a": 2, "b": 3}], {"a": 1, "b": 3}),
+        ([{"is_admin": "true"}, {"is_admin": "false"}], {"is_admin": False}),
+        ([{"is_admin": "false"}, {"is_admin": True}], {"is_admin": False}),
+        ([{"is_admin": "True"}, {}], {"is_admin": True}),
+        ([{"is_admin": "true"}, {"is_admin": None}], {"is_admin": False}),
+        ([{"user_type": "A"}, {"user_type": "A"}], {"user_type": "A"}),
+        ([{"user_type": "A"}, {"user_type": "B"}], {}),
+        ([{"user_type": "A"}, {"user_type": ["A"]}], {}),
+        ([], {}),
+    ],
+)
+def test_merges_claims(sources: list[dict[str, Any]], merged: dict[str, Any]) -> None:
+    assert merge_claims(sources) == merged
+
+
+@pytest.mark.parametrize(("value", "expected"), [("TRUE", True), ("truе", False), (b"true", False)])
+def test_reads_booleans(value: Any, expected: bool) -> None:
+    # The second one ends in a Cyrillic letter.
+    assert is_true(value) is expected
+
+
+# What a site may override
+
+
+class Recorder(InstanceIDBackend):
+    """Notes what is called, with what, and does as the app does."""
+
+    calls: list[str] = []
+
+    def get_userinfo(self, access_token: str, id_token: str, payload: Any) -> dict[str, Any]:
+        assert (access_token, id_token) == ("opaque", "id token")
+        self.calls.append("get_userinfo")
+        return {**super().get_userinfo(access_token, id_token, payload), "department": "sales"}
+
+    def verify_claims(self, claims: Any) -> bool:
+        self._note("verify_claims", claims)
+        return bool(super().verify_claims(claims))
+
+    def filter_users_by_claims(self, claims: Any) -> Any:
+        self._note("filter_users_by_claims", claims)
+        return super().filter_users_by_claims(claims)
+
+    def get_username(self, claims: Any) -> str:
+        self._note("get_username", claims)
+        return f"{claims['department']}-{super().get_username(claims)}"
+
+    def create_user(self, claims: Any) -> Any:
+        self._note("create_user", claims)
+        return super().create_user(claims)
+
+    def update_user(self, user: Any, claims: Any) -> Any:
+        self._note("update_user", claims)
+        assert isinstance(user, User)
+        return super().update_user(user, claims)
+
+    def _note(self, name: str, claims: Any) -> None:
+        assert claims["department"] == "sales"
+        assert self.request.path == "/"
+        assert self.get_settings("OIDC_RP_CLIENT_ID")
+        self.calls.append(name)
+
+
+@pytest.fixture
+def backend(settings: Any, site: Configure) -> Callable[..., None]:
+    def use(backend_class: type[InstanceIDBackend]) -> None:
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.{backend_class.__qualname__}"]
+
+    return use
+
+
+def test_overrides_are_called_as_in_mozilla_django_oidc(
+    backend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend(Recorder)
+    first = ["get_userinfo", "verify_claims", "filter_users_by_claims"]
+
+    monkeypatch.setattr(Recorder, "calls", [])
+    user = sign_in()
+    assert Recorder.calls == [*first, "create_user", "get_username"]
+    assert user.username == "sales-maria"
+
+    monkeypatch.setattr(Recorder, "calls", [])
+    assert sign_in() == user
+    assert Recorder.calls == [*first, "update_user"]
+
+
+class ByDepartment(InstanceIDBackend):
+    """Written for mozilla-django-oidc: finds, makes and updates users by itself."""
+
+    def get_userinfo(self, access_token: str, id_token: str, payload: Any) -> dict[str, Any]:
+        return {"user_type": "InternalUser", "nickname": "Masha"}
+
+    def filter_users_by_claims(self, claims: Any) -> Any:
+        return self.UserModel.objects.filter(first_name=claims["nickname"])
+
+    def create_user(self, claims: Any) -> Any:
+        return self.UserModel.objects.create_user("made", first_name=claims["nickname"])
+
+    def update_user(self, user: Any, claims: Any) -> Any:
+        user.last_name = "updated"
+        user.save()
+        return user
+
+
+def test_overrides_may_do_it_all_by_themselves(backend: Callable[..., None]) -> None:
+    backend(ByDepartment)
+
+    user = sign_in("maria")
+    assert (user.username, user.last_name) == ("made", "")
+    assert (Account.objects.get().sub, Account.objects.get().user) == ("maria", user)
+
+    again = sign_in("maria")
+    assert (again, again.last_name) == (user, "updated")
+    assert Account.objects.count() == 1
+
+    # Whom the site takes for one user is one.
+    assert sign_in("admin") == user
+    assert Account.objects.count() == 2
+
+
+def test_who_it_is_stands_in_the_id_token(backend: Callable[..., None]) -> None:
+    backend(Impostor)
+
+    sign_in("maria")
+
+    account = Account.objects.get()
+    assert (account.issuer, account.sub) == (ISSUER, "maria")
+
+
+class Impostor(InstanceIDBackend):
+    def get_userinfo(self, access_token: str, id_token: str, payload: Any) -> dict[str, Any]:
+        return {"user_type": "InternalUser", "sub": "admin", "iss": "https://evil.test/id"}
+
+
+class Choosy(InstanceIDBackend):
+    def verify_claims(self, claims: Any) -> bool:
+        return claims.get("email") is not None
+
+
+def test_claims_that_the_site_does_not_want_keep_the_visitor_out(
+    visitor: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Choosy"]
+    instance.people["maria"].email = None  # type: ignore[assignment]
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(visitor, response, before, token_requests=1, status=403, code="claims_refused")
+    instance.people["maria"].email = "maria@company.example"
+    before = look(visitor, instance)
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+
+class Nobody(InstanceIDBackend):
+    def create_user(self, claims: Any) -> None:
+        return None
+
+
+def test_site_that_makes_no_user_lets_nobody_in(backend: Callable[..., None]) -> None:
+    backend(Nobody)
+
+    assert denied() == "unknown_user"
+    assert not Account.objects.exists()
+
+
+# All at once
+
+
+def test_eight_first_sign_ins_of_one_person_at_once_five_times(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    for number in range(5):
+        login = f"newcomer{number}"
+        instance.people.add(login, "New Comer", email=f"{login}@company.example")
+        visitors = [new_visitor() for _ in range(8)]
+        answers = [visitor.at(visitor.start(), login) for visitor in visitors]
+        together = Barrier(len(visitors))
+
+        def bring(pair: tuple[Visitor, Any], together: Barrier = together) -> int:
+            visitor, answer = pair
+            together.wait()
+            return visitor.bring(answer).status_code
+
+        with ThreadPoolExecutor(len(visitors)) as pool:
+            statuses = list(pool.map(bring, zip(visitors, answers, strict=True)))
+
+        assert statuses == [302] * 8
+        assert [visitor.whoami()["user"] for visitor in visitors] == [login] * 8
+    assert User.objects.count() == 5
+    assert Account.objects.count() == 5
+    assert SignIn.objects.exclude(account=None).count() == 40

@@ -1,0 +1,319 @@
+"""Every system check: what makes it speak, and what silences it again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+from django.urls import include, path
+
+from erpnet_instanceid import checks
+from erpnet_instanceid.backends import InstanceIDBackend
+from erpnet_instanceid.checks import check_settings, check_site
+from erpnet_instanceid.conf import DEFAULTS
+from erpnet_instanceid.middleware import TokenRefreshMiddleware
+
+KEYS = {
+    "INSTANCE_URL": "https://mycompany.my.erp.net",
+    "APPLICATION_URI": "backend.example.com",
+    "APPLICATION_SECRET": "secret",
+}
+SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+OURS = "erpnet_instanceid.middleware.TokenRefreshMiddleware"
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+class SitesOwnBackend(InstanceIDBackend):
+    pass
+
+
+class SitesOwnMiddleware(TokenRefreshMiddleware):
+    pass
+
+
+urlpatterns = [path("sso/", include("erpnet_instanceid.urls"))]
+
+
+class WithoutURLs:
+    """A URLconf that lacks the app's URLs."""
+
+    urlpatterns: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def sound_site(settings: Any) -> None:
+    """A site that no check finds fault with."""
+    settings.SESSION_COOKIE_SECURE = True
+    settings.ERPNET_INSTANCEID = KEYS
+
+
+def told() -> list[CheckMessage]:
+    return [*check_settings(), *check_site()]
+
+
+def ids() -> list[str]:
+    return [message.id.removeprefix("erpnet_instanceid.") for message in told()]
+
+
+def test_sound_site_is_not_complained_about() -> None:
+    assert told() == []
+    assert not [m for m in run_checks() if str(m.id).startswith("erpnet_instanceid")]
+
+
+def test_checks_run_with_those_of_security(settings: Any) -> None:
+    settings.ERPNET_INSTANCEID = {}
+    found = run_checks(tags=["security"])
+    assert [m.id for m in found if str(m.id).startswith("erpnet_instanceid")] == [
+        "erpnet_instanceid.E003"
+    ] * 3
+
+
+# Each row: the id, the keys that make it speak, other keys that silence it, a word of its text.
+SETTINGS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    ("E002", {"APLICATION_URI": "x"}, {}, "APPLICATION_URI?"),
+    ("E003", {"INSTANCE_URL": ""}, {}, "INSTANCE_URL"),
+    ("E003", {"INSTANCE_URL": None}, {}, "INSTANCE_URL"),
+    ("E003", {"APPLICATION_URI": "  "}, {}, "APPLICATION_URI"),
+    ("E003", {"APPLICATION_SECRET": ""}, {}, "instanceid register"),
+    ("E003", {"APPLICATION_SECRET": 5}, {}, "APPLICATION_SECRET"),
+    ("E004", {"INSTANCE_URL": "http://op.test"}, {"INSTANCE_URL": "http://127.0.0.1:8000"}, "http"),
+    ("E004", {"INSTANCE_URL": "mycompany.my.erp.net"}, {}, "https://"),
+    ("E004", {"ISSUER": "http://op.test/id"}, {"ISSUER": "https://op.test/id"}, "ISSUER"),
+    ("E004", {"CALLBACK_URL": "/signin-callback"}, {"CALLBACK_URL": None}, "CALLBACK_URL"),
+    ("E004", {"CALLBACK_URL": 5}, {"CALLBACK_URL": "https://rp.test/x"}, "CALLBACK_URL"),
+    ("E004", {"POST_LOGOUT_URL": "ftp://rp.test"}, {"POST_LOGOUT_URL": None}, "POST_LOGOUT_URL"),
+    ("E004", {"ISSUER": "https://a@op.test/id"}, {}, "ISSUER"),
+    ("E004", {"ISSUER": "https://[op.test/id"}, {}, "ISSUER"),
+    ("E005", {"INSTANCE_URL": "https://op.test/id"}, {"INSTANCE_URL": "https://op.test"}, "/id"),
+    ("E005", {"INSTANCE_URL": "https://op.test/id/"}, {"INSTANCE_URL": "https://op.test/"}, "/id"),
+    ("E006", {"RESPONSE_TYPE": "token"}, {"RESPONSE_TYPE": "code"}, "code id_token"),
+    ("E006", {"RESPONSE_TYPE": "id_token code"}, {"RESPONSE_TYPE": None}, "code id_token"),
+    ("E007", {"RESPONSE_MODE": "query"}, {"RESPONSE_MODE": "form_post"}, "form_post"),
+    (
+        "E007",
+        {"RESPONSE_TYPE": "code", "RESPONSE_MODE": "fragment"},
+        {"RESPONSE_TYPE": "code", "RESPONSE_MODE": "query"},
+        "'form_post' or 'query'",
+    ),
+    ("E008", {"SCOPE": "offline_access"}, {"SCOPE": "openid offline_access"}, "openid"),
+    ("W001", {"SCOPE": "openid read"}, {"SCOPE": "openid read offline_access"}, "offline_access"),
+    ("E009", {"SIGNING_ALGORITHMS": ["HS256"]}, {"SIGNING_ALGORITHMS": ["ES256"]}, "RS256"),
+    ("E009", {"SIGNING_ALGORITHMS": ["RS256", "none"]}, {"SIGNING_ALGORITHMS": None}, "RS256"),
+    ("E009", {"SIGNING_ALGORITHMS": []}, {}, "RS256"),
+    ("E009", {"SIGNING_ALGORITHMS": "RS256"}, {"SIGNING_ALGORITHMS": ("RS256",)}, "RS256"),
+    ("E009", {"SIGNING_ALGORITHMS": [["RS256"]]}, {}, "RS256"),
+    ("E010", {"LINK_USERS_BY": "name"}, {"LINK_USERS_BY": "email"}, "'username'"),
+    ("E010", {"LINK_USERS_BY": ["email"]}, {"LINK_USERS_BY": "username"}, "'username'"),
+    (
+        "E011",
+        {"ALLOWED_USER_TYPES": "InternalUser"},
+        {"ALLOWED_USER_TYPES": ["InternalUser"]},
+        "square brackets",
+    ),
+    ("E011", {"ADMIN_FLAGS": "is_staff"}, {"ADMIN_FLAGS": ["is_staff"]}, "square brackets"),
+    ("E011", {"ADMIN_FLAGS": 5}, {"ADMIN_FLAGS": []}, "square brackets"),
+    (
+        "E012",
+        {"ALLOWED_USER_TYPES": ["InternalUser", "SystemUserNoLogin"]},
+        {"ALLOWED_USER_TYPES": ["InternalUser", "ExternalCommunityUser"]},
+        "SystemUserNoLogin",
+    ),
+    ("E013", {"REFRESH_MARGIN": -1}, {"REFRESH_MARGIN": 0}, "REFRESH_MARGIN"),
+    ("E013", {"CLOCK_SKEW": "60"}, {"CLOCK_SKEW": 60}, "CLOCK_SKEW"),
+    ("E013", {"CONNECT_TIMEOUT": 0}, {"CONNECT_TIMEOUT": 0.5}, "CONNECT_TIMEOUT"),
+    ("E013", {"DEADLINE": True}, {"DEADLINE": 2.5}, "Default: 10"),
+    ("E013", {"DEADLINE": float("nan")}, {}, "DEADLINE"),
+    ("E013", {"DEADLINE": float("inf")}, {}, "DEADLINE"),
+    ("E013", {"SIGN_IN_LIFETIME": [900]}, {"SIGN_IN_LIFETIME": None}, "SIGN_IN_LIFETIME"),
+    ("E013", {"API_MAX_BYTES": -5}, {"API_MAX_BYTES": 1024}, "API_MAX_BYTES"),
+    ("E014", {"ADMIN_FLAGS": ["is_wizard"]}, {"ADMIN_FLAGS": ["is_staff"]}, "is_wizard"),
+    ("E015", {"USER_TYPE_GROUPS": ["staff"]}, {"USER_TYPE_GROUPS": {}}, "USER_TYPE_GROUPS"),
+    (
+        "E015",
+        {"USER_TYPE_GROUPS": {"InternalUser": "staff"}},
+        {"USER_TYPE_GROUPS": {"InternalUser": ["staff"]}},
+        "USER_TYPE_GROUPS",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "wrong", "cure", "word"), SETTINGS)
+def test_setting_that_cannot_work_is_named_with_its_cure(
+    settings: Any, name: str, wrong: dict[str, Any], cure: dict[str, Any], word: str
+) -> None:
+    settings.ERPNET_INSTANCEID = {**KEYS, **wrong}
+
+    (found,) = told()
+    assert found.id == f"erpnet_instanceid.{name}"
+    assert found.hint
+    assert word in f"{found.msg} {found.hint}"
+    assert any(key in f"{found.msg} {found.hint}" for key in wrong)
+
+    settings.ERPNET_INSTANCEID = {**KEYS, **cure}
+    assert told() == []
+
+
+@pytest.mark.parametrize("value", [None, "https://op.test", ["INSTANCE_URL"], 5])
+def test_e001_without_a_dict_of_settings(settings: Any, value: Any) -> None:
+    settings.ERPNET_INSTANCEID = value
+
+    assert "E001" in ids()
+    assert "INSTANCE_URL" in told()[0].hint
+    # The other checks have nothing to look at, and do not fail for it.
+    assert ids() == ["E001"]
+
+
+def test_e001_without_any_setting(settings: Any) -> None:
+    del settings.ERPNET_INSTANCEID
+
+    assert ids() == ["E001"]
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [
+        ("INSTANCE", "INSTANCE_URL"),
+        ("INSTANCE_URI", "INSTANCE_URL"),
+        ("instance_url", "INSTANCE_URL"),
+        ("CLIENT_SECRET", "APPLICATION_SECRET"),
+        ("SCOPES", "SCOPE"),
+        ("ALLOWED_USERTYPES", "ALLOWED_USER_TYPES"),
+        ("LINK_USER_BY", "LINK_USERS_BY"),
+        ("TIMEOUT", "CONNECT_TIMEOUT"),
+    ],
+)
+def test_e002_names_the_nearest_key(settings: Any, key: str, near: str) -> None:
+    settings.ERPNET_INSTANCEID = {**KEYS, key: "x"}
+
+    (found,) = told()
+    assert found.id == "erpnet_instanceid.E002"
+    assert key in found.msg
+    assert found.hint == f"Did you mean {near}?"
+
+
+@pytest.mark.parametrize("key", ["ZZZ", 5, None])
+def test_e002_names_all_keys_where_none_is_near(settings: Any, key: Any) -> None:
+    settings.ERPNET_INSTANCEID = {**KEYS, key: "x"}
+
+    (found,) = told()
+    assert found.id == "erpnet_instanceid.E002"
+    assert all(known in found.hint for known in DEFAULTS)
+
+
+def test_e003_names_each_missing_key(settings: Any) -> None:
+    settings.ERPNET_INSTANCEID = {}
+
+    assert ids() == ["E003"] * 3
+    assert [re.search(r'\["(\w+)"\]', message.msg)[1] for message in told()] == list(KEYS)  # type: ignore[index]
+
+
+def test_no_check_repeats_a_secret(settings: Any) -> None:
+    secret = "the secret of this site"
+    settings.ERPNET_INSTANCEID = {"APPLICATION_SECRET": [secret], "SECRET": secret}
+
+    assert len(told()) > 3
+    assert secret not in str(told())
+
+
+# The site around the settings
+
+
+def test_e020_backend(settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = [MODEL_BACKEND]
+    assert ids() == ["E020"]
+    settings.AUTHENTICATION_BACKENDS = [MODEL_BACKEND, "no.such.Backend"]
+    assert ids() == ["E020"]
+
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.SitesOwnBackend", MODEL_BACKEND]
+    assert ids() == []
+
+
+def test_e021_middleware(settings: Any) -> None:
+    settings.MIDDLEWARE = [SESSION, AUTHENTICATION]
+    assert ids() == ["E021"]
+    settings.MIDDLEWARE = [SESSION, AUTHENTICATION, f"{__name__}.told"]
+    assert ids() == ["E021"]
+
+    settings.MIDDLEWARE = [SESSION, AUTHENTICATION, f"{__name__}.SitesOwnMiddleware"]
+    assert ids() == []
+
+
+def test_e022_middleware_before_the_user_is_known(settings: Any) -> None:
+    settings.MIDDLEWARE = [SESSION, OURS, AUTHENTICATION]
+    assert ids() == ["E022"]
+
+    settings.MIDDLEWARE = [SESSION, AUTHENTICATION, OURS]
+    assert ids() == []
+
+
+def test_e023_sessions_in_cookies(settings: Any) -> None:
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    assert ids() == ["E023"]
+
+    for engine in ("db", "cache", "cached_db", "file"):
+        settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+        assert ids() == []
+
+
+def test_e024_urls(settings: Any) -> None:
+    settings.ROOT_URLCONF = WithoutURLs
+    assert ids() == ["E024"]
+
+    settings.ROOT_URLCONF = __name__
+    assert ids() == []
+
+
+def test_w002_session_cookie_in_clear(settings: Any) -> None:
+    settings.SESSION_COOKIE_SECURE = False
+    assert ids() == ["W002"]
+    # On the developer's machine there is no https, unless the settings speak of it.
+    settings.DEBUG = True
+    assert ids() == []
+    settings.ERPNET_INSTANCEID = {**KEYS, "CALLBACK_URL": "https://rp.test/signin-callback"}
+    assert ids() == ["W002"]
+
+    settings.SESSION_COOKIE_SECURE = True
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ["W003"]),
+        ({"OPTIONS": None}, ["W003"]),
+        ({"OPTIONS": {"transaction_mode": "DEFERRED"}}, ["W003"]),
+        ({"OPTIONS": {"transaction_mode": "IMMEDIATE"}}, []),
+        ({"OPTIONS": {"transaction_mode": "EXCLUSIVE"}}, []),
+    ],
+)
+def test_w003_sqlite(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    options: dict[str, Any],
+    expected: list[str],
+) -> None:
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", **options}
+    with pytest.warns(UserWarning, match="DATABASES"):
+        settings.DATABASES = {"default": sqlite}
+
+    assert ids() == expected
+
+
+def test_w003_says_nothing_of_other_databases(settings: Any) -> None:
+    with pytest.warns(UserWarning, match="DATABASES"):
+        settings.DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql"}}
+
+    assert ids() == []
+
+
+def test_every_check_is_tested_and_no_id_stands_for_two() -> None:
+    text = Path(checks.__file__).read_text(encoding="utf-8")
+    calls = re.findall(r"_(error|warning)\(\s*(\d+)", text)
+    numbered = [f"{kind[0].upper()}{int(number):03d}" for kind, number in calls]
+    assert len(numbered) == len(set(numbered))
+    tests = Path(__file__).read_text(encoding="utf-8")
+    assert not [name for name in numbered if name not in tests and name.lower() not in tests]

@@ -1,0 +1,41 @@
+"""A sign-in ends with its session, and a form does not open one."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.sessions.models import Session
+
+from erpnet_instanceid.models import SignIn
+
+from .visitor import Visitor
+
+CSRF = "x" * 64
+
+
+def test_djangos_own_logout_ends_the_sign_in(visitor: Visitor) -> None:
+    visitor.sign_in("admin")
+    visitor.post("/admin/logout/")
+    assert visitor.whoami()["user"] == ""
+    sign_in = SignIn.objects.get()
+    assert sign_in.ended is not None
+    assert sign_in.tokens == ""
+
+
+@pytest.mark.urls("tests.flows.api_site")
+def test_form_of_somebody_without_a_session_opens_none(visitor: Visitor) -> None:
+    visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
+    form = {"note": "y" * 50_000, "csrfmiddlewaretoken": CSRF}
+    response = visitor.http.post(visitor.site + "/order", data=form, allow_redirects=False)
+    assert response.status_code == 401
+    assert not Session.objects.exists()
+
+
+@pytest.mark.urls("tests.flows.api_site")
+def test_form_of_an_anonymous_session_is_kept(visitor: Visitor) -> None:
+    visitor.get("/basket?add=tea")
+    visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
+    form = {"note": "n", "csrfmiddlewaretoken": CSRF}
+    response = visitor.http.post(visitor.site + "/order", data=form, allow_redirects=False)
+    assert response.status_code == 302
+    visitor.sign_in("maria", "/signin-resume")
+    assert 'name="note"' in visitor.get("/signin-resume").text

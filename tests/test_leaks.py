@@ -1,0 +1,135 @@
+"""The watch over secrets finds what it is there to find."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.db import SessionStore
+from django.core import mail
+from django.http import HttpResponse, HttpResponseRedirect
+from django.test import RequestFactory
+
+from .leaks import Watch, watching
+
+SECRET = "a+secret/of some length, and more of it after that"
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtYXJpYSIsImVtYWlsIjoibSJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
+
+logger = logging.getLogger("site")
+
+
+def log_exception(secret: str) -> None:
+    try:
+        try:
+            raise ValueError(secret)
+        except ValueError as error:
+            raise KeyError("other") from error
+    except KeyError:
+        logger.exception("failed")
+
+
+def save_user(secret: str) -> None:
+    get_user_model().objects.create_user("maria", first_name=secret[:30])
+
+
+def save_session(secret: str) -> None:
+    session = SessionStore()
+    session["token"] = secret
+    session.save()
+
+
+@pytest.fixture
+def watch(db: None) -> Watch:
+    watch = Watch("http://localhost:8000")
+    watch.learn("code", SECRET)
+    return watch
+
+
+def leaks(watch: Watch) -> list[str]:
+    watch.note_mail()
+    watch.note_database()
+    return watch.leaks()
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        lambda secret: logger.debug("got %s", secret),
+        lambda secret: logger.debug("got it", {"code": secret}),
+        lambda secret: logger.info("got %s", secret[:24]),
+        lambda secret: logger.info("GET /?code=%s", quote(secret)),
+        lambda secret: logger.info("GET /?code=%s", quote(secret, safe="").replace("%20", "+")),
+        lambda secret: logging.getLogger("site.made.later").debug(secret),
+        log_exception,
+        lambda secret: mail.mail_admins("failed", secret),
+        save_user,
+        save_session,
+    ],
+)
+def test_finds_a_secret_where_it_is(watch: Watch, settings: Any, leak: Callable[..., Any]) -> None:
+    settings.ADMINS = ["operator@rp.test"]
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    with watching(watch):
+        leak(SECRET)
+
+    (found,) = leaks(watch)
+    assert found.startswith("code in ")
+    assert SECRET[:10] not in found
+
+
+@pytest.mark.parametrize("part", TOKEN.split(".")[1:])
+def test_knows_a_token_by_each_of_its_parts(watch: Watch, part: str) -> None:
+    watch.learn("id_token", TOKEN)
+    with watching(watch):
+        logger.info("claims %s", part)
+        logger.info("header %s", TOKEN.split(".")[0])
+
+    assert leaks(watch) == ["id_token in log site"]
+
+
+@pytest.mark.parametrize(
+    ("response", "found"),
+    [
+        (HttpResponse(f"<p>{SECRET}</p>"), ["code in page /signin"]),
+        (
+            HttpResponseRedirect(f"/?code={quote(SECRET)}"),
+            ["code in header Location of /signin"],
+        ),
+        (HttpResponseRedirect(f"https://op.test/id/connect/authorize?state={quote(SECRET)}"), []),
+        (
+            HttpResponseRedirect(f"https://op.test/id/connect/authorize?code={quote(SECRET)}"),
+            ["code in header Location of /signin"],
+        ),
+    ],
+)
+def test_looks_at_what_the_site_answers(
+    watch: Watch, response: HttpResponse, found: list[str]
+) -> None:
+    watch.note_response(RequestFactory().get("/signin"), response)
+
+    assert leaks(watch) == found
+
+
+def test_finds_a_token_in_a_cookie_and_a_cookie_in_a_log(watch: Watch) -> None:
+    response = HttpResponse()
+    response.set_cookie("erpnet_answer", "sealed and opaque value")
+    response.set_cookie("other", SECRET)
+    watch.note_response(RequestFactory().get("/signin"), response)
+    with watching(watch):
+        logger.info("cookies: sealed and opaque value")
+
+    assert leaks(watch) == ["code in cookie other", "cookie erpnet_answer in log site"]
+
+
+def test_levels_of_loggers_are_as_before_afterwards(watch: Watch) -> None:
+    django, root = logging.getLogger("django"), logging.root
+    before = django.level, root.level, logging.getLogRecordFactory()
+    with watching(watch):
+        assert django.isEnabledFor(logging.DEBUG)
+
+    assert (django.level, root.level, logging.getLogRecordFactory()) == before
+    assert not django.isEnabledFor(logging.DEBUG)

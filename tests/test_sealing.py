@@ -1,0 +1,173 @@
+"""What is sealed opens for its purpose, in time, under the site's keys, and not otherwise."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.sealing import seal, unseal
+from erpnet_instanceid.session import unseal_tokens
+from erpnet_instanceid.testing import Instance
+
+from .outcomes import assert_signed_in, look
+from .visitor import Visitor
+
+OLD = "an old secret key, which is long enough for everything"
+NEW = "a new secret key, which is long enough for everything, too"
+
+
+@pytest.fixture(autouse=True)
+def old_key(settings: Any) -> None:
+    settings.SECRET_KEY = OLD
+    settings.SECRET_KEY_FALLBACKS = []
+
+
+def rotate(settings: Any, *, keep_old: bool) -> None:
+    settings.SECRET_KEY = NEW
+    settings.SECRET_KEY_FALLBACKS = [OLD] if keep_old else []
+
+
+@pytest.mark.parametrize("data", [b"", b"x", "тайна".encode(), b"\x00" * 5000])
+def test_opens_what_was_sealed(data: bytes) -> None:
+    sealed = seal("tokens", data)
+
+    assert sealed.isascii()
+    assert unseal("tokens", sealed) == data
+
+
+def test_never_seals_into_the_same_text_twice() -> None:
+    assert len({seal("tokens", b"the same") for _ in range(20)}) == 20
+
+
+def test_what_was_sealed_for_one_purpose_does_not_pass_for_another() -> None:
+    assert unseal("attempt", seal("answer", b"x")) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "",
+        lambda text: text[:-1],
+        lambda text: text[:40],
+        lambda text: text + "A",
+        lambda text: text + "====",
+        lambda text: text + "\n",
+        lambda text: " " + text,
+        lambda text: text[:20] + "\x00" + text[20:],
+        lambda text: text[:20] + "é" + text[21:],
+        lambda text: text.rstrip("="),
+        lambda text: text[:30] + ("B" if text[30] != "B" else "C") + text[31:],
+        lambda text: "B" + text[1:],
+        lambda text: text[::-1],
+        lambda text: "garbage" * 2000,
+        lambda text: "\ud800",
+    ],
+)
+def test_changed_text_does_not_open(change: Any) -> None:
+    # Of this length the text needs padding, which can be left out.
+    sealed = seal("tokens", b"secret")
+    assert sealed.endswith("=")
+
+    assert unseal("tokens", change(sealed)) is None
+
+
+def test_opens_for_so_many_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    sealed = seal("answer", b"x")
+
+    monkeypatch.setattr(time, "time", lambda: now + 59)
+    assert unseal("answer", sealed, max_age=60) == b"x"
+    monkeypatch.setattr(time, "time", lambda: now + 62)
+    assert unseal("answer", sealed, max_age=60) is None
+    assert unseal("answer", sealed) == b"x"
+
+
+def test_fallback_keys_open_what_older_keys_sealed(settings: Any) -> None:
+    sealed = seal("tokens", b"x")
+
+    rotate(settings, keep_old=True)
+
+    assert unseal("tokens", sealed) == b"x"
+    # The newest key seals: the older one can go when all is sealed anew.
+    sealed = seal("tokens", b"x")
+    rotate(settings, keep_old=False)
+    assert unseal("tokens", sealed) == b"x"
+
+
+def test_a_key_that_went_opens_nothing(settings: Any) -> None:
+    sealed = seal("tokens", b"x")
+
+    rotate(settings, keep_old=False)
+    assert unseal("tokens", sealed) is None
+
+    settings.SECRET_KEY = OLD
+    assert unseal("tokens", sealed) == b"x"
+
+
+def test_key_may_be_bytes(settings: Any) -> None:
+    sealed = seal("tokens", b"x")
+
+    settings.SECRET_KEY = OLD.encode()
+
+    assert unseal("tokens", sealed) == b"x"
+
+
+# A site that changes its key
+
+
+def test_visitor_stays_signed_in_while_the_old_key_is_a_fallback(
+    visitor: Visitor, instance: Instance, settings: Any
+) -> None:
+    visitor.sign_in()
+    rotate(settings, keep_old=True)
+
+    assert visitor.get("/customers").status_code == 200
+    assert visitor.whoami()["user"] == "maria"
+
+    # A refresh seals by the new key, and the old one is then needed no more.
+    held = SignIn.objects.get()
+    instance.access_token_lifetime = 1
+    visitor.sign_in()
+    assert visitor.get("/customers").status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    kept = SignIn.objects.exclude(pk=held.pk).get()
+    assert unseal_tokens(kept) is not None
+    assert unseal_tokens(SignIn.objects.get(pk=held.pk)) is None
+
+
+def test_sign_in_under_way_goes_on_while_the_old_key_is_a_fallback(
+    visitor: Visitor, instance: Instance, settings: Any
+) -> None:
+    answer = visitor.at(visitor.start("/private"))
+    before = look(visitor, instance)
+    rotate(settings, keep_old=True)
+
+    assert_signed_in(visitor, visitor.bring(answer), before, target="/private")
+
+
+def test_visitor_signs_in_again_after_the_old_key_went(
+    visitor: Visitor, instance: Instance, settings: Any
+) -> None:
+    visitor.sign_in()
+    rotate(settings, keep_old=False)
+
+    assert visitor.whoami()["user"] == ""
+    response = visitor.get("/private")
+    assert response.headers["Location"].startswith("/signin?")
+    before = look(visitor, instance)
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+
+def test_row_that_cannot_be_read_ends_its_sign_in(visitor: Visitor, instance: Instance) -> None:
+    instance.access_token_lifetime = 1
+    visitor.sign_in()
+    SignIn.objects.update(tokens=seal("another purpose", b"x"))
+    time.sleep(1)
+
+    assert visitor.whoami()["user"] == ""
+
+    assert SignIn.objects.get().ended is not None
+    assert instance.calls("token", "refresh_token") == []

@@ -1,0 +1,58 @@
+"""The fixtures that sites use, on the app itself."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+
+pytestmark = pytest.mark.django_db
+
+
+def test_settings_point_to_the_stand_in(instance_id, settings):
+    assert settings.ERPNET_INSTANCEID["INSTANCE_URL"] == instance_id.url
+
+
+def test_a_whole_sign_in_in_one_line(client, instance_sign_in):
+    response = instance_sign_in(client, "maria", next="/orders/")
+    assert (response.status_code, response["Location"]) == (302, "/orders/")
+    user = get_user_model().objects.get(username="maria")
+    assert client.session["_auth_user_id"] == str(user.pk)
+
+
+@pytest.mark.parametrize("samesite", ["Lax", "Strict", "None"])
+def test_session_cookies_of_every_kind_keep_what_was_in_them(
+    client, instance_sign_in, settings, samesite
+):
+    settings.SESSION_COOKIE_SAMESITE = samesite
+    session = client.session
+    session["basket"] = ["apples"]
+    session.save()
+    client.cookies["sessionid"]["samesite"] = samesite
+    response = instance_sign_in(client, "maria")
+    assert response.status_code == 302
+    assert client.session["basket"] == ["apples"]
+
+
+def test_code_flow_in_the_query(client, instance_sign_in, settings, instance_id):
+    settings.ERPNET_INSTANCEID = {
+        **settings.ERPNET_INSTANCEID,
+        "RESPONSE_TYPE": "code",
+        "RESPONSE_MODE": "query",
+    }
+    assert instance_sign_in(client, "maria").status_code == 302
+    assert instance_id.calls("authorize")[0]["response_type"] == "code"
+    assert "_auth_user_id" in client.session
+
+
+def test_https(client, instance_sign_in):
+    assert instance_sign_in(client, "maria", secure=True).status_code == 302
+
+
+def test_refused_people_see_a_page(client, instance_sign_in):
+    assert instance_sign_in(client, "community").status_code == 403
+    assert not get_user_model().objects.exists()
+
+
+def test_stopping_at_the_instance_is_a_failure_that_says_so(client, instance_sign_in):
+    with pytest.raises(AssertionError, match="the instance stopped"):
+        instance_sign_in(client)

@@ -1,0 +1,203 @@
+"""Starting, ending and controlling a stand-in, in this process and in another."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from erpnet_instanceid import testing
+from erpnet_instanceid.testing import RemoteInstance, run_instance
+
+
+@pytest.fixture
+def remote(key):
+    with run_instance(key=key, control=True) as instance:
+        yield RemoteInstance(instance.url)
+
+
+def test_it_is_gone_after_the_block(key):
+    before = set(threading.enumerate())
+    with run_instance(key=key) as instance:
+        with requests.Session() as http:
+            http.get(f"{instance.issuer}/.well-known/openid-configuration", timeout=5)
+            kept_open = http
+        assert kept_open
+    assert set(threading.enumerate()) <= before
+    with pytest.raises(requests.ConnectionError):
+        requests.get(instance.url, timeout=5)
+
+
+def test_connections_are_kept(instance):
+    with requests.Session() as http:
+        first = http.get(instance.url, stream=True, timeout=5)
+        connection = first.raw.connection
+        first.content  # noqa: B018
+        assert first.headers.get("Connection") is None
+        second = http.get(instance.url, stream=True, timeout=5)
+        assert second.raw.connection is connection
+        second.content  # noqa: B018
+    requests.get(instance.url, timeout=5)
+    one, same, other = (request.connection for request in instance.requests)
+    assert one == same != other
+
+
+def test_settings_are_what_a_site_needs(instance):
+    assert instance.settings() == {
+        "INSTANCE_URL": instance.url,
+        "APPLICATION_URI": instance.application_uri,
+        "APPLICATION_SECRET": instance.application_secret,
+    }
+
+
+def test_registration_changes_only_what_is_given(instance):
+    instance.register(login_urls=["https://a.example/"], scope="read")
+    instance.register(backchannel_url="https://a.example/back")
+    assert instance.application.login_urls == ["https://a.example/"]
+    assert instance.application.scope == "read"
+    instance.register(login_urls=None)
+    assert "http://localhost:1/x" in instance.application.login_urls
+    with pytest.raises(TypeError):
+        instance.register(login_uris=[])
+
+
+def test_public_url_is_the_one_it_speaks_of(key):
+    with run_instance(key=key, public_url="https://demo.test") as instance:
+        assert instance.issuer == "https://demo.test/id"
+
+
+def test_two_stand_ins_keep_their_cookies_apart(key):
+    with run_instance(key=key) as one, run_instance(key=key) as other:
+        assert one.cookie_name != other.cookie_name
+
+
+def test_it_speaks_tls_too(key, tmp_path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path / "instance.pem", key))
+    with run_instance("localhost", key=key, tls=context) as instance:
+        url = f"{instance.issuer}/.well-known/openid-configuration"
+        assert url.startswith("https://localhost:")
+        document = requests.get(url, verify=str(tmp_path / "instance.pem"), timeout=5).json()
+        assert document["issuer"] == instance.issuer
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(url, timeout=5)
+
+
+def self_signed(path, key):
+    """A file with a certificate for localhost and its key."""
+    private = key.private_key
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    certificate = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(names, critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    unencrypted = serialization.NoEncryption()
+    pkcs8 = serialization.PrivateFormat.PKCS8
+    pem = private.private_bytes(serialization.Encoding.PEM, pkcs8, unencrypted)
+    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_control_is_off_by_default(instance):
+    assert requests.post(f"{instance.url}/_stand_in/reset", json={}, timeout=5).status_code == 404
+    with pytest.raises(RuntimeError, match="--control"):
+        RemoteInstance(instance.url).reset()
+
+
+def test_remote_control(remote):
+    jwks = f"{remote.issuer}/.well-known/openid-configuration/jwks"
+    remote.next_answer("jwks", status=503)
+    remote.always("jwks", body=b"\xff", headers={"X-A": "b"})
+    assert requests.get(jwks, timeout=5).status_code == 503
+    answer = requests.get(jwks, timeout=5)
+    assert (answer.content, answer.headers["X-A"]) == (b"\xff", "b")
+    remote.heal()
+    kid = remote.rotate_keys()
+    assert requests.get(jwks, timeout=5).json()["keys"][0]["kid"] == kid
+    assert [call.method for call in remote.calls("jwks")] == ["GET"] * 3
+    assert remote.counters()["calls"] == {"jwks": 3}
+    remote.forget_requests()
+    assert remote.calls("jwks") == []
+    assert remote.settings()["INSTANCE_URL"] == remote.url
+    assert not remote.has_session("maria")
+    assert remote.logout_token(sid="1").count(".") == 2
+    with pytest.raises(ValueError, match="cannot be set"):
+        remote.set(keys=1)
+    with pytest.raises(ValueError, match="no such endpoint"):
+        remote.next_answer("nowhere")
+
+
+def test_remote_person_and_claims(remote, claims, key):
+    remote.person("maria", is_admin=True)
+    remote.set(auto_sign_in="maria", pkce="optional")
+    remote.change_claims("front_id_token", {"x": 1}, remove=["sid"], header={"typ": "jwt"})
+    url = (
+        f"{remote.issuer}/connect/authorize?client_id=demo.example.com&nonce=n&scope=openid"
+        "&response_type=code+id_token&response_mode=form_post&redirect_uri=http://localhost/"
+    )
+    front = claims(remote.answer_to(url)["id_token"])
+    assert front["x"] == 1
+    assert "sid" not in front
+    assert remote.end_session_of("maria") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_command_runs_until_it_is_told_to_end(number):
+    command = [sys.executable, "-W", "error", "-m", "erpnet_instanceid.testing"]
+    with subprocess.Popen(
+        [*command, "--port", "0", "--control", "--application-uri", "site.test"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        greeting = "".join(iter(process.stdout.readline, "Ctrl+C ends it.\n"))
+        url = re.search(r"http://\S+", greeting).group()
+        assert RemoteInstance(url).settings()["APPLICATION_URI"] == "site.test"
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=10)
+    assert "Мария Иванова" in greeting
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
+def test_pytest_plugin_loads_without_the_extra():
+    """The entry point is there in every project that has the app installed."""
+    program = (
+        "import sys\n"
+        "for name in ('authlib', 'flask', 'joserfc', 'werkzeug'):\n"
+        "    sys.modules[name] = None\n"
+        "import erpnet_instanceid.testing.pytest_plugin\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+def test_every_exported_name_is_there():
+    for name in testing.__all__:
+        assert getattr(testing, name).__name__ == name
+    with pytest.raises(AttributeError):
+        testing.nothing_of_that_name  # noqa: B018
+
+
+def test_it_needs_no_django():
+    program = (
+        "import sys\n"
+        "from erpnet_instanceid.testing import run_instance\n"
+        "with run_instance() as instance: pass\n"
+        "assert 'django' not in sys.modules\n"
+        "assert 'josepy' not in sys.modules\n"
+        "assert not any(m.startswith('erpnet_instanceid.oidc') for m in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)

@@ -1,0 +1,330 @@
+"""Signing in at the stand-in, by hand over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+import requests
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+
+def half_hash(value: str) -> str:
+    digest = hashlib.sha256(value.encode()).digest()[:16]
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def test_hybrid_answer_is_posted_with_a_code_and_an_id_token_that_belong_together(
+    instance, party, claims
+):
+    answer = party.authorize("maria")
+    assert (answer.method, answer.url) == ("POST", party.asked["redirect_uri"])
+    assert answer["state"] == party.asked["state"]
+    front = claims(answer["id_token"])
+    assert front["iss"] == instance.issuer
+    assert front["aud"] == instance.application_uri
+    assert front["sub"] == "maria"
+    assert front["nonce"] == party.asked["nonce"]
+    assert front["c_hash"] == half_hash(answer["code"])
+    assert front["s_hash"] == half_hash(party.asked["state"])
+    assert front["exp"] - front["iat"] == 300
+    assert "at_hash" not in front
+    assert "name" not in front
+
+
+def test_code_is_redeemed_for_tokens_shaped_like_the_instances(instance, party, claims, header):
+    answer = party.authorize("admin")
+    tokens = party.redeem(answer["code"]).json()
+    assert tokens["token_type"] == "Bearer"
+    assert tokens["expires_in"] == 3600
+    assert tokens["scope"] == party.asked["scope"]
+    access, back = claims(tokens["access_token"]), claims(tokens["id_token"])
+    assert header(tokens["access_token"])["typ"] == "at+jwt"
+    assert access["aud"][0] == "DomainAPI"
+    assert access["client_id"] == instance.application_uri
+    assert access["id"] == instance.people["admin"].id
+    assert (access["is_admin"], access["email_verified"]) == ("true", "true")
+    assert access["user_type"] == "InternalUser"
+    assert access["scope"] == party.asked["scope"].split()
+    assert back["at_hash"] == half_hash(tokens["access_token"])
+    assert back["s_hash"] == half_hash(party.asked["state"])
+    assert "c_hash" not in back
+    front = claims(answer["id_token"])
+    for name in ("iss", "sub", "sid", "auth_time", "nonce", "aud"):
+        assert front[name] == back[name]
+
+
+def test_tokens_are_signed_by_the_published_key(instance, party):
+    tokens = party.sign_in()
+    document = requests.get(f"{instance.issuer}/.well-known/openid-configuration", timeout=5).json()
+    keys = KeySet.import_key_set(requests.get(document["jwks_uri"], timeout=5).json())
+    for name in ("id_token", "access_token"):
+        assert jwt.decode(tokens[name], keys, ["RS256"]).claims["sub"] == "admin"
+
+
+def test_discovery_names_the_endpoints_it_serves(instance):
+    document = requests.get(f"{instance.issuer}/.well-known/openid-configuration", timeout=5).json()
+    assert document["issuer"] == instance.issuer
+    for name, url in document.items():
+        if name.endswith("_endpoint"):
+            assert requests.get(url, timeout=5, allow_redirects=False).status_code != 404, name
+
+
+@pytest.mark.parametrize("mode", [None, "query", "form_post"])
+def test_code_flow_answers_in_query_and_form_post(instance, party, mode):
+    answer = party.authorize("admin", response_type="code", response_mode=mode)
+    assert answer.method == ("POST" if mode == "form_post" else "GET")
+    assert answer.get("id_token") is None
+    assert party.redeem(answer["code"]).status_code == 200
+
+
+def test_code_works_once(party):
+    code = party.authorize()["code"]
+    assert party.redeem(code).status_code == 200
+    second = party.redeem(code)
+    assert (second.status_code, second.json()["error"]) == (400, "invalid_grant")
+
+
+def test_code_is_spent_by_a_wrong_verifier(party):
+    code = party.authorize()["code"]
+    wrong = party.redeem(code, code_verifier="x" * 64)
+    assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_grant")
+    assert party.redeem(code).json()["error"] == "invalid_grant"
+
+
+def test_missing_verifier_is_refused(party):
+    code = party.authorize()["code"]
+    fields = {"code": code, "redirect_uri": party.asked["redirect_uri"]}
+    assert party.ask("authorization_code", **fields).status_code == 400
+
+
+def test_pkce_is_required_by_default(instance, party):
+    answer = party.authorize(code_challenge=None, code_challenge_method=None)
+    assert answer["error"] == "invalid_request"
+    instance.pkce = "optional"
+    answer = party.authorize(code_challenge=None, code_challenge_method=None)
+    assert "code" in dict(answer.fields)
+
+
+def test_plain_pkce_is_refused(party):
+    answer = party.authorize(code_challenge=party.verifier, code_challenge_method="plain")
+    assert answer["error"] == "invalid_request"
+
+
+def test_pkce_can_be_ignored(instance, party):
+    instance.pkce = "ignored"
+    assert party.redeem(party.authorize()["code"], code_verifier="x" * 64).status_code == 200
+
+
+def test_redirect_uri_must_match_to_the_character(instance, party):
+    instance.register(login_urls=["http://localhost:8000/signin-callback/"])
+    answer = party.authorize()
+    assert (answer.method, answer.status) == ("", 400)
+    assert "invalid_redirect_uri" in answer.page
+    assert party.authorize(redirect_uri="http://localhost:8000/signin-callback/")["code"]
+
+
+def test_foreign_redirect_uri_is_refused_without_a_registration_too(party):
+    assert party.authorize(redirect_uri="https://evil.example/").status == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"scope": "openid admin"}, "invalid_scope"),
+        ({"scope": "profile"}, "invalid_scope"),
+        ({"nonce": None}, "invalid_request"),
+        ({"prompt": "none"}, "login_required"),
+    ],
+)
+def test_errors_go_back_to_the_site_in_the_mode_it_asked_for(party, changes, error):
+    answer = party.authorize(None, **changes)
+    assert answer.method == "POST"
+    assert answer["error"] == error
+    assert answer["state"] == party.asked["state"]
+    assert answer.get("code") is None
+
+
+@pytest.mark.parametrize("odd", ['co"de', "co\\de", "\0", "é", ""])
+def test_odd_parameters_get_an_answer_not_a_crash(instance, party, odd):
+    for name in ("response_type", "client_id", "redirect_uri", "scope", "response_mode"):
+        answer = party.authorize("admin", **{name: odd})
+        assert answer.status in {200, 302, 400}, (name, answer.status)
+    assert party.ask(odd).status_code == 400
+
+
+def test_unknown_application_gets_a_page(party):
+    answer = party.authorize(client_id="someone.else")
+    assert (answer.status, answer.method) == (400, "")
+    assert "invalid_client" in answer.page
+
+
+def test_disabled_application_is_unauthorized(instance, party):
+    instance.register(is_enabled=False)
+    assert party.authorize()["error"] == "unauthorized_client"
+
+
+def test_people_of_a_kind_that_the_application_excludes_are_denied(instance, party):
+    instance.register(community_users_allowed=False)
+    assert party.authorize("community")["error"] == "access_denied"
+    assert party.authorize("admin")["code"]
+
+
+def test_cancel_is_access_denied(party):
+    assert party.authorize("")["error"] == "access_denied"
+
+
+def test_wrong_secret_is_invalid_client(party):
+    code = party.authorize()["code"]
+    answer = party.redeem(code, client_secret="wrong")
+    assert answer.json()["error"] == "invalid_client"
+
+
+def test_secret_with_odd_characters_arrives_as_it_is(instance, party):
+    instance.register(secret="p@ss&=+% é")
+    assert party.sign_in()["access_token"]
+
+
+def test_credentials_in_a_header_are_refused(instance, party):
+    fields = {"grant_type": "client_credentials", "scope": "read"}
+    answer = requests.post(
+        f"{instance.issuer}/connect/token",
+        data=fields,
+        auth=(instance.application_uri, instance.application_secret),
+        timeout=5,
+    )
+    assert answer.json()["error"] == "invalid_client"
+
+
+def test_sign_in_page_lists_people_and_cannot_be_framed(instance, party):
+    page = requests.get(party.authorize_url(), timeout=5)
+    assert page.status_code == 200
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "Мария Иванова" in page.text
+    assert "Nightly Import" not in page.text
+    assert "<script" not in page.text
+
+
+def test_form_post_page_has_a_button_for_browsers_without_script(instance, party):
+    instance.auto_sign_in = "admin"
+    page = requests.get(party.authorize_url(), timeout=5)
+    assert "<noscript>" in page.text
+    assert "X-Frame-Options" not in page.headers
+
+
+def test_form_post_page_escapes_what_the_site_sent(instance, party):
+    instance.auto_sign_in = "admin"
+    page = requests.get(party.authorize_url(state='"><script>alert(1)</script>'), timeout=5)
+    assert "<script>alert" not in page.text
+
+
+def test_session_at_the_instance_passes_the_next_request_without_a_click(instance, party, claims):
+    first = party.authorize("maria")
+    second = party.authorize(None)
+    assert claims(second["id_token"])["sid"] == claims(first["id_token"])["sid"]
+    assert party.authorize(None, prompt="none")["code"]
+
+
+def test_session_cookie_is_not_djangos_and_bound_to_the_identity_site(instance, party):
+    party.authorize("maria")
+    (cookie,) = party.http.cookies
+    assert cookie.name not in {"sessionid", "csrftoken", "messages"}
+    assert cookie.path == "/id"
+    assert cookie.name.endswith(instance.url.rpartition(":")[2])
+
+
+def test_prompt_login_asks_again_and_keeps_the_session_of_the_same_person(party, claims):
+    first = claims(party.authorize("maria")["id_token"])
+    assert party.authorize(None, prompt="login").method == ""
+    again = claims(party.authorize("maria", prompt="login")["id_token"])
+    assert again["sid"] == first["sid"]
+    other = claims(party.authorize("admin", prompt="login")["id_token"])
+    assert other["sid"] != first["sid"]
+
+
+def test_max_age_asks_again_once_the_sign_in_is_older(instance, party, claims):
+    first = claims(party.authorize("maria")["id_token"])
+    assert party.authorize(None, max_age="300")["code"]
+    instance.clock_offset = 301
+    assert party.authorize(None, max_age="300").method == ""
+    again = claims(party.authorize("maria", max_age="300")["id_token"])
+    assert again["auth_time"] > first["auth_time"]
+    assert party.authorize("maria", max_age="0")["code"]
+
+
+def test_login_hint_puts_the_person_first(party):
+    page = party.authorize(None, login_hint="community").page
+    assert page.index("Chris Customer") < page.index("Elena Dimitrova")
+
+
+def test_auto_sign_in_needs_no_page_but_prompt_none_still_needs_a_session(instance, party, claims):
+    instance.auto_sign_in = "maria"
+    assert party.authorize(None, prompt="none")["error"] == "login_required"
+    assert claims(party.authorize(None)["id_token"])["sub"] == "maria"
+
+
+def test_authorize_takes_a_post(instance, party):
+    url, _, query = party.authorize_url().partition("?")
+    page = requests.post(
+        url,
+        data=query,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        timeout=5,
+    )
+    assert party.asked["nonce"] in page.text
+
+
+def test_iss_is_sent_and_announced_when_switched_on(instance, party):
+    assert party.authorize().get("iss") is None
+    instance.send_iss = True
+    assert party.authorize()["iss"] == instance.issuer
+    document = requests.get(f"{instance.issuer}/.well-known/openid-configuration", timeout=5).json()
+    assert document["authorization_response_iss_parameter_supported"] is True
+
+
+def test_answer_can_be_sent_in_another_mode_than_asked(instance, party):
+    instance.response_mode = "query"
+    answer = party.authorize()
+    assert answer.method == "GET"
+    assert answer["code"]
+
+
+def test_token_type_can_be_left_out(instance, party):
+    instance.send_token_type = False
+    assert "token_type" not in party.sign_in()
+
+
+def test_two_logins_before_and_after_a_rename_are_one_person(instance, party, claims):
+    before = claims(party.sign_in("ivan.petrov")["access_token"])
+    party.http.cookies.clear()
+    after = claims(party.sign_in("ivan")["access_token"])
+    assert (before["sub"], after["sub"]) == ("ivan.petrov", "ivan")
+    assert before["id"] == after["id"]
+
+
+def test_rename_keeps_the_id_and_shows_in_the_next_session(instance, party, claims):
+    tokens = party.sign_in("maria")
+    instance.rename("maria", "maria.ivanova")
+    refreshed = party.refresh(tokens["refresh_token"]).json()
+    assert claims(refreshed["id_token"])["sub"] == "maria"
+    party.http.cookies.clear()
+    renamed = claims(party.sign_in("maria.ivanova")["access_token"])
+    assert renamed["id"] == claims(tokens["access_token"])["id"]
+
+
+def test_changes_to_a_person_show_in_the_next_token(instance, party, claims):
+    tokens = party.sign_in("admin")
+    instance.people["admin"].is_admin = False
+    refreshed = party.refresh(tokens["refresh_token"]).json()
+    assert claims(refreshed["access_token"])["is_admin"] == "false"
+
+
+def test_inactive_people_get_nothing(instance, party):
+    tokens = party.sign_in("maria")
+    instance.people["maria"].is_active = False
+    assert party.refresh(tokens["refresh_token"]).status_code == 400
+    instance.auto_sign_in = "maria"
+    assert party.authorize(None)["error"] == "access_denied"

@@ -1,0 +1,156 @@
+"""Ending sessions at the stand-in, and the notices it sends."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+
+AFTER = "http://localhost:8000/signout-callback"
+
+
+@pytest.fixture
+def listener():
+    """A site's back-channel address; `listener.tokens` is what arrived."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            self.server.tokens.append(parse_qs(body)["logout_token"][0])
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.tokens = []
+        server.url = f"http://127.0.0.1:{server.server_port}/backchannel-signout"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def end_session(party, **asked):
+    url = f"{party.instance.issuer}/connect/endsession?{urlencode(asked)}"
+    return party.http.get(url, allow_redirects=False, timeout=5)
+
+
+def test_end_session_ends_session_and_refresh_tokens_and_returns(instance, party):
+    tokens = party.sign_in("maria")
+    answer = end_session(
+        party, id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER, state="s1"
+    )
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == f"{AFTER}?state=s1"
+    assert not instance.has_session("maria")
+    assert party.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
+    assert party.authorize(None).method == ""
+
+
+def test_expired_hint_and_hint_of_an_earlier_key_will_do(instance, party):
+    tokens = party.sign_in("maria")
+    instance.clock_offset = 3600
+    instance.rotate_keys()
+    end_session(party, id_token_hint=tokens["id_token"])
+    assert not instance.has_session("maria")
+
+
+def test_hint_works_in_a_browser_without_the_cookie(instance, party):
+    tokens = party.sign_in("maria")
+    party.http.cookies.clear()
+    end_session(party, id_token_hint=tokens["id_token"])
+    assert not instance.has_session("maria")
+
+
+def test_without_a_hint_the_person_is_asked(instance, party):
+    party.sign_in("maria")
+    page = end_session(party, post_logout_redirect_uri=AFTER)
+    assert page.status_code == 200
+    assert "Sign out" in page.text
+    assert instance.has_session("maria")
+    url = f"{instance.issuer}/connect/endsession"
+    party.http.post(url, data={"confirm": "yes"}, timeout=5)
+    assert not instance.has_session("maria")
+
+
+def test_forged_hint_is_refused(instance, party):
+    from erpnet_instanceid.testing import Token, new_key
+
+    tokens = party.sign_in("maria")
+    forged = Token.parse(tokens["id_token"], new_key()).serialize()
+    answer = end_session(party, id_token_hint=forged, post_logout_redirect_uri=AFTER)
+    assert answer.status_code == 400
+    assert instance.has_session("maria")
+
+
+def test_unregistered_return_address_gets_a_page(instance, party):
+    instance.register(logout_urls=["http://localhost:8000/bye"])
+    tokens = party.sign_in("maria")
+    answer = end_session(party, id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER)
+    assert answer.status_code == 200
+    assert AFTER not in answer.text
+    assert not instance.has_session("maria")
+
+
+def test_sign_out_tells_the_site_behind_the_browser(instance, party, claims, header, listener):
+    instance.register(backchannel_url=listener.url)
+    tokens = party.sign_in("maria")
+    end_session(party, id_token_hint=tokens["id_token"])
+    (notice,) = instance.notices.wait()
+    assert notice.status == 200
+    (token,) = listener.tokens
+    told = claims(token)
+    assert header(token)["typ"] == "logout+jwt"
+    assert told["aud"] == instance.application_uri
+    assert told["sub"] == "maria"
+    assert told["sid"] == claims(tokens["id_token"])["sid"]
+    assert told["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
+    assert "nonce" not in told
+    assert {"jti", "iat", "exp"} <= told.keys()
+
+
+def test_instance_can_end_sessions_by_itself(instance, party, listener):
+    instance.register(backchannel_url=listener.url)
+    token = party.sign_in("maria")["refresh_token"]
+    assert [notice.status for notice in instance.end_session_of("maria")] == [200]
+    assert party.refresh(token).json()["error"] == "invalid_grant"
+    assert instance.end_session_of("maria") == []
+
+
+def test_notice_to_a_site_that_is_down_is_no_error(instance, party):
+    instance.register(backchannel_url="http://127.0.0.1:9/")
+    party.sign_in("maria")
+    (notice,) = instance.end_session_of("maria")
+    assert notice.status is None
+
+
+def test_sites_that_did_not_sign_in_are_not_told(instance, party, listener):
+    party.sign_in("maria")
+    instance.register(application_uri="other.example.com", backchannel_url=listener.url)
+    assert instance.end_session_of("maria") == []
+
+
+def test_front_channel_frames_the_sites_address(instance, party, claims):
+    instance.register(frontchannel_url="http://localhost:8000/frontchannel-signout")
+    tokens = party.sign_in("maria")
+    page = end_session(
+        party, id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER, state="s"
+    )
+    assert page.status_code == 200
+    assert "http://localhost:8000/frontchannel-signout?iss=" in page.text
+    assert claims(tokens["id_token"])["sid"] in page.text
+    assert f"{AFTER}?state=s" in page.text
+
+
+def test_logout_tokens_can_be_made_and_changed(instance, claims, header):
+    instance.change("logout_token", lambda token: token.header.update(typ="at+jwt"))
+    token = instance.logout_token(sid="S1")
+    assert header(token)["typ"] == "at+jwt"
+    assert claims(token)["sid"] == "S1"
+    assert "sub" not in claims(token)

@@ -1,0 +1,159 @@
+"""Refreshing, revoking and ending tokens."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import requests
+
+
+def test_refresh_returns_a_new_token_and_ends_the_old_one(instance, party, claims):
+    tokens = party.sign_in("maria")
+    refreshed = party.refresh(tokens["refresh_token"])
+    assert refreshed.status_code == 200
+    assert refreshed.json()["refresh_token"] != tokens["refresh_token"]
+    assert claims(refreshed.json()["id_token"])["sid"] == claims(tokens["id_token"])["sid"]
+    again = party.refresh(tokens["refresh_token"])
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
+    assert party.refresh(refreshed.json()["refresh_token"]).status_code == 200
+    assert (instance.refresh_tokens_granted, instance.refresh_tokens_refused) == (2, 1)
+
+
+def test_refresh_keeps_the_time_of_the_sign_in(instance, party, claims):
+    tokens = party.sign_in("maria")
+    instance.clock_offset = 1800
+    refreshed = claims(party.refresh(tokens["refresh_token"]).json()["id_token"])
+    first = claims(tokens["id_token"])
+    assert refreshed["auth_time"] == first["auth_time"]
+    assert refreshed["iat"] >= first["iat"] + 1800
+
+
+def test_of_many_refreshes_at_once_one_wins(instance, party):
+    token = party.sign_in()["refresh_token"]
+    statuses = []
+
+    def refresh():
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": token,
+            "client_id": instance.application_uri,
+            "client_secret": instance.application_secret,
+        }
+        answer = requests.post(f"{instance.issuer}/connect/token", data=form, timeout=10)
+        statuses.append(answer.status_code)
+
+    threads = [threading.Thread(target=refresh) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] + [400] * 11
+
+
+def test_no_refresh_token_without_offline_access(party):
+    assert "refresh_token" not in party.sign_in(scope="openid profile read")
+
+
+def test_refresh_tokens_of_one_person_are_separate_chains(party):
+    first = party.sign_in("maria")
+    second = party.sign_in("maria")
+    assert party.refresh(first["refresh_token"]).status_code == 200
+    assert party.refresh(second["refresh_token"]).status_code == 200
+
+
+def test_changed_password_ends_refresh_tokens_but_not_the_session(instance, party):
+    token = party.sign_in("maria")["refresh_token"]
+    assert instance.revoke_refresh_tokens("maria") == 1
+    assert party.refresh(token).json()["error"] == "invalid_grant"
+    assert instance.has_session("maria")
+
+
+def test_refresh_token_expires(instance, party):
+    token = party.sign_in()["refresh_token"]
+    instance.clock_offset = 31 * 24 * 3600
+    assert party.refresh(token).json()["error"] == "invalid_grant"
+
+
+def test_revoked_refresh_token_is_gone(instance, party):
+    token = party.sign_in()["refresh_token"]
+    form = {
+        "token": token,
+        "client_id": instance.application_uri,
+        "client_secret": instance.application_secret,
+    }
+    url = f"{instance.issuer}/connect/revocation"
+    assert requests.post(url, data=form, timeout=5).status_code == 200
+    assert party.refresh(token).json()["error"] == "invalid_grant"
+    assert requests.post(url, data=form, timeout=5).status_code == 200
+    assert instance.open_refresh_tokens == 0
+
+
+@pytest.mark.parametrize("lifetime", [3600, 120, 2, 0.5])
+def test_access_tokens_live_as_long_as_told(instance, party, claims, lifetime):
+    instance.access_token_lifetime = lifetime
+    before = instance.now()
+    tokens = party.sign_in()
+    assert tokens["expires_in"] == lifetime
+    assert claims(tokens["access_token"])["exp"] == pytest.approx(before + lifetime, abs=1.5)
+
+
+def test_expired_access_token_gets_401(instance, party):
+    instance.access_token_lifetime = 2
+    token = party.sign_in()["access_token"]
+    assert party.get("/id/connect/userinfo", token).status_code == 200
+    instance.clock_offset = 3
+    answer = party.get("/id/connect/userinfo", token)
+    assert answer.status_code == 401
+    assert "invalid_token" in answer.headers["WWW-Authenticate"]
+
+
+def test_service_token_is_about_nobody(instance, party, claims):
+    tokens = party.ask("client_credentials", scope="read update").json()
+    found = claims(tokens["access_token"])
+    assert "refresh_token" not in tokens
+    assert "id_token" not in tokens
+    for name in ("sub", "id", "name", "user_type", "is_admin", "sid"):
+        assert name not in found
+    assert found["client_id"] == instance.application_uri
+    assert party.get("/profile/me", tokens["access_token"]).status_code == 403
+    assert party.get("/id/connect/userinfo", tokens["access_token"]).status_code == 403
+
+
+def test_service_token_scopes(instance, party):
+    assert party.ask("client_credentials").json()["scope"] == "read update"
+    refused = party.ask("client_credentials", scope="openid read")
+    assert refused.json()["error"] == "invalid_scope"
+    instance.register(system_user_allowed=False)
+    assert party.ask("client_credentials").json()["error"] == "unauthorized_client"
+
+
+def test_unknown_grant_type(party):
+    assert party.ask("password").json()["error"] == "unsupported_grant_type"
+
+
+def test_userinfo_repeats_the_claims(instance, party):
+    answer = party.get("/id/connect/userinfo", party.sign_in("maria")["access_token"]).json()
+    assert answer["sub"] == "maria"
+    assert answer["name"] == "Мария Иванова"
+    assert answer["is_admin"] == "false"
+
+
+def test_rotated_keys_leave_old_tokens_behind(instance, party, header):
+    old_kid = instance.kid
+    token = party.sign_in()["access_token"]
+    new_kid = instance.rotate_keys()
+    assert header(party.sign_in()["access_token"])["kid"] == new_kid != old_kid
+    jwks = requests.get(f"{instance.issuer}/.well-known/openid-configuration/jwks", timeout=5)
+    assert [key["kid"] for key in jwks.json()["keys"]] == [new_kid]
+    assert "d" not in jwks.json()["keys"][0]
+    assert party.get("/id/connect/userinfo", token).status_code == 401
+
+
+def test_rotated_keys_may_stay_published(instance, party):
+    old_kid = instance.kid
+    token = party.sign_in()["access_token"]
+    new_kid = instance.rotate_keys(keep_old=True)
+    jwks = requests.get(f"{instance.issuer}/.well-known/openid-configuration/jwks", timeout=5)
+    assert [key["kid"] for key in jwks.json()["keys"]] == [new_kid, old_kid]
+    assert party.get("/id/connect/userinfo", token).status_code == 200

@@ -1,0 +1,26 @@
+"""The pages of the site under test."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from . import views
+
+urlpatterns = [
+    path("", include("erpnet_instanceid.urls")),
+    path("", views.home, name="home"),
+    path("whoami", views.whoami),
+    path("private", views.private),
+    path("basket", views.basket),
+    path("customers", views.customers),
+    path("plain", views.plain),
+    path("api", views.api),
+    path("slow", views.slow),
+    path("fails", views.fails),
+    path("cycle", views.cycle),
+    path("api-in-atomic", views.api_in_atomic),
+    path("async/whoami", views.async_whoami),
+    path("async/api", views.async_api),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,124 @@
+"""What a site's own pages do, as far as the tests need it."""
+
+from __future__ import annotations
+
+import time
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from erpnet_instanceid.api import user_api
+from erpnet_instanceid.oidc.errors import InstanceUnavailable
+from erpnet_instanceid.session import get_tokens
+
+CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
+
+
+class MeantToFailError(Exception):
+    """A page's own mistake, for tests of what survives it."""
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("home")
+
+
+def plain(request: HttpRequest) -> HttpResponse:
+    """A page that looks at neither the session nor the user."""
+    return HttpResponse("plain")
+
+
+def whoami(request: HttpRequest) -> JsonResponse:
+    tokens = get_tokens(request)
+    return JsonResponse(
+        {
+            "user": request.user.get_username(),
+            "name": request.user.get_full_name() if request.user.is_authenticated else "",
+            "is_staff": getattr(request.user, "is_staff", False),
+            "session": request.session.session_key,
+            "basket": request.session.get("basket"),
+            "scope": tokens.scope if tokens else None,
+            "generation": request.session.get("erpnet_instanceid", {}).get("generation"),
+            "expires_at": request.session.get("erpnet_instanceid", {}).get("expires_at"),
+        }
+    )
+
+
+@login_required
+def private(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"private page of {request.user.get_username()}")
+
+
+def basket(request: HttpRequest) -> JsonResponse:
+    if "add" in request.GET:
+        request.session["basket"] = [*request.session.get("basket", []), request.GET["add"]]
+    return JsonResponse({"basket": request.session.get("basket", [])})
+
+
+@login_required
+def customers(request: HttpRequest) -> JsonResponse:
+    answer = user_api(request).get(CUSTOMERS, params={"$top": 3})
+    return JsonResponse(answer.json())
+
+
+def api(request: HttpRequest) -> JsonResponse:
+    """Calls the instance as often as it is told to, and says how it went."""
+    try:
+        for _ in range(int(request.GET.get("times", 1))):
+            answer = user_api(request).get(CUSTOMERS, params={"$top": 1})
+    except InstanceUnavailable as error:
+        return JsonResponse({"error": error.code}, status=503)
+    return JsonResponse({"customers": len(answer.json()["value"])})
+
+
+def slow(request: HttpRequest) -> HttpResponse:
+    """Works for a while; with ``put`` it writes to the session what it read at first."""
+    request.session.get("basket")
+    time.sleep(float(request.GET["seconds"]))
+    if "put" in request.GET:
+        request.session["put"] = request.GET["put"]
+    return HttpResponse("slow")
+
+
+def fails(request: HttpRequest) -> HttpResponse:
+    if "api" in request.GET:
+        user_api(request).get(CUSTOMERS, params={"$top": 1})
+    raise MeantToFailError
+
+
+def cycle(request: HttpRequest) -> JsonResponse:
+    request.session.cycle_key()
+    if "api" in request.GET:
+        user_api(request).get(CUSTOMERS, params={"$top": 1})
+    return JsonResponse({"session": request.session.session_key})
+
+
+def api_in_atomic(request: HttpRequest) -> JsonResponse:
+    """Calls the instance inside a transaction that has written, and then may fail."""
+    name = request.GET.get("name", "")
+    with transaction.atomic():
+        if name:
+            Group.objects.create(name=name)
+        answer = api(request)
+        time.sleep(float(request.GET.get("seconds", 0)))
+        if "fail" in request.GET:
+            raise MeantToFailError
+    return answer
+
+
+async def async_whoami(request: HttpRequest) -> JsonResponse:
+    user = await request.auser()
+    held = await request.session.aget("erpnet_instanceid", {})
+    return JsonResponse(
+        {
+            "user": user.get_username(),
+            "session": request.session.session_key,
+            "generation": held.get("generation"),
+        }
+    )
+
+
+async def async_api(request: HttpRequest) -> JsonResponse:
+    return await sync_to_async(api)(request)

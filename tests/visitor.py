@@ -1,0 +1,174 @@
+"""A visitor: a browser's cookies and manners, over real HTTP."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from http.cookiejar import Cookie
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.cookies import extract_cookies_to_jar
+
+from erpnet_instanceid.testing import AuthorizationAnswer, visit
+
+PAGE = {
+    "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+}
+META_REFRESH = re.compile(r'http-equiv="refresh" content="0;url=([^"]+)"')
+FORM = "application/x-www-form-urlencoded"
+
+
+class _TakesHTTPSOff(HTTPAdapter):
+    """A proxy in front of the site: https to the browser, plain http to the site."""
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        inner = request.copy()
+        inner.url = str(request.url).replace("https:", "http:", 1)
+        inner.headers["X-Forwarded-Proto"] = "https"
+        response = super().send(inner, **kwargs)
+        response.url, response.request = str(request.url), request
+        return response
+
+
+class Visitor:
+    """Somebody with a browser. Requests are not followed anywhere unless a method says so."""
+
+    def __init__(self, site: str, *, https: bool = False) -> None:
+        self.site = site.replace("http:", "https:") if https else site
+        self.http = self._new_browser()
+        # The same browser, at the instance.
+        self.at_instance = _browser()
+
+    def close(self) -> None:
+        self.http.close()
+        self.at_instance.close()
+
+    def get(self, path: str, **kwargs: Any) -> requests.Response:
+        kwargs.setdefault("allow_redirects", False)
+        return self.http.get(self._url(path), timeout=30, **kwargs)
+
+    def post(self, path: str, data: Any = None, **kwargs: Any) -> requests.Response:
+        """A POST of this site's own page, CSRF token included."""
+        form = {"csrfmiddlewaretoken": self.csrf_token(), **(data or {})}
+        headers = {"Origin": self.site, "Referer": self.site + "/"}
+        return self.http.post(
+            self._url(path),
+            data=form,
+            headers={**headers, **kwargs.pop("headers", {})},
+            allow_redirects=False,
+            timeout=30,
+            **kwargs,
+        )
+
+    def csrf_token(self) -> str:
+        page = self.get("/signout").text
+        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+        return found[1] if found else ""
+
+    def whoami(self) -> dict[str, Any]:
+        return self.get("/whoami").json()
+
+    def cookies(self, part: str = "") -> list[Cookie]:
+        return [cookie for cookie in self.http.cookies if part in cookie.name]
+
+    # A sign-in, step by step
+
+    def start(self, next_url: str | None = None, **params: str) -> str:
+        """Begins a sign-in; the address at the instance that the site redirects to."""
+        if next_url is not None:
+            params["next"] = next_url
+        response = self.get("/signin?" + urlencode(params))
+        assert response.status_code == 302, response.text
+        return response.headers["Location"]
+
+    def at(self, authorize_url: str, login: str | None = "maria") -> AuthorizationAnswer:
+        """Passes the instance's pages; what the browser is to bring back."""
+        return visit(authorize_url, login, self.at_instance)
+
+    def bring(
+        self, answer: AuthorizationAnswer, fields: list[tuple[str, str]] | None = None
+    ) -> requests.Response:
+        """Brings the answer to the site: the last response of the callback, not followed on."""
+        pairs = answer.fields if fields is None else fields
+        if answer.method == "POST":
+            return self.carried(self.relay(answer.url, urlencode(pairs)))
+        return self.carried(self.arrive(answer.url.partition("?")[0], params=pairs))
+
+    def relay(
+        self, url: str, body: str | bytes, content_type: str | None = FORM
+    ) -> requests.Response:
+        """The POST that another site makes the browser send: without Lax and Strict cookies."""
+        headers = {"Origin": "null"}
+        headers = {**headers, "Content-Type": content_type} if content_type else headers
+        return self._cross_site("POST", url, withheld={"lax", "strict"}, headers=headers, data=body)
+
+    def arrive(self, path: str, **kwargs: Any) -> requests.Response:
+        """The GET that another site sends the browser to: without Strict cookies."""
+        return self._cross_site("GET", path, withheld={"strict"}, **kwargs)
+
+    def carried(self, response: requests.Response) -> requests.Response:
+        """Follows the callback to its own GET, by redirect or by meta refresh."""
+        while (onward := _onward(response)) is not None:
+            # A redirect is still the other site's navigation; a meta refresh is the page's own.
+            response = self.arrive(onward) if response.is_redirect else self.get(onward)
+        return response
+
+    def sign_in(self, login: str = "maria", next_url: str | None = None) -> requests.Response:
+        return self.bring(self.at(self.start(next_url), login))
+
+    def _cross_site(
+        self, method: str, url: str, *, withheld: set[str], headers: Any = None, **kwargs: Any
+    ) -> requests.Response:
+        sent = {c.name: c.value for c in self.http.cookies if _same_site(c) not in withheld}
+        with self._new_browser() as http:
+            response = http.request(
+                method,
+                self._url(url),
+                headers={"Sec-Fetch-Site": "cross-site", **(headers or {})},
+                cookies=sent,
+                allow_redirects=False,
+                timeout=30,
+                **kwargs,
+            )
+        extract_cookies_to_jar(self.http.cookies, response.request, response.raw)
+        return response
+
+    def _new_browser(self) -> requests.Session:
+        http = _browser()
+        http.headers.update(PAGE)
+        http.mount("https://", _TakesHTTPSOff())
+        return http
+
+    def _url(self, path: str) -> str:
+        if not path.startswith("http"):
+            return self.site + path
+        # What the site calls its own address is where the tests reach it.
+        parts = urlsplit(path)
+        return f"{self.site}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def _browser() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def _same_site(cookie: Cookie) -> str:
+    # What says nothing is Lax, since browsers say so.
+    return str(cookie._rest.get("SameSite") or "Lax").lower()  # type: ignore[attr-defined]
+
+
+def _onward(response: requests.Response) -> str | None:
+    onward = response.headers.get("Location")
+    if onward is None:
+        found = META_REFRESH.search(response.text)
+        onward = unescape(found[1]) if found else None
+    if onward is None:
+        return None
+    onward = urljoin(response.url, onward)
+    return onward if urlsplit(onward)[2] == urlsplit(response.url)[2] else None
