@@ -1,0 +1,226 @@
+"""Properties over generated input. ``FUZZ_EXAMPLES=100000`` for a long run."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from erpnet_instanceid.conf import conf
+from erpnet_instanceid.oidc import authorization, jose, provider, sites, token_endpoint
+from erpnet_instanceid.testing import Instance, Token
+
+from .scene import FORM, Scene, document
+
+pytestmark = pytest.mark.django_db
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+often = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=40),
+    st.sampled_from(["RS256", "none", "HS256", "ES256", "JWT", "at+jwt", "logout+jwt", "true"]),
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+CLAIMS = [
+    "iss",
+    "aud",
+    "azp",
+    "sub",
+    "nonce",
+    "iat",
+    "nbf",
+    "exp",
+    "auth_time",
+    "c_hash",
+    "s_hash",
+    "at_hash",
+    "sid",
+    "events",
+    "jti",
+    "amr",
+]
+TOKEN_FIELDS = [
+    "access_token",
+    "id_token",
+    "refresh_token",
+    "token_type",
+    "expires_in",
+    "scope",
+    "error",
+]
+KEY_MEMBERS = ["kty", "kid", "use", "alg", "n", "e", "x", "y", "crv"]
+HEADERS = ["alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5u", "x5c", "cty", "zip"]
+PARAMETERS = ["state", "code", "id_token", "error", "error_description", "iss", "access_token"]
+gone = st.just("\0gone")
+FOREIGN = rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture
+def scene(instance: Instance, db: None) -> Scene:
+    return Scene(instance)
+
+
+def apply(target: dict[str, Any], changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        if value == "\0gone":
+            target.pop(name, None)
+        else:
+            target[name] = value
+
+
+@often
+@given(
+    claims=st.dictionaries(st.sampled_from(CLAIMS), values | gone, max_size=3),
+    header=st.dictionaries(st.sampled_from(HEADERS), values | gone, max_size=2),
+    foreign=st.booleans(),
+)
+def test_bent_tokens_are_answered(
+    scene: Scene, claims: dict[str, Any], header: dict[str, Any], foreign: bool
+) -> None:
+    def bend(token: Token) -> None:
+        apply(token.claims, claims)
+        apply(token.header, header)
+        if foreign:
+            token.sign_with = FOREIGN
+        # Whatever the rest, this one is not for us.
+        token.claims.setdefault("nonce", "x")
+        if token.claims["nonce"] == scene.attempt.secrets.nonce:
+            token.claims["nonce"] += "1"
+
+    try:
+        raw = scene.id_token(bend)
+    except (TypeError, ValueError):
+        return
+    scene.answer([*{**scene.honest(), "id_token": raw}.items()])
+
+
+@often
+@given(position=st.integers(0, 10_000), piece=st.text(max_size=5), cut=st.integers(0, 40))
+def test_damaged_tokens_are_answered(scene: Scene, position: int, piece: str, cut: int) -> None:
+    honest = scene.honest()
+    raw = honest["id_token"]
+    position %= len(raw)
+    damaged = raw[:position] + piece + raw[position + cut :]
+    if damaged != raw:
+        scene.answer([*{**honest, "id_token": damaged}.items()])
+
+
+@often
+@given(
+    pairs=st.lists(
+        st.tuples(st.sampled_from(PARAMETERS) | st.text(max_size=10), st.text(max_size=200)),
+        max_size=8,
+    ),
+    # With both and nothing else it would be an honest answer by GET.
+    keep=st.sampled_from(["state", "code"]),
+)
+def test_any_parameters_are_answered(scene: Scene, pairs: list[tuple[str, str]], keep: str) -> None:
+    scene.answer([(keep, scene.honest()[keep]), *pairs])
+
+
+@often
+@given(
+    body=st.binary(max_size=400),
+    content_type=st.sampled_from(
+        [FORM, f"{FORM}; charset=utf-16", "application/json", "multipart/form-data; boundary=x", ""]
+    ),
+)
+def test_any_body_is_answered(scene: Scene, body: bytes, content_type: str) -> None:
+    scene.post(body, content_type)
+    scene.notice(body, content_type)
+    scene.notice(b"logout_token=" + body)
+
+
+@often
+@given(
+    st.dictionaries(
+        st.sampled_from(["erpnet_signin_REF", "erpnet_answer"]),
+        # What a header can hold.
+        st.text(st.characters(min_codepoint=32, max_codepoint=255)),
+    )
+)
+def test_any_cookies_are_answered(scene: Scene, cookies: dict[str, str]) -> None:
+    scene.cookies(cookies)
+
+
+@often
+@given(
+    claims=st.dictionaries(st.sampled_from(CLAIMS), values | gone, max_size=4),
+    header=st.dictionaries(st.sampled_from(HEADERS), values | gone, max_size=2),
+)
+def test_tokens_that_are_no_notices_end_nothing(
+    scene: Scene, claims: dict[str, Any], header: dict[str, Any]
+) -> None:
+    def bend(token: Token) -> None:
+        apply(token.claims, claims)
+        apply(token.header, header)
+        # A logout token has no nonce, so this is none.
+        token.claims["nonce"] = "n"
+
+    try:
+        raw = scene.id_token(bend)
+    except (TypeError, ValueError):
+        return
+    scene.notice(b"logout_token=" + raw.encode("utf-8", "surrogatepass"))
+
+
+@often
+@given(
+    answer=st.dictionaries(st.sampled_from(TOKEN_FIELDS), values),
+    text=st.text(max_size=300),
+)
+def test_any_token_answer_is_read_or_refused(
+    scene: Scene, answer: dict[str, Any], text: str
+) -> None:
+    client = conf.client
+    scene.parses(
+        lambda: token_endpoint._read_tokens(answer, client, scope="openid", now=1_000_000.0)
+    )
+    scene.parses(lambda: jose.read_token(text, algorithms=["RS256"], types=["jwt", ""]))
+
+
+@often
+@given(
+    document_=values,
+    keys=st.lists(st.dictionaries(st.sampled_from(KEY_MEMBERS), values), max_size=4),
+)
+def test_any_document_is_read_or_refused(
+    scene: Scene, document_: Any, keys: list[dict[str, Any]]
+) -> None:
+    client, issuer = conf.client, scene.instance.issuer
+    found = {**client.provider.metadata().document, **document(document_)}
+    scene.parses(lambda: provider.read_metadata(found, issuer=issuer))
+    scene.parses(lambda: jose.read_key_set({"keys": keys}))
+    scene.parses(lambda: jose.read_key_set(document_))
+    scene.parses(lambda: sites.read_sites(document({"WebSites": document_}), issuer))
+
+
+@often
+@given(pairs=st.lists(st.tuples(st.sampled_from(PARAMETERS), st.text(max_size=50)), max_size=8))
+def test_any_answer_is_checked_or_refused(scene: Scene, pairs: list[tuple[str, str]]) -> None:
+    def check() -> None:
+        authorization.check_answer(
+            authorization.read_answer(pairs),
+            issuer=scene.instance.issuer,
+            demand_issuer=True,
+            demand_id_token=True,
+        )
+
+    scene.parses(check)
