@@ -1,0 +1,136 @@
+"""Databases, a stand-in and sites of several processes, each started once and shared."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from . import postgres
+from .servers import Kind, migrate, run_stand_in
+from .site import Settings, Site, copy_sqlite, run_site
+
+Sites = Callable[..., Site]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.storm)
+
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Notes what a test measured, for the end of the run: `figure(slowest=0.31)`."""
+    lines = request.config.stash.setdefault(FIGURES, [])
+
+    def note(**values: object) -> None:
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+        lines.append(f"{request.node.name}: {told}")
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    lines = config.stash.get(FIGURES, [])
+    if lines:
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteInstance]:
+    with run_stand_in(tmp_path_factory.mktemp("stand-in") / "log") as instance:
+        yield instance
+
+
+@pytest.fixture
+def instance(stand_in: RemoteInstance) -> RemoteInstance:
+    """The stand-in, as good as new."""
+    stand_in.reset()
+    return stand_in
+
+
+@pytest.fixture(scope="session")
+def new_postgres_database() -> Iterator[Callable[[], Settings]]:
+    """Makes migrated databases on one PostgreSQL server."""
+    numbers = itertools.count(1)
+    with postgres.run_postgres() as first:
+        template = {**first, "NAME": "template"}
+        postgres.execute(first, 'CREATE DATABASE "template"')
+        migrate({"DATABASES": {"default": template}, "CACHES": DATABASE_CACHE})
+
+        def make() -> Settings:
+            name = f"site{next(numbers)}"
+            postgres.execute(first, f'CREATE DATABASE "{name}" TEMPLATE "template"')
+            return {**first, "NAME": name}
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def new_sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Settings]:
+    """Makes migrated SQLite files."""
+    directory = tmp_path_factory.mktemp("sqlite")
+    numbers = itertools.count(1)
+    template = directory / "template.sqlite3"
+    settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(template)}
+    migrate({"DATABASES": {"default": settings}, "CACHES": DATABASE_CACHE})
+    return lambda: copy_sqlite(template, directory / f"site{next(numbers)}.sqlite3")
+
+
+DATABASE_CACHE = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "storm_cache",
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def sites(
+    request: pytest.FixtureRequest,
+    stand_in: RemoteInstance,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Sites]:
+    """Starts a site of several processes, once for each set of arguments in a module."""
+    running: dict[str, Site] = {}
+    with ExitStack() as stack:
+
+        def run(
+            kind: Kind = "gunicorn",
+            processes: int = 2,
+            *,
+            database: str = "postgres",
+            app: Settings | None = None,
+            **settings: Any,
+        ) -> Site:
+            key = json.dumps([kind, processes, database, app, settings])
+            if key not in running:
+                make = request.getfixturevalue(f"new_{database}_database")
+                running[key] = stack.enter_context(
+                    run_site(
+                        kind,
+                        processes,
+                        instance=stand_in,
+                        database=make(),
+                        directory=tmp_path_factory.mktemp("site"),
+                        app=app or {},
+                        settings=settings,
+                    )
+                )
+            return running[key]
+
+        yield run

@@ -1,0 +1,123 @@
+"""Server processes of the site under test, and the stand-in in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from erpnet_instanceid.testing import RemoteInstance
+
+ROOT = Path(__file__).resolve().parents[2]
+# The storm's fifty requests, spread over four servers, and some to spare.
+THREADS = 32
+
+Kind = Literal["gunicorn", "uvicorn"]
+
+
+@dataclass
+class Server:
+    """One server with one worker process, at an address of its own."""
+
+    kind: Kind
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def worker(self) -> int:
+        """The process that answers requests: gunicorn's own one only minds it."""
+        if self.kind == "uvicorn":
+            return self.process.pid
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return int(listed.split()[0])
+
+
+@contextmanager
+def run_server(kind: Kind, settings: dict[str, Any], log: Path) -> Iterator[Server]:
+    """A server for the site under test with other settings. It listens from the start."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *_command(kind, listener.fileno())],
+                cwd=ROOT,
+                env=environment(settings),
+                stdout=output,
+                stderr=output,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+    try:
+        yield Server(kind, url, process, log)
+    finally:
+        _stop(process)
+
+
+def environment(settings: dict[str, Any]) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "TESTS_SETTINGS": json.dumps(settings),
+    }
+
+
+@contextmanager
+def run_stand_in(log: Path) -> Iterator[RemoteInstance]:
+    """A stand-in in another process."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "erpnet_instanceid.testing", "--port", "0", "--control"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        assert process.stdout is not None
+        greeting = process.stdout.readline().decode()
+        yield RemoteInstance(greeting.split()[-1])
+    finally:
+        _stop(process)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def migrate(settings: dict[str, Any]) -> None:
+    for command in (["migrate", "-v", "0"], ["createcachetable"]):
+        subprocess.run(
+            [sys.executable, "-m", "django", *command],
+            cwd=ROOT,
+            env=environment(settings),
+            check=True,
+        )
+
+
+def _command(kind: Kind, listener: int) -> list[str]:
+    if kind == "uvicorn":
+        return ["uvicorn", "tests.asgi:application", "--fd", str(listener), "--no-access-log"]
+    options = {
+        "--bind": f"fd://{listener}",
+        "--workers": "1",
+        "--worker-class": "gthread",
+        "--threads": str(THREADS),
+        # A worker that is stopped for a while is not dead.
+        "--timeout": "120",
+    }
+    flat = [part for pair in options.items() for part in pair]
+    return ["gunicorn", "tests.wsgi:application", "--no-control-socket", *flat]
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    # The whole group: a worker whose master is gone would go on.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,76 @@
+"""What only happens where one process serves many requests at once without a thread for each."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from .conftest import Sites
+from .site import Site
+
+
+@pytest.fixture
+def site(sites: Sites, instance: RemoteInstance) -> Site:
+    return sites("uvicorn", database="sqlite")
+
+
+def test_those_who_wait_hold_up_nobody_else(site: Site, instance: RemoteInstance) -> None:
+    """Sixty requests of ten sessions wait for the instance; others go on meanwhile."""
+    *waiting, other = site.sign_in_many_expired(11)
+    fresh = site.sign_in()
+    instance.next_token_answer(delay=3, times=10)
+    with ThreadPoolExecutor(max_workers=60) as pool:
+        answers = [pool.submit(site.get, p, "/async/whoami") for p in waiting for _ in range(6)]
+        while site.refreshes() < 10:
+            time.sleep(0.02)
+        for person, generation in ((fresh, 1), (other, 2)):
+            started = time.monotonic()
+            who = site.get(person, "/async/whoami").json()
+            assert (who["user"], who["generation"]) == ("maria", generation)
+            assert time.monotonic() - started < 1
+        assert not any(answer.done() for answer in answers)
+        told = [answer.result().json() for answer in answers]
+    assert {(who["user"], who["generation"]) for who in told} == {("maria", 2)}
+    assert site.refreshes() == 11
+    for person in (*waiting, other, fresh):
+        person.close()
+
+
+def test_visitor_who_goes_away_takes_no_token_along(site: Site, instance: RemoteInstance) -> None:
+    person = site.sign_in_expired()
+    instance.next_token_answer(delay=0.6)
+    leaver = http.client.HTTPConnection(urlsplit(site.servers[0].url).netloc)
+    leaver.request("GET", "/async/whoami", headers={"Cookie": person.cookie})
+    while site.refreshes() < 1:
+        time.sleep(0.02)
+    stayer = site.begin(person, "/async/whoami")
+    time.sleep(0.2)
+    leaver.close()
+
+    assert stayer.answer().json()["generation"] == 2
+    assert site.get(person, "/async/whoami", server=1).json()["generation"] == 2
+    assert site.refreshes() == 1
+    person.close()
+
+
+def test_near_the_end_one_renews_and_the_rest_do_not_wait(
+    site: Site, instance: RemoteInstance
+) -> None:
+    person = site.sign_in_due()
+    instance.next_token_answer(delay=1)
+    leader = site.begin(person, "/async/whoami")
+    time.sleep(0.3)
+    for server in (0, 1):
+        for path in ("/async/whoami", "/whoami"):
+            started = time.monotonic()
+            assert site.get(person, path, server).json()["generation"] == 1
+            assert time.monotonic() - started < 0.5
+    assert leader.answer().json()["generation"] == 2
+    assert site.refreshes() == 1
+    person.close()

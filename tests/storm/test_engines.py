@@ -1,0 +1,84 @@
+"""Every engine that keeps sessions on the server, shared by two processes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from .conftest import DATABASE_CACHE, Sites
+from .site import spent_twice
+
+REQUESTS = 30
+
+
+def _settings(engine: str, directory: Path) -> dict[str, Any]:
+    name, _, cache = engine.partition(" ")
+    settings: dict[str, Any] = {"SESSION_ENGINE": f"django.contrib.sessions.backends.{name}"}
+    if name == "file":
+        settings["SESSION_FILE_PATH"] = str(directory)
+    if cache == "database":
+        settings["CACHES"] = DATABASE_CACHE
+    elif name in ("cached_db", "cache"):
+        settings["CACHES"] = {
+            "default": {
+                "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+                "LOCATION": str(directory),
+            }
+        }
+    return settings
+
+
+@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "cache database", "file"])
+def test_engine_keeps_what_it_is_given(
+    sites: Sites, instance: RemoteInstance, engine: str, tmp_path: Path
+) -> None:
+    """The storm, an answer of 500, a slow writer, what others wrote, and the end by a notice."""
+    site = sites(**_settings(engine, tmp_path))
+    instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
+
+    person = site.sign_in_expired()
+    reader = site.begin(person, "/slow?seconds=1.5")
+    while site.refreshes() < 1:
+        time.sleep(0.02)
+    answers = site.at_once(person, ["/whoami", "/private"], REQUESTS)
+    assert {answer.status for answer in answers} == {200}
+    assert site.get(person, "/basket?add=tea", server=1).status == 200
+    assert reader.answer().status == 200
+    who = site.get(person, "/whoami").json()
+    assert (who["user"], who["generation"], who["basket"]) == ("maria", 2, ["tea"])
+    assert site.refreshes() == 1
+
+    writer = site.begin(person, "/slow?seconds=1&put=late")
+    time.sleep(0.3)
+    for _ in range(2):
+        instance.next_answer("api", status=401)
+        assert site.get(person, "/api", server=1).status == 200
+    assert writer.answer().status == 200
+    # It brought an old token back, which is met with the newest one.
+    instance.next_answer("api", status=401)
+    assert site.get(person, "/api").status == 200
+    assert site.refreshes() == 3
+    assert instance.refresh_tokens_refused == 0
+    assert spent_twice(instance) == []
+
+    expired = site.sign_in_expired()
+    assert site.get(expired, "/fails").status == 500
+    who = site.get(expired, "/whoami", server=1).json()
+    assert (who["user"], who["generation"]) == ("maria", 2)
+    assert site.refreshes() == 1
+
+    late = site.begin(person, "/slow?seconds=0.7&put=too-late")
+    time.sleep(0.3)
+    assert instance.end_session_of("maria") == [200, 200]
+    # Django's own answer to a session that is gone.
+    assert late.answer().status == 400
+    for server in (0, 1):
+        for visitor in (person, expired):
+            assert site.get(visitor, "/whoami", server).json()["user"] == ""
+    person.close()
+    expired.close()

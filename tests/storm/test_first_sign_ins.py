@@ -1,0 +1,31 @@
+"""Several first sign-ins of a new person at the same moment."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from .conftest import Sites
+
+TIMES = 5
+AT_ONCE = 8
+
+
+@pytest.mark.parametrize("database", ["postgres", "sqlite"])
+def test_first_sign_ins_at_once_make_one_user(
+    sites: Sites, instance: RemoteInstance, database: str
+) -> None:
+    site = sites(database=database)
+    for number in range(TIMES):
+        login = f"newcomer{number}"
+        instance.person(login)
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            people = list(pool.map(site.sign_in, [login] * AT_ONCE))
+        assert {site.get(person, "/whoami").json()["user"] for person in people} == {login}
+        for person in people:
+            person.close()
+    assert site.execute("SELECT count(*) FROM auth_user") == [(TIMES,)]
+    assert site.execute("SELECT count(*) FROM erpnet_instanceid_account") == [(TIMES,)]

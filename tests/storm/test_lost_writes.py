@@ -1,0 +1,259 @@
+"""What Django does to a session and to a transaction, while tokens rotate."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from .conftest import Sites
+from .site import Person, Site, spent_twice
+
+GENERATION = "SELECT generation FROM erpnet_instanceid_signin WHERE ended IS NULL"
+
+
+@pytest.fixture(params=["gunicorn", "uvicorn"])
+def site(request: pytest.FixtureRequest, sites: Sites, instance: RemoteInstance) -> Site:
+    """Two processes on PostgreSQL, nobody signed in: the middleware's sync path, and its async."""
+    return _emptied(sites(request.param))
+
+
+@pytest.fixture
+def sync_site(sites: Sites, instance: RemoteInstance) -> Site:
+    """The same, for what only sync code can do."""
+    return _emptied(sites())
+
+
+def _emptied(site: Site) -> Site:
+    site.execute("DELETE FROM erpnet_instanceid_signin")
+    return site
+
+
+def _assert_next_refresh_is_granted(site: Site, person: Person) -> None:
+    """Whatever has happened: the newest refresh token is the one at hand."""
+    before = site.execute(GENERATION)[0][0]
+    site.instance.next_answer("api", status=401)
+    answer = site.get(person, "/api", server=1)
+    if site.execute(GENERATION)[0][0] == before:
+        # The session held an older token, and took the newer one.
+        site.instance.next_answer("api", status=401)
+        answer = site.get(person, "/api", server=1)
+    assert answer.status == 200, answer
+    assert site.execute(GENERATION) == [(before + 1,)]
+    assert site.instance.refresh_tokens_refused == 0
+    assert spent_twice(site.instance) == []
+    assert site.get(person, "/whoami").json()["user"] == "maria"
+    person.close()
+
+
+def test_slow_writer_brings_no_spent_token_back(site: Site) -> None:
+    site.instance.set(access_token_lifetime=3)
+    person = site.sign_in()
+    slow = site.begin(person, "/slow?seconds=3.5&put=late")
+    time.sleep(3)
+    site.instance.set(access_token_lifetime=3600)
+
+    assert site.get(person, "/whoami", server=1).json()["generation"] == 2
+    assert slow.answer().status == 200
+
+    who = site.get(person, "/whoami").json()
+    assert who["user"] == "maria"
+    assert site.refreshes() == 1
+    assert site.get(person, "/whoami", server=1).json()["generation"] == 2
+    _assert_next_refresh_is_granted(site, person)
+
+
+def test_renewal_does_not_undo_what_others_wrote(site: Site) -> None:
+    """A page that only reads the session does not write it back late because it renewed."""
+    person = site.sign_in_expired()
+    slow = site.begin(person, "/slow?seconds=1.5")
+    time.sleep(0.7)
+    assert site.get(person, "/basket?add=tea", server=1).json() == {"basket": ["tea"]}
+    assert slow.answer().status == 200
+    assert site.get(person, "/basket").json() == {"basket": ["tea"]}
+    assert site.get(person, "/whoami").json()["generation"] == 2
+    assert site.refreshes() == 1
+    _assert_next_refresh_is_granted(site, person)
+
+
+def test_writer_that_waited_for_a_token_does_not_undo_what_others_wrote(site: Site) -> None:
+    person = site.sign_in_due()
+    site.instance.next_token_answer(delay=1)
+    slow = site.begin(person, "/basket?add=tea")
+    time.sleep(0.5)
+    assert site.get(person, "/basket?add=milk", server=1).json() == {"basket": ["milk"]}
+    assert slow.answer().json() == {"basket": ["milk", "tea"]}
+    assert site.get(person, "/basket").json() == {"basket": ["milk", "tea"]}
+    _assert_next_refresh_is_granted(site, person)
+
+
+def test_renewal_outlives_a_500_answer(site: Site) -> None:
+    person = site.sign_in_expired()
+    assert site.get(person, "/fails").status == 500
+    assert site.refreshes() == 1
+    who = site.get(person, "/whoami", server=1).json()
+    assert (who["user"], who["generation"]) == ("maria", 2)
+    assert site.refreshes() == 1
+    _assert_next_refresh_is_granted(site, person)
+
+
+def test_renewal_outlives_the_rollback_of_its_caller(sync_site: Site) -> None:
+    site = sync_site
+    person = site.sign_in()
+    site.instance.next_answer("api", status=401)
+    assert site.get(person, "/api-in-atomic?name=rolled-back&fail=1").status == 500
+    assert site.execute("SELECT count(*) FROM auth_group WHERE name = 'rolled-back'") == [(0,)]
+    assert site.execute(GENERATION) == [(2,)]
+    _assert_next_refresh_is_granted(site, person)
+
+
+def test_renewal_does_not_wait_for_the_commit_of_its_caller(sync_site: Site) -> None:
+    site = sync_site
+    person = site.sign_in()
+    site.instance.next_answer("api", status=401)
+    slow = site.begin(person, "/api-in-atomic?name=committed&seconds=1.5")
+    time.sleep(1)
+    assert site.execute("SELECT count(*) FROM auth_group WHERE name = 'committed'") == [(0,)]
+    assert site.execute(GENERATION) == [(2,)]
+    # Nor does anybody else of the same session.
+    started = time.monotonic()
+    assert site.get(person, "/basket?add=tea", server=1).status == 200
+    assert time.monotonic() - started < 0.4
+    assert slow.answer().status == 200
+    assert site.execute("SELECT count(*) FROM auth_group WHERE name = 'committed'") == [(1,)]
+    assert site.get(person, "/basket").json() == {"basket": ["tea"]}
+    _assert_next_refresh_is_granted(site, person)
+
+
+def test_renewal_outlives_a_rollback_under_atomic_requests(
+    sites: Sites, sync_site: Site, instance: RemoteInstance
+) -> None:
+    site = sync_site
+    own = {**site.database, "ATOMIC_REQUESTS": True}
+    atomic = sites(DATABASES={"default": own})
+    person = atomic.sign_in()
+    instance.next_answer("api", status=401)
+    assert atomic.get(person, "/fails?api=1").status == 500
+    assert site.execute(GENERATION) == [(2,)]
+    # What a page does after an answer that was refused is kept as well.
+    assert atomic.get(person, "/api?times=2", server=1).status == 200
+    _assert_next_refresh_is_granted(site, person)
+    expired = atomic.sign_in_expired()
+    assert atomic.get(expired, "/fails").status == 500
+    assert atomic.get(expired, "/whoami", server=1).json()["generation"] == 2
+    expired.close()
+
+
+def test_renewal_on_sqlite_beside_an_open_write_transaction_is_refused_unspent(
+    sites: Sites, instance: RemoteInstance
+) -> None:
+    site = sites(database="sqlite")
+    person = site.sign_in()
+    instance.forget_requests()
+    instance.next_answer("api", status=401)
+    answer = site.get(person, "/api-in-atomic?name=busy")
+    assert (answer.status, answer.json()) == (503, {"error": "database_busy"})
+    assert site.refreshes() == 0
+    _assert_next_refresh_is_granted(site, person)
+
+
+def test_session_key_may_change_while_its_token_is_renewed(
+    site: Site, instance: RemoteInstance
+) -> None:
+    instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
+    person = site.sign_in_due()
+    instance.next_token_answer(delay=1)
+    renewing = site.begin(person, "/whoami")
+    time.sleep(0.5)
+    cycled = site.get(person, "/cycle", server=1)
+    assert cycled.status == 200
+    answer = renewing.answer()
+    assert answer.status == 200, answer
+    assert answer.json()["user"] == "maria"
+
+    key = cycled.json()["session"]
+    moved = Person(person.browser, f"sessionid={key}")
+    person.browser.http.cookies.set("sessionid", key, domain="127.0.0.1", path="/")
+    assert site.get(moved, "/whoami").json()["user"] == "maria"
+    time.sleep(2)
+    who = site.get(moved, "/whoami").json()
+    assert (who["user"], who["generation"], who["session"]) == ("maria", 2, key)
+    assert site.refreshes() == 1
+    # The old key is worth nothing, and a notice finds the new one.
+    assert site.get(person, "/whoami").json()["user"] == ""
+    assert instance.end_session_of("maria") == [200]
+    assert site.get(moved, "/whoami", server=1).json()["user"] == ""
+    person.close()
+
+
+def test_session_key_may_change_in_the_request_that_renews(
+    sync_site: Site, instance: RemoteInstance
+) -> None:
+    site = sync_site
+    instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
+    person = site.sign_in()
+    instance.next_answer("api", status=401)
+    key = site.get(person, "/cycle?api=1").json()["session"]
+    moved = Person(person.browser, f"sessionid={key}")
+    assert site.get(moved, "/whoami").json()["user"] == "maria"
+    assert instance.end_session_of("maria") == [200]
+    assert site.get(moved, "/whoami", server=1).json()["user"] == ""
+    person.close()
+
+
+@pytest.mark.parametrize("how", ["sign-out", "notice"])
+def test_sign_in_that_ends_during_its_refresh_stays_ended(
+    site: Site, instance: RemoteInstance, how: str
+) -> None:
+    instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
+    person = site.sign_in_due()
+    token = person.browser.csrf_token()
+    instance.next_token_answer(delay=1.5)
+    renewing = site.begin(person, "/whoami")
+    time.sleep(0.4)
+    started = time.monotonic()
+    if how == "notice":
+        assert instance.end_session_of("maria") == [200]
+    else:
+        out = person.browser.http.post(
+            site.servers[1].url + "/signout",
+            data={"csrfmiddlewaretoken": token},
+            headers={"Origin": site.servers[1].url},
+            allow_redirects=False,
+            timeout=30,
+        )
+        assert out.status_code == 302
+    assert time.monotonic() - started < 1, "it waited for the refresh"
+    answer = renewing.answer()
+    assert answer.status == 200, answer
+    assert answer.json()["user"] == ""
+
+    assert site.execute(GENERATION) == []
+    assert site.execute("SELECT tokens FROM erpnet_instanceid_signin") == [("",)]
+    assert instance.counters()["open_refresh_tokens"] == 0
+    for server in (0, 1):
+        assert site.get(person, "/whoami", server).json()["user"] == ""
+    assert site.refreshes() == 1
+    person.close()
+
+
+def test_sign_in_anew_is_not_undone_by_an_answer_that_comes_late(
+    site: Site, instance: RemoteInstance
+) -> None:
+    """In one tab somebody signs in again while the other one waits for a refresh."""
+    person = site.sign_in_due()
+    instance.next_token_answer(delay=1.5, grant_type="refresh_token")
+    renewing = site.begin(person, "/private", server=1)
+    while site.refreshes() < 1:
+        time.sleep(0.02)
+    assert person.browser.sign_in("maria", "/private").headers["Location"] == "/private"
+
+    late = renewing.answer()
+    assert (late.status, late.headers["Location"]) == (302, "/signin?next=/private")
+    assert "Set-Cookie" not in late.headers
+    assert person.browser.whoami()["user"] == "maria"
+    # What the refresh of the former sign-in brought is of no use to anybody.
+    assert instance.counters()["open_refresh_tokens"] == 1
+    person.close()

@@ -1,0 +1,84 @@
+"""Sixteen threads in each of four processes that all call as the service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from .at_once import Asked, send_at_once
+from .conftest import Sites
+from .site import Site
+
+THREADS, PROCESSES, CALLS = 16, 4, 5
+URLS = {"ROOT_URLCONF": "tests.flows.api_site"}
+
+
+def call_as_service(site: Site) -> dict[int, set[str]]:
+    """All threads of all processes, several calls each: which process used which tokens."""
+    urls = [f"{server.url}/service?times={CALLS}" for server in site.servers]
+    answers = send_at_once([Asked(url, "") for url in urls * THREADS])
+    assert {answer.status for answer in answers} == {200}, site.logs()[-4000:]
+    used: dict[int, set[str]] = {}
+    for answer in answers:
+        told = answer.json()
+        used.setdefault(told["process"], set()).update(told["tokens"])
+    assert len(used) == len(site.servers)
+    return used
+
+
+def asked_for(site: Site) -> int:
+    return len(site.instance.calls("token", "client_credentials"))
+
+
+def assert_one_each(used: dict[int, set[str]]) -> None:
+    """One token in each process, and no two processes with the same."""
+    assert {len(tokens) for tokens in used.values()} == {1}
+    assert len(set.union(*used.values())) == len(used)
+
+
+def test_each_process_asks_for_one_service_token_and_renews_it_before_its_end(
+    sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
+) -> None:
+    site = sites("gunicorn", PROCESSES, **URLS)
+    # Time enough for all the others to come upon a process that has no token yet.
+    instance.always("token", delay=0.5)
+    instance.set(access_token_lifetime=12)
+    first = call_as_service(site)
+    asked_at = time.time()
+    assert_one_each(first)
+    assert asked_for(site) == PROCESSES
+
+    assert call_as_service(site) == first
+    assert asked_for(site) == PROCESSES
+    calls = len(instance.calls("api"))
+    assert calls == 2 * PROCESSES * THREADS * CALLS
+    assert {call["scope"] for call in instance.calls("token")} == {"read"}
+
+    # A third of its life before the end one thread renews; the others go on with what they have.
+    time.sleep(max(0, asked_at + 9 - time.time()))
+    instance.set(access_token_lifetime=3600)
+    renewing = call_as_service(site)
+    assert asked_for(site) == 2 * PROCESSES
+    newer = call_as_service(site)
+    assert_one_each(newer)
+    for process, tokens in renewing.items():
+        assert tokens <= first[process] | newer[process]
+    assert asked_for(site) == 2 * PROCESSES
+    figure(calls=len(instance.calls("api")), token_requests=asked_for(site))
+
+
+def test_a_refused_service_token_is_replaced_once_in_its_process(
+    sites: Sites, instance: RemoteInstance
+) -> None:
+    site = sites("gunicorn", 2, **URLS)
+    before = call_as_service(site)
+    instance.forget_requests()
+    instance.next_answer("api", status=401)
+    call_as_service(site)
+    assert asked_for(site) == 1
+    after = call_as_service(site)
+    assert_one_each(after)
+    assert sum(before[process] != after[process] for process in before) == 1
+    assert asked_for(site) == 1

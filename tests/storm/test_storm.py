@@ -1,0 +1,71 @@
+"""Fifty requests at once on one session whose access token has expired, again and again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from .at_once import Answered
+from .conftest import Sites
+from .site import Site, spent_twice
+
+ROUNDS = 20
+REQUESTS = 50
+PAGES = ["/whoami", "/private", "/api"]
+ASYNC_PAGES = ["/async/whoami", "/whoami", "/async/api"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "processes", "database", "pages", "delays"),
+    [
+        ("gunicorn", 4, "postgres", PAGES, [0]),
+        ("gunicorn", 4, "postgres", PAGES, [0.3]),
+        ("gunicorn", 2, "sqlite", PAGES, [0, 0.3]),
+        ("uvicorn", 2, "postgres", ASYNC_PAGES, [0, 0.3]),
+    ],
+    ids=["PostgreSQL, 0 ms", "PostgreSQL, 300 ms", "SQLite", "ASGI"],
+)
+def test_storm(
+    sites: Sites,
+    instance: RemoteInstance,
+    figure: Callable[..., None],
+    kind: str,
+    processes: int,
+    database: str,
+    pages: list[str],
+    delays: list[float],
+) -> None:
+    """One refresh for each expiry, no request fails, and the visitors stay signed in."""
+    site: Site = sites(kind, processes, database=database)
+    people = site.sign_in_many_expired(ROUNDS)
+    slowest = 0.0
+    for number, (person, delay) in enumerate(zip(people, itertools.cycle(delays)), 1):
+        instance.next_token_answer(delay=delay)
+        answers = site.at_once(person, pages, REQUESTS)
+        assert {answer.status for answer in answers} == {200}, _failures(site, answers)
+        seen = [answer.json() for answer in answers if answer.url.endswith("whoami")]
+        assert {(who["user"], who["generation"]) for who in seen} == {("maria", 2)}
+        assert site.refreshes() == number
+        slowest = max(slowest, *(answer.seconds for answer in answers))
+    figure(slowest_answer_in_seconds=round(slowest, 2))
+
+    for person in people:
+        # Whoever stored it, the newest refresh token is at hand.
+        instance.next_answer("api", status=401)
+        assert site.get(person, "/api").status == 200
+        who = site.get(person, "/whoami", server=1).json()
+        assert (who["user"], who["generation"]) == ("maria", 3)
+        person.close()
+    assert site.refreshes() == instance.refresh_tokens_granted == 2 * ROUNDS
+    assert instance.refresh_tokens_refused == 0
+    assert spent_twice(instance) == []
+    assert "Traceback" not in site.logs()
+
+
+def _failures(site: Site, answers: list[Answered]) -> str:
+    failed = [answer for answer in answers if answer.status != 200]
+    return f"{failed[:5]}\n{site.logs()[-4000:]}"
