@@ -1,0 +1,14 @@
+"""The example site's settings, and what the tests vary or need beside them."""
+
+from __future__ import annotations
+
+from shop.settings import *  # type: ignore[import-not-found]  # noqa: F403
+from shop.settings import SESSION_COOKIE_SAMESITE
+
+ROOT_URLCONF = "tests.browser.site_urls"
+
+if SESSION_COOKIE_SAMESITE == "None":
+    # Browsers refuse it otherwise; on http://localhost they keep such a cookie all the same.
+    SESSION_COOKIE_SECURE = True
+    # Varied along with it: the app's own page after sign-out, which the example site passes over.
+    LOGOUT_REDIRECT_URL = None

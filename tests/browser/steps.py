@@ -1,0 +1,67 @@
+"""What a visitor does, in the words of the pages."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, expect
+
+from .sites import Demo
+
+EMPLOYEE = "Мария Иванова"
+ADMINISTRATOR = "Elena Dimitrova"
+COMMUNITY_USER = "Chris Customer"
+
+
+def fill_basket(page: Page, shop: str, *things: str) -> None:
+    page.goto(f"{shop}/")
+    for thing in things:
+        page.get_by_role("button", name=f"Add {thing} to basket").click()
+        expect(page.get_by_role("status")).to_contain_text("in your basket")
+    expect_basket(page, len(things))
+
+
+def expect_basket(page: Page, count: int) -> None:
+    expect(page.locator("#basket-count")).to_have_text(str(count))
+
+
+def choose(page: Page, person: str, *, script: bool = True) -> None:
+    """Signs in on the stand-in's page, which the browser has to be at."""
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.get_by_role("button", name=person).first.click()
+    if not script:
+        page.get_by_role("button", name="Continue").click()
+
+
+def expect_at(page: Page, address: str) -> None:
+    expect(page).to_have_url(address)
+
+
+def expect_customers(page: Page, shop: str, person: str = EMPLOYEE) -> None:
+    """The page of customers, read from the instance as this person."""
+    expect_at(page, f"{shop}/customers/")
+    expect(page.get_by_role("heading", name="Customers")).to_be_visible()
+    expect(page.get_by_role("cell", name="Yantra Trade Ltd")).to_be_visible()
+    expect_signed_in(page, person)
+
+
+def expect_signed_in(page: Page, person: str = EMPLOYEE) -> None:
+    expect(page.locator("#signed-in-as")).to_have_text(person)
+
+
+def expect_at_instance(page: Page, demo: Demo) -> None:
+    """The instance's own sign-in page: it has no session for this browser."""
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    parts = urlsplit(page.url)
+    assert f"{parts.scheme}://{parts.netloc}" == demo.instance.url
+
+
+def sign_in(page: Page, demo: Demo, person: str = EMPLOYEE) -> None:
+    page.goto(f"{demo.shop}/customers/")
+    choose(page, person)
+    expect_customers(page, demo.shop, person)
+
+
+def code_requests(demo: Demo) -> list[str]:
+    """The codes that the shop asked tokens for."""
+    return [call["code"] for call in demo.instance.calls("token", "authorization_code")]

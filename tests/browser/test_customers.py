@@ -1,0 +1,114 @@
+"""The demo's customers in a browser: page by page, one to change, and no licence left."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import OpenBrowser
+from .sites import Demo
+from .steps import (
+    ADMINISTRATOR,
+    EMPLOYEE,
+    choose,
+    expect_at,
+    expect_at_instance,
+    expect_customers,
+    expect_signed_in,
+    sign_in,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def numbers(page: Page) -> list[str]:
+    return page.locator("tbody td:first-child").all_inner_texts()
+
+
+def test_pages_through_five_hundred_customers(open_browser: OpenBrowser, demo: Demo) -> None:
+    page = open_browser()
+    sign_in(page, demo)
+    expect(page.get_by_role("link", name="Previous")).to_be_hidden()
+    found = numbers(page)
+    for number in range(2, 26):
+        page.get_by_role("link", name="Next").click()
+        expect_at(page, f"{demo.shop}/customers/page/{number}/")
+        found += numbers(page)
+    assert found == [f"C{number:05d}" for number in range(1, 501)]
+    expect(page.locator(".pager")).to_contain_text("481–500 of 500")
+    expect(page.get_by_role("link", name="Next")).to_be_hidden()
+    page.get_by_role("link", name="Previous").click()
+    expect_at(page, f"{demo.shop}/customers/page/24/")
+    assert numbers(page) == found[460:480]
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(
+    open_browser: OpenBrowser, demo: Demo, script: bool
+) -> None:
+    """The person signed in at the instance an hour ago: to look is enough, to change is not."""
+    hour_ago = {"auth_time": int(time.time()) - 3600}
+    for token in ("front_id_token", "id_token"):
+        demo.instance.change_claims(token, hour_ago)
+    page = open_browser(java_script_enabled=script)
+    page.goto(f"{demo.shop}/customers/")
+    choose(page, EMPLOYEE, script=script)
+    expect_customers(page, demo.shop)
+    demo.instance.heal()
+    row = page.get_by_role("row").filter(has_text="C00007")
+    row.get_by_role("link").click()
+    address = page.url
+    page.get_by_label("City").fill("Veliko Tarnovo")
+    page.get_by_label("Credit limit").fill("12345")
+    page.get_by_role("button", name="Save").click()
+
+    expect_at_instance(page, demo)
+    choose(page, EMPLOYEE, script=script)
+    expect(page.get_by_role("heading")).to_have_text("You are signed in again")
+    page.get_by_role("button", name="Send it now").click()
+
+    expect_at(page, address)
+    expect(page.get_by_role("status")).to_have_text("The customer is changed.")
+    expect_signed_in(page)
+    page.reload()
+    expect(page.get_by_label("City")).to_have_value("Veliko Tarnovo")
+    expect(page.get_by_label("Credit limit")).to_have_value("12345")
+    # Who has just signed in is not asked again.
+    page.get_by_label("City").fill("Gabrovo")
+    page.get_by_role("button", name="Save").click()
+    expect_at(page, address)
+    expect(page.get_by_label("City")).to_have_value("Gabrovo")
+
+
+def test_a_change_that_the_instance_refuses_says_why_beside_what_was_typed(
+    open_browser: OpenBrowser, demo: Demo
+) -> None:
+    demo.instance.change_claims("access_token", {"scope": ["openid", "read"]})
+    page = open_browser()
+    sign_in(page, demo)
+    page.get_by_role("row").filter(has_text="C00008").get_by_role("link").click()
+    page.get_by_label("City").fill("Gabrovo")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("listitem")).to_have_text("The token lacks the scope update.")
+    expect(page.get_by_label("City")).to_have_value("Gabrovo")
+
+
+def test_without_a_free_licence_the_page_says_what_to_do(
+    open_browser: OpenBrowser, demo: Demo
+) -> None:
+    """One licence: who comes second waits until who came first signs out."""
+    demo.instance.set(licence_slots=1)
+    first, second = open_browser(), open_browser()
+    sign_in(first, demo)
+    second.goto(f"{demo.shop}/customers/")
+    with second.expect_response(lambda answer: answer.status == 503):
+        choose(second, ADMINISTRATOR)
+    expect(second.get_by_role("heading")).to_have_text("Everybody is at work")
+    expect(second.locator("main")).to_contain_text("free again when a colleague signs out")
+
+    first.get_by_role("button", name="Sign out").click()
+    expect(first.get_by_role("link", name="Sign in")).to_be_visible()
+    second.get_by_role("link", name="Try again").click()
+    expect_customers(second, demo.shop, ADMINISTRATOR)

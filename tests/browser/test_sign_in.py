@@ -1,0 +1,260 @@
+"""Signing in to the demo, in a browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from .conftest import OpenBrowser
+from .sites import Demo
+from .steps import (
+    ADMINISTRATOR,
+    COMMUNITY_USER,
+    EMPLOYEE,
+    choose,
+    code_requests,
+    expect_at,
+    expect_at_instance,
+    expect_basket,
+    expect_customers,
+    expect_signed_in,
+    fill_basket,
+    sign_in,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def session_cookie(page: Page) -> dict[str, Any]:
+    (cookie,) = (c for c in page.context.cookies() if c["name"] == "sessionid")
+    return dict(cookie)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.parametrize("same_site", ["Lax", "Strict", "None"])
+def test_pos_20_lands_where_asked_with_the_basket_of_before(
+    open_browser: OpenBrowser, demo: Demo, same_site: str, script: bool
+) -> None:
+    page = open_browser(java_script_enabled=script)
+    fill_basket(page, demo.shop, "table lamp", "writing desk")
+    before = session_cookie(page)
+    assert before["sameSite"] == same_site
+
+    page.get_by_role("link", name="Customers").click()
+    expect_at_instance(page, demo)
+    choose(page, EMPLOYEE, script=script)
+
+    expect_customers(page, demo.shop)
+    expect_basket(page, 2)
+    after = session_cookie(page)
+    assert after["value"] != before["value"]
+    for attribute in ("domain", "path", "httpOnly", "secure", "sameSite"):
+        assert after[attribute] == before[attribute]
+    assert len(code_requests(demo)) == 1
+    left_over = [c["name"] for c in page.context.cookies(demo.shop)]
+    assert sorted(left_over) == ["csrftoken", "sessionid"]
+
+
+@pytest.mark.parametrize(("same_site", "first_to_finish"), [("Lax", 0), ("Lax", 1), ("Strict", 1)])
+def test_pos_19_two_tabs_started_together_both_arrive(
+    open_browser: OpenBrowser,
+    demo: Demo,
+    first_to_finish: int,
+) -> None:
+    tabs = [open_browser()]
+    fill_basket(tabs[0], demo.shop, "table lamp")
+    tabs.append(tabs[0].context.new_page())
+    pages = ["/customers/", "/me/"]
+    for tab, path in zip(tabs, pages, strict=True):
+        tab.goto(demo.shop + path)
+        expect_at_instance(tab, demo)
+
+    for number in (first_to_finish, 1 - first_to_finish):
+        choose(tabs[number], EMPLOYEE)
+        expect_at(tabs[number], demo.shop + pages[number])
+        expect_signed_in(tabs[number])
+
+    for tab in tabs:
+        tab.reload()
+        expect_signed_in(tab)
+        expect_basket(tab, 1)
+    codes = code_requests(demo)
+    assert len(codes) == len(set(codes)) == 2
+
+
+def test_pos_19_two_tabs_answered_in_the_same_moment_both_arrive(
+    open_browser: OpenBrowser, demo: Demo
+) -> None:
+    """Both answers are on their way at once: they share one cookie, and one may take its place."""
+    first = open_browser()
+    second = first.context.new_page()
+    for tab, path in ((first, "/customers/"), (second, "/me/")):
+        tab.goto(demo.shop + path)
+        expect_at_instance(tab, demo)
+    demo.instance.always("token", delay=0.5)
+
+    for tab in (first, second):
+        tab.get_by_role("button", name=EMPLOYEE).click(no_wait_after=True)
+
+    expect_at(first, f"{demo.shop}/customers/")
+    expect_at(second, f"{demo.shop}/me/")
+    for tab in (first, second):
+        tab.reload()
+        expect_signed_in(tab)
+    codes = code_requests(demo)
+    assert len(codes) == len(set(codes))
+
+
+class Seen:
+    """The callback's requests, as the browser made them."""
+
+    def __init__(self, page: Page) -> None:
+        self.posts: list[Request] = []
+        self.gets: list[Request] = []
+        page.context.on("request", self._note)
+
+    def _note(self, request: Request) -> None:
+        if "/signin-callback" in request.url:
+            (self.posts if request.method == "POST" else self.gets).append(request)
+
+
+@pytest.mark.parametrize("same_site", ["Lax", "Strict"])
+def test_sta_04_reloading_the_callback_lands_on_the_page_again(
+    open_browser: OpenBrowser, demo: Demo
+) -> None:
+    page = open_browser()
+    seen = Seen(page)
+    sign_in(page, demo)
+    key = session_cookie(page)["value"]
+
+    page.goto(seen.gets[-1].url)
+    expect_customers(page, demo.shop)
+
+    # The same form once more, from the instance's own page.
+    page.goto(f"{demo.instance.url}/")
+    page.evaluate(
+        """([address, body]) => {
+            const form = Object.assign(document.createElement("form"),
+                                       {method: "post", action: address});
+            for (const [name, value] of new URLSearchParams(body))
+                form.append(Object.assign(document.createElement("input"), {name, value}));
+            document.body.append(form);
+            form.submit();
+        }""",
+        [seen.posts[0].url, seen.posts[0].post_data],
+    )
+    expect_customers(page, demo.shop)
+
+    assert len(seen.posts) == 2
+    assert len(code_requests(demo)) == 1
+    assert session_cookie(page)["value"] == key
+
+
+@pytest.mark.parametrize("same_site", ["Lax", "Strict"])
+def test_the_back_button_never_meets_an_error(open_browser: OpenBrowser, demo: Demo) -> None:
+    page = open_browser()
+    fill_basket(page, demo.shop, "table lamp")
+    page.get_by_role("link", name="Customers").click()
+    choose(page, EMPLOYEE)
+    expect_customers(page, demo.shop)
+
+    # As often as it takes to be back in the shop, where it all began.
+    for _ in range(4):
+        page.go_back()
+        page.wait_for_load_state()
+        expect(page.locator("body")).not_to_contain_text("could not be signed in")
+        if page.url == f"{demo.shop}/":
+            break
+    expect_at(page, f"{demo.shop}/")
+    page.reload()
+    expect_signed_in(page)
+    expect_basket(page, 1)
+    assert len(code_requests(demo)) == 1
+
+
+@pytest.mark.parametrize("same_site", ["Lax", "Strict"])
+def test_sta_04_an_impatient_reload_arrives_all_the_same(
+    open_browser: OpenBrowser, demo: Demo
+) -> None:
+    """The callback is asked for again while its first answer is still being made."""
+    page = open_browser()
+    fill_basket(page, demo.shop, "table lamp")
+    seen = Seen(page)
+    page.goto(f"{demo.shop}/customers/")
+    demo.instance.next_token_answer(delay=1.5)
+    page.get_by_role("button", name=EMPLOYEE).click(no_wait_after=True)
+    while not code_requests(demo):
+        page.wait_for_timeout(50)
+
+    page.goto(seen.gets[-1].url)
+
+    expect_customers(page, demo.shop)
+    expect_basket(page, 1)
+    codes = code_requests(demo)
+    assert len(codes) == len(set(codes)) == 2
+
+
+def test_a_callback_of_another_browser_offers_to_start_again(
+    open_browser: OpenBrowser, demo: Demo
+) -> None:
+    mine, theirs = open_browser(), open_browser()
+    seen = Seen(mine)
+    sign_in(mine, demo)
+
+    answer = theirs.goto(seen.gets[-1].url)
+
+    assert answer is not None
+    assert answer.status == 400
+    expect(theirs.get_by_role("heading")).to_have_text("You could not be signed in")
+    theirs.get_by_role("link", name="Start again").click()
+    expect_at_instance(theirs, demo)
+    choose(theirs, ADMINISTRATOR)
+    expect_at(theirs, f"{demo.shop}/")
+    expect_signed_in(theirs, ADMINISTRATOR)
+
+
+def test_a_community_user_is_told_why_they_may_not_enter(
+    open_browser: OpenBrowser, demo: Demo
+) -> None:
+    page = open_browser()
+    fill_basket(page, demo.shop, "table lamp")
+    page.get_by_role("link", name="Customers").click()
+    with page.expect_response(lambda answer: answer.status == 403):
+        choose(page, COMMUNITY_USER)
+
+    expect(page.get_by_role("heading")).to_have_text("You cannot enter")
+    expect(page.locator("main")).to_contain_text("not open to your kind of user")
+    expect(page.locator(".reference code")).to_have_text(re.compile("^[0-9a-f]{16}$"))
+    page.get_by_role("link", name="Back to the site").click()
+    expect_at(page, f"{demo.shop}/")
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect_basket(page, 1)
+
+
+def test_who_may_not_enter_can_sign_in_as_somebody_else(
+    open_browser: OpenBrowser, demo: Demo
+) -> None:
+    """The instance still knows the person who was refused: it has to ask who it is now."""
+    page = open_browser()
+    page.goto(f"{demo.shop}/customers/")
+    choose(page, COMMUNITY_USER)
+    page.get_by_role("link", name="Sign in as somebody else").click()
+
+    expect_at_instance(page, demo)
+    choose(page, EMPLOYEE)
+    expect_customers(page, demo.shop)
+
+
+def test_cancelling_at_the_instance_is_no_dead_end(open_browser: OpenBrowser, demo: Demo) -> None:
+    page = open_browser()
+    page.goto(f"{demo.shop}/customers/")
+    with page.expect_response(lambda answer: answer.status == 400):
+        page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("main")).to_contain_text("declined at the instance")
+    page.get_by_role("link", name="Sign in as somebody else").click()
+    choose(page, EMPLOYEE)
+    expect_customers(page, demo.shop)
+    assert len(code_requests(demo)) == 1
