@@ -1,0 +1,86 @@
+"""A whole site in one file, of Django and the wheel alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import django
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+HERE = Path(sys.argv[1])
+
+settings.configure(
+    SECRET_KEY="a site of one file, for one test, on loopback only",
+    DEBUG=True,
+    ALLOWED_HOSTS=["localhost"],
+    ROOT_URLCONF=__name__,
+    STATIC_URL="static/",
+    USE_I18N=True,
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": HERE / "site.sqlite3",
+            "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+        }
+    },
+    TEMPLATES=[
+        {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True},
+    ],
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "django.contrib.staticfiles",
+        "erpnet_instanceid",
+    ],
+    MIDDLEWARE=[
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.locale.LocaleMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "erpnet_instanceid.middleware.TokenRefreshMiddleware",
+    ],
+    AUTHENTICATION_BACKENDS=["erpnet_instanceid.backends.InstanceIDBackend"],
+    LOGIN_URL="erpnet_instanceid:signin",
+    ERPNET_INSTANCEID={
+        "INSTANCE_URL": os.environ["INSTANCE_URL"],
+        "APPLICATION_URI": os.environ["APPLICATION_URI"],
+        "APPLICATION_SECRET": os.environ["APPLICATION_SECRET"],
+    },
+)
+django.setup()
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"hello {request.user.get_username()}")
+
+
+urlpatterns = [path("", include("erpnet_instanceid.urls")), path("", home)]
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    call_command("migrate", verbosity=0)
+    application = StaticFilesHandler(get_wsgi_application())
+    server = make_server("localhost", 0, application, Server, Quiet)
+    print(server.server_port, flush=True)
+    server.serve_forever()

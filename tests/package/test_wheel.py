@@ -1,0 +1,47 @@
+"""The wheel holds all that a site needs: templates, static files, migrations, translations."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TREE = HERE.parent.parent
+
+
+def run(*command: object, cwd: Path) -> str:
+    done = subprocess.run(
+        list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def environment(folder: Path, *packages: str) -> Path:
+    run(sys.executable, "-m", "virtualenv", folder, cwd=folder.parent)
+    python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    run(python, "-m", "pip", "install", "--quiet", *packages, cwd=folder.parent)
+    return python
+
+
+def test_wheel_beside_django_alone_serves_a_sign_in(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, TREE, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    site_python = environment(tmp_path / "site", f"{wheel}", "django")
+    instance_python = environment(tmp_path / "instance", f"{wheel}[testing]")
+    # Away from the tree, so that nothing is imported from it.
+    for name in ("site.py", "drive.py"):
+        shutil.copy(HERE / name, tmp_path / f"the_{name}")
+
+    told = run(
+        instance_python,
+        tmp_path / "the_drive.py",
+        site_python,
+        tmp_path / "the_site.py",
+        tmp_path,
+        cwd=tmp_path,
+    )
+
+    assert told == "signed in\n"
