@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
+from django.db.models.signals import post_migrate
 
 from erpnet_instanceid.testing import Instance
 
@@ -18,6 +19,12 @@ collect_ignore = ["package"]
 # The live server writes a header in several parts, and each answer would wait 40 ms for the
 # browser to acknowledge the first of them.
 WSGIRequestHandler.disable_nagle_algorithm = True
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """The database, without permissions: no test asks for one, and a flush makes them all anew."""
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 
 
 @pytest.fixture

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from flask import Response, make_response, redirect, render_template, request
+from flask import Response, make_response, redirect, request
+from jinja2 import Environment, PackageLoader
 
 if TYPE_CHECKING:
     from .instance import Instance
 
+# Not Flask's own environment: each stand-in would compile the templates anew.
+_TEMPLATES = Environment(loader=PackageLoader("erpnet_instanceid.testing"), autoescape=True)
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _UNFRAMED = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
 
@@ -29,7 +32,7 @@ def answer_authorization(
     params = instance.changes.apply("authorization_answer", params)
     mode = instance.response_mode or mode
     if mode == "form_post":
-        page = render_template("form_post.html", action=redirect_uri, fields=params)
+        page = _render("form_post.html", action=redirect_uri, fields=params)
         response = make_response(page)
     else:
         response = make_response(redirect(_with_params(redirect_uri, params, mode)))
@@ -48,9 +51,7 @@ def sign_in_page(instance: Instance, fields: list[tuple[str, str]], hint: str) -
     """One button per person; the fields of the authorize request travel along."""
     people = [p for p in instance.people.values() if p.listed and p.is_active]
     people.sort(key=lambda person: person.login != hint)
-    page = render_template(
-        "sign_in.html", people=people, fields=fields, hint=hint, instance=instance
-    )
+    page = _render("sign_in.html", people=people, fields=fields, hint=hint)
     return _page(page, 200)
 
 
@@ -65,7 +66,7 @@ def message_page(
     confirm: Iterable[tuple[str, str]] | None = None,
 ) -> Response:
     """A short page: an error, a question, or the end of a sign-out with its iframes."""
-    page = render_template(
+    page = _render(
         "message.html",
         title=title,
         text=text,
@@ -75,6 +76,10 @@ def message_page(
         confirm=confirm,
     )
     return _page(page, status)
+
+
+def _render(template: str, **context: Any) -> str:
+    return _TEMPLATES.get_template(template).render(context)
 
 
 def _page(page: str, status: int) -> Response:

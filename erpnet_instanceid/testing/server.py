@@ -88,13 +88,17 @@ class Server(ThreadedWSGIServer):
     app: WSGIApplication
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        self._is_closing = False
         self._connections: dict[Any, threading.Thread] = {}
         self._connections_lock = threading.Lock()
         self.connection_numbers = itertools.count(1)
         super().__init__(host, port, _not_ready, _Handler, ssl_context=tls)
-        self._thread = threading.Thread(
-            target=self.serve_forever, args=(0.01,), name="instance-server", daemon=True
-        )
+        self._thread = threading.Thread(target=self._accept, name="instance-server", daemon=True)
+
+    def _accept(self) -> None:
+        while not self._is_closing:
+            self.handle_request()
+        self.server_close()
 
     def start(self, app: WSGIApplication) -> None:
         self.app = app
@@ -117,7 +121,10 @@ class Server(ThreadedWSGIServer):
         super().shutdown_request(request)
 
     def close(self) -> None:
-        self.shutdown()
+        self._is_closing = True
+        # Wakes the thread that waits for connections. One that dies of it has ended as well.
+        with contextlib.suppress(OSError):
+            socket.create_connection((self.host, self.port), timeout=5).close()
         self._thread.join()
         with self._connections_lock:
             connections = dict(self._connections)
