@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, Group
-from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.core.validators import validate_email
+from django.core.exceptions import FieldDoesNotExist
 from django.db import IntegrityError, router, transaction
 from django.http import HttpRequest
-from django.utils import timezone
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
+from .accounts import create_account, find_account, link_account
+from .claims import Claims, account_key, email_address, is_true, merge_claims, text
 from .conf import NEVER_ALLOWED_USER_TYPE, conf, oidc_setting
-from .models import Account, fingerprint
 from .oidc.access_token import access_token_claims, userinfo_claims
 from .oidc.errors import SignInDenied
-from .oidc.id_token import is_subject
 from .oidc.tokens import TokenSet
 
-Claims = Mapping[str, Any]
 User = Any
 
 MAX_NAME_CHARACTERS = 150
-MAX_EMAIL_CHARACTERS = 254  # as in Django's own EmailField
 CREATE_ATTEMPTS = 4
 
 
@@ -160,7 +156,7 @@ class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
             if not self.user_can_authenticate(user):
                 raise SignInDenied("inactive_user", sub=claims["sub"])
             user = self._updated(user, claims)
-            _link(user, claims)
+            link_account(user, claims)
             return user
         if not conf.create_users:
             raise SignInDenied("unknown_user", sub=claims["sub"])
@@ -170,9 +166,7 @@ class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
                 raise SignInDenied("unknown_user", sub=claims["sub"])
             # Created, never taken over: an account that is there by now belongs to the user whom
             # another sign-in of this person has just made, and this one is to find that user.
-            user.instance_account = Account.objects.create(
-                fingerprint=_fingerprint(claims), user=user, **_account_values(claims)
-            )
+            user.instance_account = create_account(user, claims)
         return user
 
     def _updated(self, user: User, claims: Claims) -> User:
@@ -192,7 +186,7 @@ class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
             # The database may compare by a looser collation than a login name allows.
             found = never_linked.filter(**{field: sub})
             return [user for user in found if getattr(user, field) == sub]
-        email = _email(claims)
+        email = email_address(claims)
         if conf.link_users_by == "email" and email and is_true(claims.get("email_verified")):
             field = self.UserModel.get_email_field_name()
             return list(never_linked.filter(**{f"{field}__iexact": email})[:2])
@@ -207,12 +201,12 @@ class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
 
     def _profile(self, claims: Claims) -> dict[str, str]:
         profile: dict[str, str] = {}
-        name = _text(claims.get("name"))
+        name = text(claims.get("name"))
         if name is not None and self._has_fields("first_name", "last_name"):
             first, _, last = name.partition(" ")
             profile["first_name"] = first[: self._length("first_name")]
             profile["last_name"] = last[: self._length("last_name")]
-        email = _email(claims)
+        email = email_address(claims)
         email_field = self.UserModel.get_email_field_name()
         # Where the e-mail is the username, it is who they are here, and not theirs to change.
         is_name = email_field == self.UserModel.USERNAME_FIELD
@@ -242,84 +236,6 @@ class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         return int(field.max_length or MAX_NAME_CHARACTERS)
 
 
-def merge_claims(sources: Iterable[Claims]) -> dict[str, Any]:
-    """The claims of several sources, the first one that has a claim telling it.
-
-    Only what gives rights is treated otherwise: an administrator is who is one in every source
-    that says anything of it, and sources that tell different user types tell none.
-    """
-    merged: dict[str, Any] = {}
-    admin: list[bool] = []
-    user_types = set()
-    for source in sources:
-        for name, value in source.items():
-            merged.setdefault(name, value)
-        if "is_admin" in source:
-            admin.append(is_true(source["is_admin"]))
-        if "user_type" in source:
-            user_types.add(str(source["user_type"]))
-    if admin:
-        merged["is_admin"] = all(admin)
-    if len(user_types) > 1:
-        del merged["user_type"]
-    return merged
-
-
-def is_true(value: object) -> bool:
-    """Whether a claim says yes: JSON ``true``, or the word in any case, as .NET writes it."""
-    return value is True or (isinstance(value, str) and value.lower() == "true")
-
-
-def account_key(claims: Claims) -> tuple[str, str]:
-    """What stands for the person, and what kind it is: ``id``, which a rename does not change,
-    else ``sub``."""
-    key = claims.get("id")
-    if is_subject(key):
-        return "id", str(key)
-    return "sub", claims["sub"]
-
-
-def find_account(claims: Claims) -> Account | None:
-    """The account of the person these claims are about, its user loaded with it."""
-    try:
-        return Account.objects.select_related("user").get(fingerprint=_fingerprint(claims))
-    except Account.DoesNotExist:
-        return None
-
-
-def _fingerprint(claims: Claims) -> str:
-    kind, key = account_key(claims)
-    return fingerprint(claims["iss"], kind, key)
-
-
-def _account_values(claims: Claims) -> dict[str, Any]:
-    return {
-        "issuer": claims["iss"],
-        "key": account_key(claims)[1],
-        "sub": claims["sub"],
-        "user_type": claims["user_type"],
-        "is_admin": is_true(claims.get("is_admin")),
-    }
-
-
-def _link(user: User, claims: Claims) -> None:
-    account: Account | None = getattr(user, "instance_account", None)
-    values = _account_values(claims)
-    if account is None:
-        user.instance_account, _ = Account.objects.update_or_create(
-            fingerprint=_fingerprint(claims), defaults={**values, "user": user}
-        )
-        return
-    if "is_admin" not in claims:
-        del values["is_admin"]
-    changed = [name for name, value in values.items() if getattr(account, name) != value]
-    if changed:
-        for name in changed:
-            setattr(account, name, values[name])
-        account.changed = timezone.now()
-        account.save(update_fields=[*changed, "changed"])
-
-
 def _check_user_type(claims: Claims) -> None:
     user_type = claims.get("user_type")
     if not isinstance(user_type, str) or user_type == NEVER_ALLOWED_USER_TYPE:
@@ -337,20 +253,3 @@ def _set_groups(user: AbstractBaseUser, user_type: str) -> None:
         user.groups.add(Group.objects.get_or_create(name=name)[0])  # type: ignore[attr-defined]
     if present - wanted:
         user.groups.remove(*Group.objects.filter(name__in=present - wanted))  # type: ignore[attr-defined]
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, str) and value.isprintable() and value.strip():
-        return value.strip()
-    return None
-
-
-def _email(claims: Claims) -> str | None:
-    email = _text(claims.get("email"))
-    if email is None or len(email) > MAX_EMAIL_CHARACTERS:
-        return None
-    try:
-        validate_email(email)
-    except ValidationError:
-        return None
-    return email

@@ -11,8 +11,8 @@ from django.contrib import auth
 from django.http import HttpRequest
 
 from . import session
+from .accounts import find_account
 from .attempts import Attempt, CarriedAnswer
-from .backends import find_account
 from .conf import conf
 from .models import SignIn
 from .oidc.authorization import AuthorizationAnswer, check_answer, read_answer

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from . import held_forms, session
+from .arefresh import arenew
 from .challenge import sign_in_required
 from .conf import conf
 from .held_forms import is_a_form, is_worth_holding
@@ -21,7 +22,7 @@ from .models import SignIn
 from .oidc.api_error import MaximumLicenseCountExceeded
 from .oidc.errors import InstanceUnavailable, SignInExpired
 from .pages import form_not_kept_page, instance_failed_page
-from .refresh import Renewed, arenew, renew
+from .refresh import Renewed, renew
 from .session import SESSION_KEY, Held
 from .targets import is_own_path
 

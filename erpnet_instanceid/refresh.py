@@ -7,12 +7,10 @@ before anything uses it; the others read the row.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import functools
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -26,7 +24,7 @@ from django.views.decorators.debug import sensitive_variables
 from . import lease
 from .backoff import Backoff, pause_after
 from .conf import SETTING, conf
-from .connections import beside_transaction, closing_connections, inside_transaction
+from .connections import beside_transaction, inside_transaction
 from .models import SignIn
 from .oidc.client import Client
 from .oidc.errors import (
@@ -51,8 +49,6 @@ MAX_LEASE_SECONDS = 40.0
 # Of the lease, to store the answer in.
 STORE_SECONDS = 2.0
 REVOCATION_SECONDS = 3.0
-# So many sign-ins can be renewed at the same moment by a process that serves ASGI.
-ASYNC_THREADS = 32
 
 
 @dataclass(frozen=True)
@@ -77,50 +73,6 @@ def renew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
     if inside_transaction():
         return beside_transaction(_renew, sign_in_id, seen, wait=wait)
     return _renew(sign_in_id, seen, wait=wait)
-
-
-async def arenew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
-    """As `renew`, without holding up the event loop, nor the thread that all sync code shares.
-
-    The requests of one process that want the same tokens wait in one thread, not in one each.
-    """
-    key = (asyncio.get_running_loop(), str(sign_in_id), seen)
-    while True:
-        task = _under_way.get(key)
-        if task is not None and not wait:
-            return None
-        if task is None:
-            task = asyncio.ensure_future(_in_thread(sign_in_id, seen, wait=wait))
-            _under_way[key] = task
-            task.add_done_callback(functools.partial(_forget_task, key))
-        try:
-            # A visitor who goes away does not take along what the others wait for.
-            renewed = await asyncio.shield(task)
-        except InstanceIDError as error:
-            raise error.again() from None
-        if renewed is not None or not wait:
-            return renewed
-        # It was the task of a request that does not wait.
-
-
-_under_way: dict[tuple[object, ...], asyncio.Future[Renewed | None]] = {}
-
-
-async def _in_thread(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
-    work = functools.partial(closing_connections, _renew, sign_in_id, seen, wait=wait)
-    return await asyncio.get_running_loop().run_in_executor(_threads(), work)
-
-
-def _forget_task(key: tuple[object, ...], task: asyncio.Future[Renewed | None]) -> None:
-    del _under_way[key]
-    if not task.cancelled():
-        # Looked at, so that it is not reported where nobody waits for it any more.
-        task.exception()
-
-
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(ASYNC_THREADS, thread_name_prefix="erpnet-instanceid")
 
 
 def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:

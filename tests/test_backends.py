@@ -15,7 +15,8 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import RequestFactory
 
-from erpnet_instanceid.backends import InstanceIDBackend, is_true, merge_claims
+from erpnet_instanceid.backends import InstanceIDBackend
+from erpnet_instanceid.claims import is_true, merge_claims
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.oidc.errors import SignInDenied
 from erpnet_instanceid.oidc.tokens import TokenSet
