@@ -11,6 +11,11 @@ Forge = Callable[[Token], Any]
 MISSING: Any = object()
 
 
+def named(value: object) -> str:
+    """An id for a parameter; nothing that would not print."""
+    return "missing" if value is MISSING else ascii(value)[:32]
+
+
 def claims(**values: Any) -> Forge:
     """Sets claims; MISSING takes one out, and a function makes the new value of the right one."""
 

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import pytest
 import requests
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
@@ -213,6 +214,13 @@ class Place:
 FRONT = Place("front_id_token", 0)
 TOKEN_ENDPOINT = Place("id_token", 1)
 LOGOUT = Place("logout_token", 0)
+
+everywhere = pytest.mark.parametrize(
+    "place", [FRONT, TOKEN_ENDPOINT, LOGOUT], ids=lambda place: place.target
+)
+id_tokens = pytest.mark.parametrize(
+    "place", [FRONT, TOKEN_ENDPOINT], ids=lambda place: place.target
+)
 
 
 def _stored() -> dict[str, list[dict[str, Any]]]:

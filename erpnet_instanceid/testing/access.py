@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flask import Response, make_response
 from joserfc import jwt
 from joserfc.errors import JoseError
 
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 
 class TokenRefusedError(Exception):
     """The API answers 401 and says why."""
+
+    def response(self) -> Response:
+        """The challenge. RFC 6750 section 3."""
+        response = make_response("", 401)
+        response.headers["WWW-Authenticate"] = (
+            f'Bearer error="invalid_token", error_description="{self}"'
+        )
+        return response
 
 
 def bearer_claims(instance: Instance, authorization: str | None) -> dict[str, Any]:

@@ -93,10 +93,8 @@ def _token(instance: Instance, server: Server) -> Response:
 def _userinfo(instance: Instance) -> Response:
     try:
         claims = bearer_claims(instance, request.headers.get("Authorization"))
-    except TokenRefusedError:
-        response = make_response("", 401)
-        response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
-        return response
+    except TokenRefusedError as refused:
+        return refused.response()
     person = instance.people.of_token(claims)
     if person is None:
         return _json({"error": "insufficient_scope"}, 403)

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from flask import Response, jsonify, make_response, request
+from flask import Response, jsonify, request
 
 from .access import TokenRefusedError, bearer_claims
 from .people import person_id
@@ -63,12 +63,8 @@ def admit(instance: Instance) -> tuple[dict[str, Any], Response | None]:
     """The caller's claims, or the answer that turns them away."""
     try:
         claims = bearer_claims(instance, request.headers.get("Authorization"))
-    except TokenRefusedError as error:
-        response = make_response("", 401)
-        response.headers["WWW-Authenticate"] = (
-            f'Bearer error="invalid_token", error_description="{error}"'
-        )
-        return {}, response
+    except TokenRefusedError as refused:
+        return {}, refused.response()
     if "DomainAPI" not in claims.get("aud", []):
         return {}, api_error("The token is not for the Domain API.", "Forbidden", status=403)
     if "sub" in claims and claims.get("user_type") != "InternalUser":
@@ -142,10 +138,8 @@ def current_user(instance: Instance) -> Response:
     """The profile site's `me`: people only, not service tokens."""
     try:
         claims = bearer_claims(instance, request.headers.get("Authorization"))
-    except TokenRefusedError:
-        response = make_response("", 401)
-        response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
-        return response
+    except TokenRefusedError as refused:
+        return refused.response()
     person = instance.people.of_token(claims)
     if person is None:
         return api_error("This is not a person's token.", "Forbidden", status=403)

@@ -16,8 +16,8 @@ from .sites import (
     Demo,
     SecondProvider,
     install_second_provider,
-    run_demo,
     run_second_provider,
+    run_watched_demo,
 )
 
 CHROMIUM_ARGUMENTS = [
@@ -94,7 +94,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         def demo_of(same_site: str) -> Demo:
             if same_site not in running:
                 log = tmp_path_factory.mktemp(same_site) / "shop.log"
-                demo = run_demo(log, SESSION_COOKIE_SAMESITE=same_site)
+                demo = run_watched_demo(log, SESSION_COOKIE_SAMESITE=same_site)
                 running[same_site] = stack.enter_context(demo)
             return running[same_site]
 

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import requests
 
-from erpnet_instanceid.testing import RemoteInstance
+from ..demo import MANAGE, ROOT, Demo, read_until, run_demo, run_program, shop_environment
 
-ROOT = Path(__file__).parents[2]
-MANAGE = ROOT / "example_project" / "manage.py"
 PROVIDER = Path(__file__).parent / "second_provider"
 
 APPLICATION = {"APPLICATION_URI": "shop.example.com", "APPLICATION_SECRET": "tests only"}
-
-
-@dataclass(frozen=True)
-class Demo:
-    """A running `manage.py demo`: the shop's address, and the stand-in."""
-
-    shop: str
-    instance: RemoteInstance
 
 
 @dataclass(frozen=True)
@@ -49,12 +35,13 @@ class SecondProvider:
 
 
 @contextmanager
-def run_demo(log: Path, **environment: str) -> Iterator[Demo]:
-    command = ["demo", "--port=0", "--instance-port=0", "--control"]
-    with _run(_manage(*command), log, _site(**environment)) as process:
-        banner = _read_until(process, "Ctrl-C")
-        shop, instance = re.findall(r"(http://\S+)/", banner)
-        yield Demo(shop, RemoteInstance(instance))
+def run_watched_demo(log: Path, **environment: str) -> Iterator[Demo]:
+    """A demo that may be spoilt, and that is not to fail or to log a token."""
+    with (
+        log.open("w") as errors,
+        run_demo("--control", stderr=errors, **_site(**environment)) as demo,
+    ):
+        yield demo
     _check_log(log)
 
 
@@ -62,12 +49,14 @@ def run_demo(log: Path, **environment: str) -> Iterator[Demo]:
 def run_second_provider(log: Path, *, access_token_seconds: int) -> Iterator[SecondProvider]:
     port, site_port = _free_ports(2)
     url, shop = f"http://127.0.0.1:{port}", f"http://localhost:{site_port}"
-    site = _site(
-        ERPNET_INSTANCE_URL=url,
-        ERPNET_POST_LOGOUT_URL=f"{shop}/signout-callback",
-        DJANGO_DEBUG="1",
-        DJANGO_DATABASE=str(log.with_suffix(".sqlite3")),
-        **{f"ERPNET_{name}": value for name, value in APPLICATION.items()},
+    site = shop_environment(
+        **_site(
+            ERPNET_INSTANCE_URL=url,
+            ERPNET_POST_LOGOUT_URL=f"{shop}/signout-callback",
+            DJANGO_DEBUG="1",
+            DJANGO_DATABASE=str(log.with_suffix(".sqlite3")),
+            **{f"ERPNET_{name}": value for name, value in APPLICATION.items()},
+        )
     )
     provider = {
         **os.environ,
@@ -77,13 +66,15 @@ def run_second_provider(log: Path, *, access_token_seconds: int) -> Iterator[Sec
         **APPLICATION,
     }
     node = [str(shutil.which("node")), str(PROVIDER / "server.mjs")]
-    subprocess.run(_manage("migrate", "--verbosity=0"), env=site, check=True, timeout=60)
+    shop_server = [*MANAGE, "runserver", "--noreload", f"localhost:{site_port}"]
+    subprocess.run([*MANAGE, "migrate", "--verbosity=0"], env=site, check=True, timeout=60)
     with (
-        _run(node, log.with_name("provider.log"), provider) as running,
-        _run(_manage("runserver", "--noreload", f"localhost:{site_port}"), log, site) as serving,
+        log.open("w") as errors,
+        run_program(node, provider, errors) as running,
+        run_program(shop_server, site, errors) as serving,
     ):
-        _read_until(running, "ready")
-        _read_until(serving, "CONTROL-C")
+        read_until(running, "ready")
+        read_until(serving, "CONTROL-C")
         yield SecondProvider(shop, url)
     _check_log(log)
 
@@ -106,48 +97,13 @@ def install_second_provider() -> None:
         done.write_text(locked)
 
 
-def _manage(*arguments: str) -> list[str]:
-    return [sys.executable, str(MANAGE), *arguments]
-
-
 def _site(**environment: str) -> dict[str, str]:
     return {
-        **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.browser.site_settings",
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         **environment,
     }
-
-
-@contextmanager
-def _run(
-    command: list[str], log: Path, environment: dict[str, str]
-) -> Iterator[subprocess.Popen[Any]]:
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            # Some are only the start of another program, which has to end as well.
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.communicate(timeout=20)
-
-
-def _read_until(process: subprocess.Popen[Any], mark: str) -> str:
-    read = ""
-    for line in process.stdout or ():
-        read += line
-        if mark in line:
-            return read
-    raise RuntimeError(f"{process.args} ended: {read}")
 
 
 def _check_log(log: Path) -> None:

@@ -7,8 +7,8 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from ..demo import Demo
 from .conftest import OpenBrowser
-from .sites import Demo
 from .steps import (
     ADMINISTRATOR,
     EMPLOYEE,

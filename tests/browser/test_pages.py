@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from ..demo import Demo
 from .conftest import OpenBrowser
-from .sites import Demo
 from .steps import (
     ADMINISTRATOR,
     COMMUNITY_USER,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from ..demo import Demo
 from .conftest import OpenBrowser
-from .sites import Demo
 from .steps import (
     ADMINISTRATOR,
     COMMUNITY_USER,

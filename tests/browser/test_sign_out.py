@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from ..demo import Demo
 from .conftest import OpenBrowser
-from .sites import Demo
 from .steps import (
     ADMINISTRATOR,
     EMPLOYEE,

@@ -2,62 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from erpnet_instanceid.testing import RemoteInstance
-from tests.visitor import Visitor
-
-MANAGE = [
-    sys.executable,
-    str(Path(__file__).parents[2] / "example_project" / "manage.py"),
-]
-
-
-@dataclass
-class Demo:
-    process: subprocess.Popen[str]
-    shop: str
-    instance: RemoteInstance
-    banner: str
-
-
-@contextmanager
-def run_demo(*arguments: str, stderr: int | None = None, **environment: str) -> Iterator[Demo]:
-    process = subprocess.Popen(
-        [*MANAGE, "demo", "--port=0", "--instance-port=0", *arguments],
-        env=shop_environment(**environment),
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-    )
-    banner = ""
-    try:
-        for line in process.stdout:
-            banner += line
-            if "Ctrl-C" in line:
-                break
-        shop, instance = re.findall(r"(http://\S+)/", banner)
-        yield Demo(process, shop, RemoteInstance(instance), banner)
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
-
-
-def shop_environment(**variables: str) -> dict[str, str]:
-    # The test run's own settings module is in the environment too.
-    return {**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings", **variables}
+from ..demo import Demo, run_demo
+from ..visitor import Visitor
 
 
 def free_port() -> int:

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from .conftest import Demo, Shopper
+from ..demo import Demo
+from .conftest import Shopper
 
 NUMBER = re.compile(r"<td>(C\d{5})</td>")
 LINK = re.compile(r'href="(/customers/[0-9a-f-]{36}/)"')

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .conftest import MANAGE, Demo, Shopper, free_port, port_is_open, run_demo, shop_environment
+from ..demo import MANAGE, Demo, run_demo, shop_environment
+from .conftest import Shopper, free_port, port_is_open
 
 
 def test_prints_two_hosts_and_who_to_sign_in_as(demo: Demo) -> None:

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from .conftest import Demo, Shopper
+from ..demo import Demo
+from .conftest import Shopper
 
 
 def test_home_page_and_its_style_sheet_answer(shopper: Shopper) -> None:

@@ -13,34 +13,22 @@ from django.contrib.auth import get_user_model
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.testing import Instance, Token
 
-from ..forging import MISSING, Forge, claims
+from ..forging import MISSING, Forge, claims, named
 from ..outcomes import (
-    FRONT,
     LOGOUT,
     REDIRECTS,
-    TOKEN_ENDPOINT,
     Before,
     Place,
     assert_rejected,
     assert_signed_in,
+    everywhere,
+    id_tokens,
     look,
 )
 from ..visitor import Visitor
 
-everywhere = pytest.mark.parametrize(
-    "place", [FRONT, TOKEN_ENDPOINT, LOGOUT], ids=lambda place: place.target
-)
-id_tokens = pytest.mark.parametrize(
-    "place", [FRONT, TOKEN_ENDPOINT], ids=lambda place: place.target
-)
-
 HOUR = 3600
 DAY = 24 * HOUR
-
-
-def named(value: object) -> str:
-    """An id for a parameter; nothing that would not print."""
-    return "missing" if value is MISSING else ascii(value)[:32]
 
 
 def at(seconds: float) -> Callable[[Any], float]:

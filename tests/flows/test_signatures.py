@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from erpnet_instanceid.testing import Instance, Token
 
-from ..forging import MISSING, Forge, claims, header, several
+from ..forging import MISSING, Forge, claims, header, named, several
 from ..outcomes import (
     FRONT,
     LOGOUT,
@@ -35,29 +35,17 @@ from ..outcomes import (
     assert_rejected,
     assert_signed_in,
     assert_unavailable,
+    everywhere,
     look,
     within,
 )
 from ..visitor import Visitor
 
-everywhere = pytest.mark.parametrize(
-    "place", [FRONT, TOKEN_ENDPOINT, LOGOUT], ids=lambda place: place.target
-)
-id_tokens = pytest.mark.parametrize(
-    "place", [FRONT, TOKEN_ENDPOINT], ids=lambda place: place.target
-)
 MEGABYTE = 1024 * 1024
 
 
 def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def named(value: object) -> str:
-    """An id for a parameter; nothing that would not print."""
-    if value is MISSING:
-        return "missing"
-    return ascii(value)[:24]
 
 
 def b64_number(number: int) -> str:

@@ -1,0 +1,77 @@
+"""`manage.py demo` in processes of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from erpnet_instanceid.testing import RemoteInstance
+
+ROOT = Path(__file__).resolve().parents[1]
+MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo: the shop's address, the stand-in, and what was printed."""
+
+    process: subprocess.Popen[str]
+    shop: str
+    instance: RemoteInstance
+    banner: str
+
+
+def shop_environment(**variables: str) -> dict[str, str]:
+    # The test run's own settings module is in the environment too.
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings", **variables}
+
+
+@contextmanager
+def run_demo(
+    *arguments: str, stderr: int | IO[Any] | None = None, **environment: str
+) -> Iterator[Demo]:
+    command = [*MANAGE, "demo", "--port=0", "--instance-port=0", *arguments]
+    with run_program(command, shop_environment(**environment), stderr) as process:
+        banner = read_until(process, "Ctrl-C")
+        shop, instance = re.findall(r"(http://\S+)/", banner)
+        yield Demo(process, shop, RemoteInstance(instance), banner)
+
+
+@contextmanager
+def run_program(
+    command: Sequence[str], environment: Mapping[str, str], stderr: int | IO[Any] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        # Some are only the start of another program, which has to end as well.
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+def read_until(process: subprocess.Popen[str], mark: str) -> str:
+    """What the program prints, as far as the line with ``mark``."""
+    read = ""
+    for line in process.stdout or ():
+        read += line
+        if mark in line:
+            return read
+    raise RuntimeError(f"{process.args} ended: {read}")
