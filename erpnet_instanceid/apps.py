@@ -17,4 +17,4 @@ class InstanceIDConfig(AppConfig):
 
     def ready(self) -> None:
         # They register what they hold, now that the models are there.
-        from . import checks, endings  # noqa: F401
+        from . import api, checks, endings  # noqa: F401

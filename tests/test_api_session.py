@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -108,3 +110,17 @@ def test_fork_during_a_look_up_does_not_hold_up_the_child(
     instance.wait_for_calls(endpoint)
     assert in_child(lambda: service_api().get(CUSTOMERS)) == 0
     asking.join()
+
+
+def test_a_task_queue_finds_the_api_on_the_row() -> None:
+    """A worker that has imported the models and nothing else."""
+    code = (
+        "import django; django.setup();"
+        "from erpnet_instanceid.models import SignIn; assert callable(SignIn().api)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        check=True,
+        timeout=60,
+    )
