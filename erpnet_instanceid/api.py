@@ -60,7 +60,8 @@ class VisitorTokens:
 
     def _held(self) -> tuple[Held, str]:
         held = session.held(self._request.session)
-        if held is None:
+        # Somebody who has been deactivated still has a session.
+        if held is None or not self._request.user.is_authenticated:
             raise SignInExpired("not_signed_in")
         # To open it takes as long as the rest of what a call takes here.
         if held["access_token"] != self._sealed:

@@ -494,6 +494,21 @@ def test_uin_14_inactive_user_stays_out(new_visitor: NewVisitor, instance: Insta
     )
 
 
+def test_uin_14_inactive_user_calls_the_instance_no_more(
+    visitor: Visitor, instance: Instance
+) -> None:
+    visitor.sign_in()
+    assert visitor.get("/api").status_code == 200
+    User.objects.update(is_active=False)
+    instance.forget_requests()
+
+    # A page that everybody may open.
+    assert visitor.get("/api").status_code == 302
+
+    assert instance.calls("api") == []
+    assert visitor.whoami()["user"] == ""
+
+
 # Who is who
 
 
