@@ -54,7 +54,7 @@ def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, 
             max_age=attempt.max_age,
             now=now,
         )
-    sign_in = SignIn.objects.create(attempt=attempt.digest)
+    sign_in = _claim(attempt, front)
     tokens = exchange_code(
         client,
         code=code,
@@ -74,6 +74,16 @@ def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, 
     if front is not None:
         check_same_sign_in(front, claims)
     return claims, tokens, sign_in
+
+
+def _claim(attempt: Attempt, front: Claims | None) -> SignIn:
+    # With what a sign-out notice names, where that is known: one may arrive before the user is.
+    known: dict[str, Any] = {} if front is None else _named_by(front)
+    return SignIn.objects.create(attempt=attempt.digest, **known)
+
+
+def _named_by(claims: Claims) -> dict[str, Any]:
+    return {"sid": session_id(claims) or "", "issued_at": int(claims["iat"])}
 
 
 def _check_answer(
@@ -117,19 +127,23 @@ def sign_visitor_in(
         # The key of somebody who signs in once more is left by Django as it is, and there is none
         # yet after a flush, so that a sign-out notice would not find the session.
         request.session.cycle_key()
-    sign_in.account = getattr(user, "instance_account", None) or find_account(claims)
-    sign_in.sid = session_id(claims) or ""
-    sign_in.session_key = request.session.session_key or ""
-    sign_in.issued_at = int(claims["iat"])
-    sign_in.generation = 1
-    sign_in.tokens = session.seal_tokens(tokens)
-    sign_in.save(
-        update_fields=["account", "sid", "session_key", "issued_at", "generation", "tokens"]
-    )
+    row = {
+        "account": getattr(user, "instance_account", None) or find_account(claims),
+        "session_key": request.session.session_key or "",
+        "generation": 1,
+        "tokens": session.seal_tokens(tokens),
+        **_named_by(claims),
+    }
+    if not SignIn.objects.filter(pk=sign_in.pk, ended=None).update(**row):
+        # A sign-out notice was faster.
+        auth.logout(request)
+        raise AttemptError("sign_in_ended")
+    for name, value in row.items():
+        setattr(sign_in, name, value)
     more = {"arrived": target, "identity": _identity(sign_in, claims)}
     session.hold(request.session, sign_in.pk, 1, tokens, more)
     if before is not None:
-        end(SignIn(pk=before["sign_in"]), "replaced")
+        _end_replaced(before)
     logger.info(
         "signed_in reference=%s account=%s ms=%d",
         attempt.ref,
@@ -139,6 +153,13 @@ def sign_visitor_in(
     prune_now_and_then()
     signed_in.send(type(user), request=request, user=user, account=sign_in.account, claims=claims)
     return user
+
+
+def _end_replaced(before: session.Held) -> None:
+    rows = SignIn.objects.select_related("account")
+    replaced = rows.filter(pk=before["sign_in"], ended=None).first()
+    if replaced is not None:
+        end(replaced, "replaced")
 
 
 def _identity(sign_in: SignIn, claims: Claims) -> tuple[Any, ...] | None:

@@ -6,7 +6,8 @@ import hashlib
 import logging
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Min, Q
+from django.utils import timezone
 
 from .models import SignIn
 from .oidc.id_token import Claims, session_id
@@ -26,6 +27,12 @@ def end_named_sign_ins(claims: Claims) -> int:
     heeded = SignIn.objects.filter(ended_by=notice).aggregate(first=Min("ended"))["first"]
     count = 0
     for sign_in in _named(claims, heeded):
+        if sign_in.account is None:
+            if _end_under_way(sign_in, notice):
+                count += 1
+                continue
+            # By now it is complete, and has a session.
+            sign_in.refresh_from_db()
         # The session first: should that fail, the notice can be sent again and finds the row.
         end_session(sign_in.session_key)
         if end(sign_in, "notice"):
@@ -35,22 +42,26 @@ def end_named_sign_ins(claims: Claims) -> int:
     return count
 
 
+def _end_under_way(sign_in: SignIn, notice: str) -> bool:
+    """Ends a sign-in whose callback has not come to its user yet, and then will not."""
+    under_way = SignIn.objects.filter(pk=sign_in.pk, account=None, ended=None)
+    return bool(under_way.update(ended=timezone.now(), ended_by=notice))
+
+
 def _named(claims: Claims, heeded: datetime | None) -> list[SignIn]:
     sid, sub = session_id(claims), claims.get("sub")
-    found = SignIn.objects.select_related("account").filter(
-        ended=None, account__issuer=claims["iss"]
-    )
-    if sid is not None:
-        found = found.filter(sid=sid)
+    named = Q(account__issuer=claims["iss"])
     if sub is not None:
-        found = found.filter(account__sub=sub)
+        named &= Q(account__sub=sub)
+    if sid is not None:
+        named = Q(sid=sid) & (named | Q(account=None))
+    found = SignIn.objects.select_related("account").filter(named, ended=None)
     # The database may compare by a looser collation than the instance does.
     return [
         sign_in
         for sign_in in found
-        if sign_in.account is not None
-        and (sid is None or sign_in.sid == sid)
-        and (sub is None or sign_in.account.sub == sub)
+        if (sid is None or sign_in.sid == sid)
+        and (sub is None or sign_in.account is None or sign_in.account.sub == sub)
         and (sign_in.issued_at is None or sign_in.issued_at <= claims["iat"])
         # Within one second, the instance's times do not tell what came first.
         and (heeded is None or sign_in.started <= heeded)

@@ -55,6 +55,7 @@ _SENTENCES: dict[str, Promise] = {
     ),
     "answer_too_large": _("The instance sent more than can be carried over safely."),
     "already_claimed": _("This sign-in is already being completed in another tab."),
+    "sign_in_ended": _("The instance has ended this sign-in meanwhile."),
     "access_denied": _("The sign-in was declined at the instance."),
     "login_required": _("The instance wants you to sign in there first."),
     "invalid_grant": _("The instance no longer knows of this sign-in."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,24 @@ def test_lbc_01_session_ends_also_under_a_later_key(
     assert_accepted(notify(visitor.site, instance.logout_token("maria", session.sid)))
 
     assert_ended(visitor, key)
+
+
+def test_lbc_01_notice_that_is_faster_than_the_callback_counts(
+    visitor: Visitor, instance: Instance
+) -> None:
+    answer = visitor.at(visitor.start())
+    (session,) = instance.sessions_of("maria")
+    instance.next_token_answer(delay=1)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        callback = pool.submit(visitor.bring, answer)
+        instance.wait_for_calls("token")
+        assert_accepted(notify(visitor.site, instance.logout_token("maria", session.sid)))
+        response = callback.result()
+
+    assert response.status_code == 400
+    assert "has ended this sign-in meanwhile" in response.text
+    assert visitor.whoami()["user"] == ""
+    assert SignIn.objects.get().tokens == ""
 
 
 @pytest.mark.parametrize("earlier", ["maria", "admin"])
