@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import connections, transaction
 from django.urls import URLPattern, path
 
 from .targets import APP_NAME
@@ -21,6 +22,10 @@ app_name = APP_NAME
 def _both(route: str, view_class: Callable[..., Any], name: str) -> list[URLPattern]:
     # Django's LoginRequiredMiddleware would send the visitor from sign-in to sign-in.
     view = login_not_required(view_class.as_view())  # type: ignore[attr-defined]
+    # With ATOMIC_REQUESTS the site's transaction would stay open for as long as the instance takes
+    # to answer, and undo what has to stay: the row that claims an attempt, the end of a sign-in.
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
     # The instance compares addresses character by character, and its guide shows both.
     return [path(route, view, name=name), path(f"{route}/", view)]
 

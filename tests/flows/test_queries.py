@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -182,3 +182,37 @@ def test_page_with_a_fresh_token_takes_nothing_of_ours(
     assert len(cost.statements) == 2
     assert not any("erpnet_instanceid" in statement for statement in cost.statements)
     assert cost.calls == {}
+
+
+@pytest.fixture
+def atomic_requests(transactional_db: None) -> Iterator[None]:
+    """A site whose views each run in a transaction."""
+    connections.settings["default"]["ATOMIC_REQUESTS"] = True
+    yield
+    connections.settings["default"]["ATOMIC_REQUESTS"] = False
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/signin",
+        "/signin-callback",
+        "/signin-resume",
+        "/signout",
+        "/signout-callback",
+        "/backchannel-signout",
+        "/frontchannel-signout",
+        "/initiate-signin",
+    ],
+)
+def test_no_view_runs_inside_the_sites_transaction(
+    client: Client, instance: Instance, atomic_requests: None, path: str, slash: str
+) -> None:
+    with counting(instance) as inside:
+        client.get("/plain")
+    assert inside.transactions != []
+
+    with counting(instance) as cost:
+        assert client.get(path + slash).status_code < 500
+    assert cost.transactions == []

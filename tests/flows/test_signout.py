@@ -12,7 +12,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
+from django.db import connections
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
@@ -371,3 +373,26 @@ def test_lrp_08_the_other_browser_stays_signed_in(
     assert phone.get("/customers").status_code == 200
     assert instance.open_refresh_tokens == 1
     assert SignIn.objects.filter(ended=None).count() == 1
+
+
+def test_sign_out_holds_nobody_up_while_the_instance_answers(
+    visitor: Visitor, instance: Instance
+) -> None:
+    """The row is written before the revocation: with ATOMIC_REQUESTS it would stay locked."""
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+    instance.next_answer("revocation", hold=2)
+    connections.settings["default"]["ATOMIC_REQUESTS"] = True
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            leaving = pool.submit(visitor.post, "/signout")
+            instance.wait_for_calls("revocation")
+            with within(1):
+                Group.objects.create(name="written meanwhile")
+            # It is over here already.
+            assert SignIn.objects.get().ended is not None
+            assert not Session.objects.filter(session_key=key).exists()
+            assert leaving.result().status_code == 302
+    finally:
+        connections.settings["default"]["ATOMIC_REQUESTS"] = False
+    assert_signed_out(visitor, key)
