@@ -116,7 +116,13 @@ def _take_query(request: HttpRequest) -> list[tuple[str, str]]:
     # Whatever shows or logs the request from here on shows its address, without a code then.
     pairs = pairs_of(request.GET)
     request.GET = QueryDict()
-    request.META["QUERY_STRING"] = ""
+    for name, value in request.META.items():
+        # Servers and proxies put the address there again, whole: RAW_URI, REQUEST_URI,
+        # HTTP_X_ORIGINAL_URL.
+        if isinstance(value, str) and name.endswith(("URI", "URL")):
+            request.META[name] = value.partition("?")[0]
+        elif name.endswith("QUERY_STRING"):
+            request.META[name] = ""
     return pairs
 
 

@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connection
 from django.test import RequestFactory
 from django.urls import clear_url_caches, path
@@ -114,6 +115,30 @@ def test_hyg_01_error_mails_hold_no_secret(
     assert len(reports) == 2
     assert all("the site's own mistake" in report for report in reports)
     assert any(message.alternatives for message in mail.outbox)
+
+
+@pytest.mark.usefixtures("failing_receiver", "html_mails")
+def test_hyg_01_error_mails_hold_no_address_by_a_servers_own_name(
+    visitor: Visitor, instance: Instance, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(RESPONSE_TYPE="code")
+    names = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI", "UNENCODED_URL")
+    get_environ = WSGIRequestHandler.get_environ
+
+    def as_servers_do(handler: WSGIRequestHandler) -> dict[str, Any]:
+        environ: dict[str, Any] = get_environ(handler)
+        return {**environ, **dict.fromkeys(names, handler.path)}
+
+    monkeypatch.setattr(WSGIRequestHandler, "get_environ", as_servers_do)
+
+    response = visitor.sign_in()
+
+    # That no code is in them is watched in every test here.
+    assert response.status_code == 500
+    reports = [message.body for message in mail.outbox]
+    assert len(reports) == 2
+    for name in names:
+        assert all(f"{name} = '/signin-callback'" in report for report in reports)
 
 
 def test_hyg_01_refused_refresh_leaves_no_secret_behind(
