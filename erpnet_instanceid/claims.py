@@ -19,12 +19,17 @@ def merge_claims(sources: Iterable[Claims]) -> dict[str, Any]:
     """The claims of several sources, the first one that has a claim telling it.
 
     Only what gives rights is treated otherwise: an administrator is who is one in every source
-    that says anything of it, and sources that tell different user types tell none.
+    that says anything of it, and sources that tell different user types tell none. Whether the
+    e-mail is verified, only the source that it comes from can say.
     """
     merged: dict[str, Any] = {}
     admin: list[bool] = []
     user_types = set()
     for source in sources:
+        if "email" in source and "email" not in merged:
+            merged.pop("email_verified", None)
+        elif "email" in merged:
+            source = {name: source[name] for name in source if name != "email_verified"}
         for name, value in source.items():
             merged.setdefault(name, value)
         if "is_admin" in source:

@@ -362,6 +362,16 @@ def test_sets_only_flags_that_the_user_model_has(site: Configure) -> None:
         ([{"user_type": "A"}, {"user_type": "A"}], {"user_type": "A"}),
         ([{"user_type": "A"}, {"user_type": "B"}], {}),
         ([{"user_type": "A"}, {"user_type": ["A"]}], {}),
+        ([{"email": "a"}, {"email": "b", "email_verified": "true"}], {"email": "a"}),
+        (
+            [{"email_verified": True}, {"email": "b", "email_verified": "false"}],
+            {"email": "b", "email_verified": "false"},
+        ),
+        ([{"email_verified": True}, {"email": "b"}, {"email_verified": True}], {"email": "b"}),
+        (
+            [{"email": "a", "email_verified": True}, {"email_verified": False}],
+            {"email": "a", "email_verified": True},
+        ),
         ([], {}),
     ],
 )

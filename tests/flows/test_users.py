@@ -536,6 +536,20 @@ def test_uin_15_an_equal_email_makes_nobody_the_same_person(
     assert [account.user for account in Account.objects.all()] == [maria]
 
 
+def test_uin_15_an_email_is_verified_only_by_the_token_that_names_it(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    configure(LINK_USERS_BY="email")
+    local = User.objects.create_user("local", "boss@company.example")
+    claims(instance, "id_token", email="boss@company.example")
+    claims(instance, email="maria@company.example", email_verified="true")
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+    assert signed_in_user(visitor) != local
+
+
 def test_uin_18_same_person_of_another_instance_is_another_user(
     new_visitor: NewVisitor, instance: Instance, configure: Configure
 ) -> None:
