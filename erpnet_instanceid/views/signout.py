@@ -29,6 +29,9 @@ logger = logging.getLogger("erpnet_instanceid")
 
 REVOCATION_SECONDS = 3.0
 STATE_SECONDS = 3600
+# Servers and proxies cut an address at 8 kB, and Django refuses to redirect to twice that.
+MAX_HINT_CHARACTERS = 6000
+MAX_STATE_CHARACTERS = 1500
 
 
 class SignOutView(OIDCLogoutView):  # type: ignore[misc]
@@ -97,11 +100,20 @@ def _end_at_instance(tokens: TokenSet, target: str) -> str | None:
     if endpoint is None:
         return None
     back = conf.post_logout_url
+    has_hint = 0 < len(tokens.id_token) <= MAX_HINT_CHARACTERS
     return with_parameters(
         endpoint,
         {
-            "id_token_hint": tokens.id_token,
+            "id_token_hint": tokens.id_token if has_hint else None,
+            # The instance then asks the visitor, and may not send them back here.
+            "client_id": None if has_hint else client.client_id,
             "post_logout_redirect_uri": back,
-            "state": seal("signout", target.encode()) if back else None,
+            "state": _state(target) if back else None,
         },
     )
+
+
+def _state(target: str) -> str:
+    state = seal("signout", target.encode())
+    # A page too long to carry costs the visitor the way on to it, not the sign-out.
+    return state if len(state) <= MAX_STATE_CHARACTERS else seal("signout", b"")

@@ -126,6 +126,34 @@ def test_lrp_01_hint_is_kept_by_a_refresh_that_brings_none(
     assert instance.open_refresh_tokens == 0
 
 
+def test_lrp_01_id_token_too_long_for_an_address_is_left_out(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    back = f"{visitor.site}/signout-callback"
+    instance.register(logout_urls=[back])
+    configure(POST_LOGOUT_URL=back)
+    instance.change("id_token", lambda token: token.claims.update(roles=["role"] * 2000))
+    visitor.sign_in()
+    key = visitor.whoami()["session"]
+
+    response = visitor.post("/signout", {"next": "/plain?" + "x" * 3000})
+
+    assert response.status_code == 302
+    assert_signed_out(visitor, key)
+    location = response.headers["Location"]
+    assert len(location) < 8000
+    sent = parameters(location)
+    assert set(sent) == {"client_id", "post_logout_redirect_uri", "state"}
+    assert sent["client_id"] == instance.application_uri
+    # RP-Initiated Logout 2: without a hint the instance asks first. Its session then ends, too.
+    asked = visitor.at_instance.get(location, allow_redirects=False)
+    assert asked.status_code == 200
+    assert instance.has_session("maria")
+    visitor.at_instance.post(location, data={**sent, "confirm": "yes"}, allow_redirects=False)
+    assert not instance.has_session("maria")
+    assert visitor.arrive(f"/signout-callback?state={sent['state']}").status_code == 200
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
