@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
@@ -43,7 +44,8 @@ class SignInView(OIDCAuthenticationRequestView):  # type: ignore[misc]
         target = requested_target(request)
         if not shows_page(request):
             return sign_in_required(request)
-        return start(request, target, **{**_asked(request), **self.get_extra_params(request)})
+        extra = _converted(self.get_extra_params(request))
+        return start(request, target, **{**_asked(request), **extra})
 
 
 def _asked(request: HttpRequest) -> dict[str, Any]:
@@ -53,6 +55,36 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
         "prompt": prompt if prompt in ("login", "none") else None,
         "max_age": int(max_age) if max_age.isdecimal() and len(max_age) < 9 else None,
     }
+
+
+def _converted(params: dict[str, Any]) -> dict[str, Any]:
+    """Those of a site's own parameters that are sent, as `start` takes them.
+
+    Raises ImproperlyConfigured now: the callback, where ``max_age`` counts, would be too late.
+    """
+    converted: dict[str, Any] = {}
+    for name in ("prompt", "login_hint"):
+        if name in params:
+            converted[name] = params[name]
+            if not isinstance(params[name], str | None):
+                raise ImproperlyConfigured(
+                    f"get_extra_params() must give {name} as text, not {params[name]!r}."
+                )
+    if "max_age" in params:
+        converted["max_age"] = _seconds(params["max_age"])
+    return converted
+
+
+def _seconds(value: object) -> int | None:
+    if value is None:
+        return None
+    # As text in mozilla-django-oidc, whose parameters go into the address as they are.
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdecimal()):
+        raise ImproperlyConfigured(
+            f"get_extra_params() must give max_age in whole seconds, not {value!r}."
+        )
+    return int(text)
 
 
 class InitiateSignInView(SignInView):
@@ -82,7 +114,6 @@ def start(
     max_age: int | None = None,
     login_hint: str | None = None,
     restarts: int = 0,
-    **_ignored: Any,
 ) -> HttpResponse:
     """A redirect to the instance, the attempt in a cookie beside those of other tabs."""
     client = conf.client

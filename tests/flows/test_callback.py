@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 import requests
+from django.core import mail
 from django.http import HttpRequest
 from django.urls import include, path
 
@@ -41,7 +42,15 @@ class SilentSignInView(SignInView):
         return {"prompt": "none", "max_age": 0}
 
 
+class AskingSignInView(SignInView):
+    extra: dict[str, Any] = {}
+
+    def get_extra_params(self, request: HttpRequest) -> dict[str, Any]:
+        return self.extra
+
+
 urlpatterns = [
+    path("asking-signin", AskingSignInView.as_view()),
     path("silent-signin", SilentSignInView.as_view()),
     path("", include("tests.urls")),
 ]
@@ -77,6 +86,57 @@ def test_cbk_01_silent_sign_in_that_the_instance_declines(
     response = visitor.bring(answer, [*answer.fields, ("error_description", "x")])
 
     assert_rejected(visitor, response, before, code="login_required", corrected=honest)
+
+
+@pytest.mark.parametrize("max_age", ["300", 300, None])
+def test_sites_own_parameters_may_be_text(
+    visitor: Visitor,
+    instance: Instance,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    max_age: Any,
+) -> None:
+    settings.ROOT_URLCONF = __name__
+    # The last two are not for the instance, and mean nothing to the start of a sign-in.
+    extra = {"max_age": max_age, "login_hint": "maria", "restarts": "1", "target": "/plain"}
+    monkeypatch.setattr(AskingSignInView, "extra", extra)
+    before = look(visitor, instance)
+
+    address = visitor.get("/asking-signin").headers["Location"]
+
+    asked = parse_qs(urlsplit(address).query)
+    assert asked.get("max_age") == (["300"] if max_age else None)
+    assert asked["login_hint"] == ["maria"]
+    assert_signed_in(visitor, visitor.bring(visitor.at(address)), before)
+
+
+@pytest.mark.parametrize(
+    ("extra", "word"),
+    [
+        ({"max_age": "soon"}, "max_age in whole seconds, not 'soon'"),
+        ({"max_age": -1}, "max_age in whole seconds, not -1"),
+        ({"max_age": True}, "max_age in whole seconds, not True"),
+        ({"max_age": 0.5}, "max_age in whole seconds, not 0.5"),
+        ({"prompt": ["login"]}, "prompt as text, not ['login']"),
+        ({"login_hint": 5}, "login_hint as text, not 5"),
+    ],
+)
+def test_sites_own_parameters_that_cannot_be_sent_are_named_at_once(
+    visitor: Visitor,
+    instance: Instance,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    extra: dict[str, Any],
+    word: str,
+) -> None:
+    settings.ROOT_URLCONF = __name__
+    monkeypatch.setattr(AskingSignInView, "extra", extra)
+
+    assert visitor.get("/asking-signin").status_code == 500
+
+    (report,) = mail.outbox
+    assert "ImproperlyConfigured" in report.body
+    assert word in report.body
 
 
 def test_cbk_01_declined_sign_in_leaves_who_is_signed_in(
