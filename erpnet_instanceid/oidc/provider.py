@@ -91,11 +91,15 @@ _everything_kept: weakref.WeakSet[Kept[Any]] = weakref.WeakSet()
 
 
 class Kept(Generic[T]):
-    """A fetched value, kept. One caller fetches, the others wait or take the stale one."""
+    """A fetched value, kept. One caller fetches, the others wait or take the stale one.
 
-    def __init__(self, fetch: Callable[[], T], clock: Clock) -> None:
+    A fetch that failed is not tried again before ``retry_seconds`` have passed.
+    """
+
+    def __init__(self, fetch: Callable[[], T], clock: Clock, *, retry_seconds: float) -> None:
         self._fetch = fetch
         self._clock = clock
+        self._retry_seconds = retry_seconds
         self._lock = threading.Lock()
         self._value: T | None = None
         self._fetched_at = 0.0
@@ -145,7 +149,7 @@ class Kept(Generic[T]):
 
     def _fetch_now(self, stale: T | None) -> T:
         now = self._clock()
-        if self._failed_at is not None and now - self._failed_at < RETRY_SECONDS:
+        if self._failed_at is not None and now - self._failed_at < self._retry_seconds:
             if stale is not None:
                 return stale
             if self._error is not None:
@@ -179,8 +183,8 @@ class Provider:
     def __init__(self, issuer: str, limits: http.Limits, clock: Clock = time.monotonic) -> None:
         self.issuer = issuer
         self.limits = limits
-        self._metadata = Kept(self._fetch_metadata, clock)
-        self._keys = Kept(self._fetch_keys, clock)
+        self._metadata = Kept(self._fetch_metadata, clock, retry_seconds=RETRY_SECONDS)
+        self._keys = Kept(self._fetch_keys, clock, retry_seconds=RETRY_SECONDS)
 
     def metadata(self) -> Metadata:
         """What the instance says about itself. Raises InstanceUnavailable or InvalidResponse."""

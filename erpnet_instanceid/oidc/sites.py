@@ -18,6 +18,9 @@ logger = logging.getLogger("erpnet_instanceid")
 # The documentation names both.
 DISCOVERY_PATHS = ("/sys/auto-discovery", "/tools/auto-discovery")
 DOMAIN_API_PATH = "/api/domain/odata/"
+# Where an instance does not tell, the addresses are known all the same. A visitor waits for it
+# once in a while, not with every other call.
+RETRY_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class SiteDirectory:
     ) -> None:
         self.instance_url = instance_url
         self.limits = limits
-        self._sites = Kept(self._fetch, clock)
+        self._sites = Kept(self._fetch, clock, retry_seconds=RETRY_SECONDS)
 
     def sites(self) -> Sites:
         """Where they are; as documented, where the instance does not tell."""
@@ -50,13 +53,19 @@ class SiteDirectory:
             return read_sites({}, self.instance_url)
 
     def _fetch(self) -> Sites:
+        refused: InvalidResponse | None = None
         for path in DISCOVERY_PATHS:
             answer = http.exchange("GET", self.instance_url + path, limits=self.limits)
             if answer.status == 200:
                 return read_sites(answer.json_object(), self.instance_url)
             if answer.status >= 500 or answer.status == 429:
                 raise InstanceUnavailable("server_error", url=answer.url, status=answer.status)
-        raise InvalidResponse("auto_discovery_missing", url=self.instance_url)
+            if answer.status != 404:
+                refused = InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
+        if refused is not None:
+            raise refused
+        # An older instance, that has no auto-discovery, does not get it within the day.
+        return read_sites({}, self.instance_url)
 
 
 def read_sites(document: Mapping[str, Any], instance_url: str) -> Sites:
