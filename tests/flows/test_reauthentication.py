@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.test import Client
 
 from erpnet_instanceid.testing import Instance, Token
 
@@ -138,6 +139,25 @@ def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> Non
 def test_form_without_csrf_token_is_not_kept(ended: Visitor) -> None:
     response = ended.http.post(ended.site + "/order", data={"a": "1"}, allow_redirects=False)
     assert response.status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_form_that_no_csrf_check_looked_at_is_not_kept(
+    instance_sign_in: Any, instance: Instance, settings: Any
+) -> None:
+    """Any site can make a visitor's browser send one, and it would be offered as their own."""
+    # In process: the live site has loaded its middleware by now.
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
+    client = Client(enforce_csrf_checks=True)
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    instance_sign_in(client, "maria")
+    instance.revoke_refresh_tokens("maria")
+
+    response = client.post("/order", {"a": "9999"}, headers={"Origin": "https://evil.test"})
+
+    assert response["Location"] == "/signin?next=/order"
+    instance_sign_in(client, "maria")
+    assert client.get("/signin-resume")["Location"] == "/"
 
 
 def test_form_with_a_file_says_that_it_is_not_kept(ended: Visitor) -> None:
