@@ -6,25 +6,32 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+from django.utils import translation
 from django.utils.module_loading import import_string
 
+from .attempts import COOKIE_SECONDS
 from .backends import InstanceIDBackend
 from .conf import DEFAULTS, NEVER_ALLOWED_USER_TYPE, REQUIRED, SETTING, conf
 from .middleware import TokenRefreshMiddleware
 from .oidc.jose import ASYMMETRIC_ALGORITHMS
 from .oidc.provider import LOOPBACK_HOSTS, is_safe_address
+from .views.callback import SignInCallbackView
 
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 FLOWS = {
     "code id_token": {"form_post"},
     "code": {"query", "form_post"},
 }
+# Clocks that differ by more are set wrong, and an old token would pass for a new one.
+MOST_SKEW_SECONDS = 300
 SERVER_SIDE_SESSIONS = "django.contrib.sessions.backends.db"
 
 
@@ -87,6 +94,13 @@ def _required(value: dict[str, Any]) -> Iterator[CheckMessage]:
     for key in REQUIRED:
         if not isinstance(value.get(key), str) or not value[key].strip():
             yield _error(3, f"{_name(key)} is missing or empty.", cures[key])
+    for key in ("APPLICATION_URI", "APPLICATION_SECRET"):
+        if isinstance(value.get(key), str) and value[key].strip() not in ("", value[key]):
+            yield _error(
+                16,
+                f"{_name(key)} begins or ends with white space, which the instance does not know.",
+                "Read it with .strip(): a file mostly ends in a new line.",
+            )
 
 
 def _addresses(value: dict[str, Any]) -> Iterator[CheckMessage]:
@@ -107,6 +121,14 @@ def _addresses(value: dict[str, Any]) -> Iterator[CheckMessage]:
             f"{_name('INSTANCE_URL')} ends in /id, which is the issuer's address.",
             "Leave /id out: the instance's own address is wanted.",
         )
+    for key in ("INSTANCE_URL", "ISSUER"):
+        url = value.get(key)
+        if isinstance(url, str) and "?" in url:
+            yield _error(
+                17,
+                f"{_name(key)} has a query.",
+                "Leave out what begins with '?': paths are put behind the address.",
+            )
 
 
 def _flow() -> Iterator[CheckMessage]:
@@ -164,10 +186,13 @@ def _values(value: dict[str, Any]) -> Iterator[CheckMessage]:
             f"{_name('USER_TYPE_GROUPS')} must be a dict of lists.",
             'Write it as {"InternalUser": ["employees"]}.',
         )
-    for key in ("REFRESH_MARGIN", "CLOCK_SKEW"):
-        yield from _number(key, at_least=0)
-    for key in ("CONNECT_TIMEOUT", "DEADLINE", "SIGN_IN_LIFETIME", "API_MAX_BYTES"):
-        yield from _number(key, at_least=0.1)
+    if not isinstance(conf.get("CREATE_USERS"), bool):
+        yield _error(
+            18,
+            f"{_name('CREATE_USERS')} must be True or False.",
+            "Text from the environment counts as true, whatever it says: compare it first.",
+        )
+    yield from _numbers()
 
 
 def _are_names(value: object) -> bool:
@@ -185,11 +210,43 @@ def _unknown_flags(flags: Iterable[str]) -> Iterator[CheckMessage]:
             )
 
 
-def _number(key: str, *, at_least: float) -> Iterator[CheckMessage]:
-    number = conf.get(key)
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    if not is_number or not at_least <= number < math.inf:
-        yield _error(13, f"{_name(key)} must be a positive number.", f"Default: {DEFAULTS[key]}.")
+def _numbers() -> Iterator[CheckMessage]:
+    least = {
+        "REFRESH_MARGIN": 0,
+        "CLOCK_SKEW": 0,
+        "CONNECT_TIMEOUT": 0.1,
+        "DEADLINE": 0.1,
+        # These two are cut to whole numbers.
+        "SIGN_IN_LIFETIME": 1,
+        "API_MAX_BYTES": 1,
+    }
+    wrong = {key for key in least if not _is_number(conf.get(key), at_least=least[key])}
+    for key in least:
+        if key in wrong:
+            yield _error(
+                13,
+                f"{_name(key)} must be a number, {least[key]} or more.",
+                f"Default: {DEFAULTS[key]}.",
+            )
+    if "SIGN_IN_LIFETIME" not in wrong and conf.sign_in_lifetime > COOKIE_SECONDS:
+        yield _warning(
+            4,
+            f"{_name('SIGN_IN_LIFETIME')} is more than {COOKIE_SECONDS} s, which has no effect.",
+            f"Set it to {COOKIE_SECONDS} or less: the cookie of a sign-in lives no longer.",
+        )
+    if "CLOCK_SKEW" not in wrong and conf.get("CLOCK_SKEW") > MOST_SKEW_SECONDS:
+        yield _warning(
+            5,
+            f"{_name('CLOCK_SKEW')} is more than {MOST_SKEW_SECONDS} s: tokens that are over "
+            "pass for so long.",
+            "Keep the clocks in time (NTP), and leave it at a minute or so.",
+        )
+
+
+def _is_number(value: object, *, at_least: float) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return at_least <= value < math.inf
 
 
 def _backend() -> Iterator[CheckMessage]:
@@ -213,6 +270,13 @@ def _middleware() -> Iterator[CheckMessage]:
             "AuthenticationMiddleware.",
         )
         return
+    sessions = [index for index, path in enumerate(paths) if _is_a(path, SessionMiddleware)]
+    if not sessions or sessions[0] > places[0]:
+        yield _error(
+            25,
+            "TokenRefreshMiddleware has no SessionMiddleware before it.",
+            "Add 'django.contrib.sessions.middleware.SessionMiddleware' before it.",
+        )
     if AUTHENTICATION in paths and paths.index(AUTHENTICATION) > places[0]:
         yield _error(
             22,
@@ -247,6 +311,31 @@ def _urls() -> Iterator[CheckMessage]:
             "The app's URLs are not part of your site.",
             'Add path("", include("erpnet_instanceid.urls")) to your urlpatterns.',
         )
+        return
+    url = conf.callback_url
+    if url and is_safe_address(url) and not _leads_to_callback(urlsplit(url).path or "/"):
+        yield _warning(
+            6,
+            f"{_name('CALLBACK_URL')} does not lead to the app's callback.",
+            f"Its path is {reverse('erpnet_instanceid:signin_callback')} here. Silence this where "
+            "a proxy gives the path another name.",
+        )
+
+
+def _leads_to_callback(path: str) -> bool:
+    parts = path.split("/")[1:]
+    # A server may put the site below a prefix, which is not part of what Django sees.
+    within = ["/" + "/".join(parts[index:]) for index in range(len(parts))]
+    with translation.override(translation.get_language_from_path(path)):
+        return any(map(_is_callback, within))
+
+
+def _is_callback(path: str) -> bool:
+    try:
+        view = resolve(path).func
+    except Resolver404:
+        return False
+    return issubclass(getattr(view, "view_class", object), SignInCallbackView)
 
 
 def _databases() -> Iterator[CheckMessage]:

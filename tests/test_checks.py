@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import CheckMessage, run_checks
 from django.urls import include, path
 
@@ -21,6 +23,7 @@ KEYS = {
     "APPLICATION_URI": "backend.example.com",
     "APPLICATION_SECRET": "secret",
 }
+CALLBACK = "https://rp.test/signin-callback"
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 OURS = "erpnet_instanceid.middleware.TokenRefreshMiddleware"
@@ -35,7 +38,17 @@ class SitesOwnMiddleware(TokenRefreshMiddleware):
     pass
 
 
+class SitesOwnSessions(SessionMiddleware):
+    pass
+
+
 urlpatterns = [path("sso/", include("erpnet_instanceid.urls"))]
+
+
+class WithLanguages:
+    """A URLconf whose addresses begin with a language."""
+
+    urlpatterns: list[Any] = i18n_patterns(*urlpatterns)
 
 
 class WithoutURLs:
@@ -84,7 +97,7 @@ SETTINGS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("E004", {"INSTANCE_URL": "mycompany.my.erp.net"}, {}, "https://"),
     ("E004", {"ISSUER": "http://op.test/id"}, {"ISSUER": "https://op.test/id"}, "ISSUER"),
     ("E004", {"CALLBACK_URL": "/signin-callback"}, {"CALLBACK_URL": None}, "CALLBACK_URL"),
-    ("E004", {"CALLBACK_URL": 5}, {"CALLBACK_URL": "https://rp.test/x"}, "CALLBACK_URL"),
+    ("E004", {"CALLBACK_URL": 5}, {"CALLBACK_URL": CALLBACK}, "CALLBACK_URL"),
     ("E004", {"POST_LOGOUT_URL": "ftp://rp.test"}, {"POST_LOGOUT_URL": None}, "POST_LOGOUT_URL"),
     ("E004", {"ISSUER": "https://a@op.test/id"}, {}, "ISSUER"),
     ("E004", {"ISSUER": "https://[op.test/id"}, {}, "ISSUER"),
@@ -130,6 +143,10 @@ SETTINGS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("E013", {"DEADLINE": float("inf")}, {}, "DEADLINE"),
     ("E013", {"SIGN_IN_LIFETIME": [900]}, {"SIGN_IN_LIFETIME": None}, "SIGN_IN_LIFETIME"),
     ("E013", {"API_MAX_BYTES": -5}, {"API_MAX_BYTES": 1024}, "API_MAX_BYTES"),
+    ("E013", {"SIGN_IN_LIFETIME": 0.5}, {"SIGN_IN_LIFETIME": 1}, "1 or more"),
+    ("E013", {"API_MAX_BYTES": 0.5}, {"API_MAX_BYTES": 1}, "1 or more"),
+    ("W004", {"SIGN_IN_LIFETIME": 7200}, {"SIGN_IN_LIFETIME": 3600}, "3600"),
+    ("W005", {"CLOCK_SKEW": 301}, {"CLOCK_SKEW": 300}, "300 s"),
     ("E014", {"ADMIN_FLAGS": ["is_wizard"]}, {"ADMIN_FLAGS": ["is_staff"]}, "is_wizard"),
     ("E015", {"USER_TYPE_GROUPS": ["staff"]}, {"USER_TYPE_GROUPS": {}}, "USER_TYPE_GROUPS"),
     (
@@ -137,6 +154,25 @@ SETTINGS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"USER_TYPE_GROUPS": {"InternalUser": "staff"}},
         {"USER_TYPE_GROUPS": {"InternalUser": ["staff"]}},
         "USER_TYPE_GROUPS",
+    ),
+    ("E016", {"APPLICATION_SECRET": "secret\n"}, {"APPLICATION_SECRET": "se cret"}, "strip"),
+    ("E016", {"APPLICATION_URI": " backend"}, {"APPLICATION_URI": "backend"}, "white space"),
+    ("E017", {"INSTANCE_URL": "https://op.test?x=1"}, {"INSTANCE_URL": "https://op.test"}, "query"),
+    ("E017", {"ISSUER": "https://op.test/id?x=1"}, {"ISSUER": "https://op.test/id"}, "query"),
+    ("E018", {"CREATE_USERS": "False"}, {"CREATE_USERS": False}, "True or False"),
+    ("E018", {"CREATE_USERS": 0}, {"CREATE_USERS": None}, "True or False"),
+    (
+        "W006",
+        {"CALLBACK_URL": "https://rp.test/signin-calback"},
+        {"CALLBACK_URL": CALLBACK},
+        "/signin-callback",
+    ),
+    ("W006", {"CALLBACK_URL": "https://rp.test/signin"}, {"CALLBACK_URL": CALLBACK + "/"}, "path"),
+    (
+        "W006",
+        {"CALLBACK_URL": "https://rp.test"},
+        {"CALLBACK_URL": "https://rp.test/below/signin-callback"},
+        "path",
     ),
 ]
 
@@ -250,6 +286,15 @@ def test_e022_middleware_before_the_user_is_known(settings: Any) -> None:
     assert ids() == []
 
 
+def test_e025_middleware_without_sessions(settings: Any) -> None:
+    for wrong in ([AUTHENTICATION, OURS], [AUTHENTICATION, OURS, SESSION]):
+        settings.MIDDLEWARE = wrong
+        assert ids() == ["E025"]
+
+    settings.MIDDLEWARE = [f"{__name__}.SitesOwnSessions", AUTHENTICATION, OURS]
+    assert ids() == []
+
+
 def test_e023_sessions_in_cookies(settings: Any) -> None:
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     assert ids() == ["E023"]
@@ -265,6 +310,22 @@ def test_e024_urls(settings: Any) -> None:
 
     settings.ROOT_URLCONF = __name__
     assert ids() == []
+
+
+def test_w006_callback_elsewhere(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+    settings.ERPNET_INSTANCEID = {**KEYS, "CALLBACK_URL": CALLBACK}
+    assert ids() == ["W006"]
+    assert "/sso/signin-callback" in told()[0].hint
+    settings.ERPNET_INSTANCEID = {**KEYS, "CALLBACK_URL": "https://rp.test/sso/signin-callback"}
+    assert ids() == []
+
+    settings.ERPNET_INSTANCEID = {**KEYS, "CALLBACK_URL": "https://rp.test/bg/sso/signin-callback"}
+    settings.ROOT_URLCONF = WithLanguages
+    assert ids() == []
+    settings.ROOT_URLCONF = WithoutURLs
+    # One thing at a time.
+    assert ids() == ["E024"]
 
 
 def test_w002_session_cookie_in_clear(settings: Any) -> None:
