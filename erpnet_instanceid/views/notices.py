@@ -66,9 +66,14 @@ class FrontChannelSignOutView(View):
         if held is not None and named[0] == [conf.issuer] and len(named[1]) == 1:
             sign_in = SignIn.objects.filter(pk=held["sign_in"], ended=None).first()
             if sign_in is not None and sign_in.sid and [sign_in.sid] == named[1]:
-                auth.logout(request)
+                # Django's sign-out would end the row for a reason of its own.
                 end(sign_in, "notice")
-        return _unstored(HttpResponse(status=200))
+                auth.logout(request)
+        response = _unstored(HttpResponse(status=200))
+        # Of its own, so that no middleware adds one by which the frame is blocked. There is
+        # nothing on the page that it could load.
+        response["Content-Security-Policy"] = "default-src 'none'"
+        return response
 
 
 def _refused(error: str, status: int = 400) -> HttpResponse:

@@ -8,12 +8,14 @@ from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
+import django
 import pytest
 import requests
 from django.contrib.sessions.models import Session
 from django.test import Client
 
 from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.signals import sign_in_ended
 from erpnet_instanceid.testing import Instance
 
 from ..outcomes import assert_nothing_came_of_it, look
@@ -59,6 +61,39 @@ def test_lfc_01_frame_ends_the_session(visitor: Visitor, instance: Instance) -> 
 
     assert_ended(visitor, key)
     assert visitor.cookies("sessionid") == []
+
+
+def test_lfc_01_frame_is_told_of_as_the_instances_notice(
+    visitor: Visitor, instance: Instance
+) -> None:
+    visitor.sign_in()
+    reasons: list[str] = []
+
+    def note(reason: str, **_kwargs: Any) -> None:
+        reasons.append(reason)
+
+    sign_in_ended.connect(note)
+    try:
+        frame(visitor, named(instance))
+    finally:
+        sign_in_ended.disconnect(note)
+
+    assert reasons == ["notice"]
+
+
+@pytest.mark.skipif(django.VERSION < (6, 0), reason="this Django has no such middleware")
+def test_lfc_01_frame_is_shown_whatever_the_sites_policy(
+    instance: Instance, client: Client, settings: Any
+) -> None:
+    policy = {"default-src": ["'self'"], "frame-ancestors": ["'none'"]}
+    settings.SECURE_CSP = policy
+    csp = "django.middleware.csp.ContentSecurityPolicyMiddleware"
+    settings.MIDDLEWARE = [csp, *settings.MIDDLEWARE]
+
+    elsewhere = client.get("/signout").headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in elsewhere
+    shown = client.get(ADDRESS).headers["Content-Security-Policy"]
+    assert "frame-ancestors" not in shown
 
 
 def test_lfc_01_sign_out_that_begins_at_the_instance(visitor: Visitor, instance: Instance) -> None:
