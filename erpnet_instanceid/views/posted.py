@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, QueryDict, UnreadablePostError
 
 from ..oidc.errors import AttemptError
 
@@ -19,8 +19,8 @@ def pairs_of(query: QueryDict) -> list[tuple[str, str]]:
 def posted_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     """The fields of a posted form. OAuth 2.0 Form Post Response Mode 2.
 
-    Raises AttemptError where it is no form, or a larger one than there is reason for; that is
-    found out before it is read.
+    Raises AttemptError where it is no form, or its sender went away in the middle of it, or it is
+    a larger one than there is reason for; that is found out before it is read.
     """
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != FORM or charset.lower() != "utf-8":
@@ -29,5 +29,5 @@ def posted_pairs(request: HttpRequest) -> list[tuple[str, str]]:
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_FORM_BYTES:
             raise AttemptError("answer_too_large", limit=MAX_FORM_BYTES)
         return pairs_of(request.POST)
-    except (SuspiciousOperation, BadRequest, ValueError):
+    except (SuspiciousOperation, BadRequest, ValueError, UnreadablePostError):
         raise AttemptError("not_form") from None

@@ -6,6 +6,8 @@ import json
 import re
 import secrets
 import socket
+import struct
+import time
 from collections.abc import Callable
 from http.cookies import SimpleCookie
 from typing import Any
@@ -500,6 +502,28 @@ def test_cbk_13_oversized_body_is_not_even_read(visitor: Visitor, instance: Inst
         status = site.makefile("rb").readline()
 
     assert status.startswith(b"HTTP/1.1 400 ")
+    assert_nothing_came_of_it(visitor, before)
+
+
+@pytest.mark.parametrize("path", ["/signin-callback", "/backchannel-signout"])
+def test_cbk_13_sender_who_goes_away_is_nobodys_mistake(
+    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    parts = urlsplit(visitor.site)
+    head = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {FORM}\r\n"
+    before = look(visitor, instance)
+
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as site:
+        site.sendall(f"{head}Content-Length: 1000\r\n\r\nid_token=".encode())
+        time.sleep(0.2)
+        # Closes it at once, and tells the site so while that reads.
+        site.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    gives_up_at = time.monotonic() + 10
+    while "not_form" not in caplog.text and not mail.outbox:
+        assert time.monotonic() < gives_up_at
+        time.sleep(0.02)
+    assert mail.outbox == []
     assert_nothing_came_of_it(visitor, before)
 
 
