@@ -19,6 +19,7 @@ from .oidc import http
 from .oidc.authorization import code_challenge, new_secrets
 from .oidc.client import Client
 from .oidc.errors import InstanceIDError, OAuthError
+from .oidc.provider import discovery_address
 from .oidc.token_endpoint import exchange_code
 
 SECRET_BYTES = 48
@@ -121,9 +122,8 @@ def _cure(error: InstanceIDError) -> str:
 
 
 def _clock(client: Client) -> Finding:
-    url = f"{client.issuer}/.well-known/openid-configuration"
     try:
-        answer = http.exchange("GET", url, limits=client.limits)
+        answer = http.exchange("GET", discovery_address(client.issuer), limits=client.limits)
         theirs = email.utils.parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except (InstanceIDError, ValueError, TypeError):
         return Finding(True, "The instance does not tell the time.")

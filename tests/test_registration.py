@@ -132,6 +132,20 @@ def test_doctor_finds_another_issuer(instance: Instance) -> None:
 
 
 @pytest.mark.django_db
+def test_doctor_asks_an_issuer_that_ends_in_a_slash_the_time(
+    instance: Instance, settings: Any
+) -> None:
+    issuer = instance.issuer + "/"
+    settings.ERPNET_INSTANCEID = {**instance.settings(), "ISSUER": issuer}
+    instance.change("discovery", lambda found: found.update(issuer=issuer))
+    text = told("doctor")
+    assert "BAD" not in text
+    assert "s ahead of the instance's" in text
+    asked = {call.path for call in instance.calls("discovery")}
+    assert asked == {"/id/.well-known/openid-configuration"}
+
+
+@pytest.mark.django_db
 def test_doctor_finds_a_clock_that_is_off(instance: Instance) -> None:
     instance.always("discovery", headers={"Date": "Sun, 06 Nov 1994 08:49:37 GMT"})
     assert "Keep it in time" in doctors_finding()

@@ -58,6 +58,11 @@ def is_safe_address(url: object) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
 
 
+def discovery_address(issuer: str) -> str:
+    """Where the issuer's metadata is. A slash at its end is left out: Discovery 4."""
+    return f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
+
+
 def read_metadata(document: Mapping[str, Any], *, issuer: str) -> Metadata:
     """The endpoints in a discovery document. OpenID Connect Discovery 4.3.
 
@@ -216,8 +221,8 @@ class Provider:
         raise TokenRejected("bad_signature")
 
     def _fetch_metadata(self) -> Metadata:
-        url = f"{self.issuer}/.well-known/openid-configuration"
-        return read_metadata(self._fetch(url), issuer=self.issuer)
+        document = self._fetch(discovery_address(self.issuer))
+        return read_metadata(document, issuer=self.issuer)
 
     def _fetch_keys(self) -> tuple[jose.Key, ...]:
         return jose.read_key_set(self._fetch(self.metadata().jwks_uri))

@@ -84,6 +84,18 @@ def test_many_threads_wait_for_one_fetch(instance: Instance, provider: Provider)
     assert found[0].token_endpoint == f"{instance.issuer}/connect/token"
 
 
+def test_issuer_that_ends_in_a_slash_is_asked_without_it(instance: Instance) -> None:
+    """OpenID Connect Discovery 4; it is still compared with it."""
+    issuer = instance.issuer + "/"
+    instance.change("discovery", lambda found: found.update(issuer=issuer))
+
+    assert Provider(issuer, Limits(deadline=5)).metadata().issuer == issuer
+
+    assert [call.path for call in instance.calls("discovery")] == [
+        "/id/.well-known/openid-configuration"
+    ]
+
+
 def test_many_threads_learn_of_one_failure(instance: Instance, provider: Provider) -> None:
     instance.always("discovery", status=500, hold=0.2)
 
