@@ -211,7 +211,10 @@ class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         # Where the e-mail is the username, it is who they are here, and not theirs to change.
         is_name = email_field == self.UserModel.USERNAME_FIELD
         if email is not None and not is_name and self._has_fields(email_field):
-            profile[email_field] = email
+            # Half an address would be another one.
+            longest = self.UserModel._meta.get_field(email_field).max_length
+            if longest is None or len(email) <= longest:
+                profile[email_field] = email
         return profile
 
     def _flags(self, claims: Claims) -> dict[str, bool]:

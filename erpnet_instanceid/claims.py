@@ -12,8 +12,6 @@ from .oidc.id_token import is_subject
 
 Claims = Mapping[str, Any]
 
-MAX_EMAIL_CHARACTERS = 254  # as in Django's own EmailField
-
 
 def merge_claims(sources: Iterable[Claims]) -> dict[str, Any]:
     """The claims of several sources, the first one that has a claim telling it.
@@ -67,7 +65,7 @@ def text(value: object) -> str | None:
 def email_address(claims: Claims) -> str | None:
     """The e-mail address, whether verified or not; None where it is none."""
     email = text(claims.get("email"))
-    if email is None or len(email) > MAX_EMAIL_CHARACTERS:
+    if email is None:
         return None
     try:
         validate_email(email)

@@ -288,6 +288,32 @@ def test_profile_follows_the_claims() -> None:
     assert (user.first_name, user.email) == ("Maria", "other@company.example")
 
 
+@pytest.mark.parametrize(
+    ("longest", "characters", "fits"),
+    [
+        (254, 254, True),
+        (254, 255, False),
+        (30, 30, True),
+        (30, 31, False),
+        (320, 270, True),
+        (None, 270, True),
+    ],
+)
+@pytest.mark.usefixtures("site")
+def test_email_fits_the_field_or_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, longest: int | None, characters: int, fits: bool
+) -> None:
+    """A database that looks at lengths would refuse the whole user."""
+    monkeypatch.setattr(User._meta.get_field("email"), "max_length", longest)
+    email = "m" * 20 + "@" + (".".join(["x" * 60] * 5))[: characters - 24] + ".bg"
+    assert len(email) == characters
+
+    user = sign_in(name="Maria", email=email)
+
+    assert user.email == (email if fits else "")
+    assert user.first_name == "Maria"
+
+
 @pytest.mark.usefixtures("site")
 def test_sign_in_that_changes_nothing_writes_nothing(
     django_assert_num_queries: Callable[..., Any],
