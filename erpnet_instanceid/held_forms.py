@@ -72,12 +72,29 @@ def hold(request: HttpRequest, user: Any) -> bool:
     return True
 
 
-def take(session: SessionBase, user: Any) -> HeldForm | None:
-    """The form of this user, which is then no longer kept."""
-    sealed = session.pop(SESSION_KEY, None)
+def kept_form(session: SessionBase, user: Any) -> HeldForm | None:
+    """The form of this user, as long as it has not been sent. Another user's goes."""
+    form = _read(session.get(SESSION_KEY))
+    if form is not None and form.user in (None, str(user.pk)):
+        return form
+    session.pop(SESSION_KEY, None)
+    return None
+
+
+def forget_sent(request: HttpRequest) -> None:
+    """Drops the kept form, if it is what this request has sent."""
+    # A session that this request has not looked at is not loaded for it.
+    sealed = request.session.__dict__.get("_session_cache", {}).get(SESSION_KEY)
+    if sealed is None or hasattr(request, _HELD):
+        return
+    form = _read(sealed)
+    if form is None or form.action == request.get_full_path():
+        del request.session[SESSION_KEY]
+
+
+def _read(sealed: object) -> HeldForm | None:
     data = unseal("form", sealed, max_age=KEPT_SECONDS) if isinstance(sealed, str) else None
     if data is None:
         return None
     action, fields, owner = json.loads(data)
-    form = HeldForm(action, [(name, value) for name, value in fields], owner)
-    return form if form.user in (None, str(user.pk)) else None
+    return HeldForm(action, [(name, value) for name, value in fields], owner)

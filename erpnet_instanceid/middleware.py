@@ -63,8 +63,10 @@ class TokenRefreshMiddleware:
         response: HttpResponseBase = self.get_response(request)
         if held is not None and _has_moved(request, held):
             follow_session(request)
-        if request.method == "POST" and is_worth_holding(request, response):
-            return hold_form(request)
+        if request.method == "POST":
+            if is_worth_holding(request, response):
+                return hold_form(request)
+            held_forms.forget_sent(request)
         return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
@@ -76,8 +78,10 @@ class TokenRefreshMiddleware:
         response: HttpResponseBase = await self.get_response(request)
         if held is not None and _has_moved(request, held):
             await sync_to_async(follow_session)(request)
-        if request.method == "POST" and is_worth_holding(request, response):
-            return await sync_to_async(hold_form)(request)
+        if request.method == "POST":
+            if is_worth_holding(request, response):
+                return await sync_to_async(hold_form)(request)
+            held_forms.forget_sent(request)
         return response
 
     def process_exception(

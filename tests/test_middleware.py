@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from erpnet_instanceid.held_forms import take
+from erpnet_instanceid.held_forms import kept_form
 from erpnet_instanceid.models import SignIn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,8 +51,8 @@ def test_form_is_kept_for_the_user_whose_sign_in_has_ended(
     assert response.headers["Location"] == "/signin?next=%2Fsignin-resume"
     session = other.session
     sealed = session["erpnet_instanceid_form"]
-    assert take(session, AnonymousUser()) is None
+    assert kept_form(session, AnonymousUser()) is None
     session["erpnet_instanceid_form"] = sealed
-    form = take(session, get_user_model().objects.get(username="maria"))
+    form = kept_form(session, get_user_model().objects.get(username="maria"))
     assert form is not None
     assert form.fields == [("text", "for maria alone")]

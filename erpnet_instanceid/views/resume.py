@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseBase
 from django.views.generic import View
 
 from ..challenge import sign_in_required
-from ..held_forms import take
-from ..pages import form_page
-from ..targets import default_target
+from ..held_forms import kept_form
+from ..pages import form_page, page
 
 
 class ResumeView(View):
-    """Shows the form that was kept, to be sent by a click. It is shown once."""
+    """Shows the form that was kept, to be sent by a click, until it has been sent."""
 
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return sign_in_required(request, request.path)
-        form = take(request.session, request.user)
+        form = kept_form(request.session, request.user)
         if form is None:
-            return HttpResponseRedirect(default_target())
+            return page(request, "resume.html", {"form": None}, status=410)
         return form_page(request, "resume.html", {"form": form})

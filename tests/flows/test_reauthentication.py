@@ -18,6 +18,12 @@ CSRF = "x" * 64
 pytestmark = pytest.mark.urls("tests.flows.api_site")
 
 
+def assert_form_is_gone(visitor: Visitor) -> None:
+    answer = visitor.get("/signin-resume")
+    assert answer.status_code == 410
+    assert "The form is gone" in answer.text
+
+
 def make_old(instance: Instance, seconds: int) -> None:
     for session in instance.sessions_of("maria"):
         session.auth_time -= seconds
@@ -82,6 +88,7 @@ def test_form_that_met_the_detour_can_be_sent_after_it(
     form = {"csrfmiddlewaretoken": token[1], "amount": "7 & <8>"}
     answer = visitor.http.post(visitor.site + "/sensitive", data=form)
     assert answer.json() == {"method": "POST", "posted": "7 & <8>"}
+    assert_form_is_gone(visitor)
 
 
 def test_form_that_cannot_be_kept_leads_to_the_fresh_sign_in_it_needs(
@@ -123,8 +130,13 @@ def test_form_sent_after_the_sign_in_ended_is_kept(ended: Visitor, instance: Ins
     page = ended.get("/signin-resume").text
     assert page.count('name="item"') == 2
     assert 'value="two\nlines"' in page
-    # Shown once.
-    assert ended.get("/signin-resume").headers["Location"] == "/"
+    # Whoever reloads the page loses nothing.
+    assert ended.get("/signin-resume").text.count('name="item"') == 2
+    # Nor who sends another form meanwhile.
+    ended.post("/order?another", {"item": "milk"})
+    assert ended.get("/signin-resume").text.count('name="item"') == 2
+    ended.post("/order", {"item": ["tea", "coffee"]})
+    assert_form_is_gone(ended)
 
 
 def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> None:
@@ -133,7 +145,7 @@ def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> Non
     ended.at_instance.cookies.clear()
     ended.sign_in("admin", "/signin-resume")
     assert ended.whoami()["user"] == "admin"
-    assert ended.get("/signin-resume").headers["Location"] == "/"
+    assert_form_is_gone(ended)
 
 
 def test_form_without_csrf_token_is_not_kept(ended: Visitor) -> None:
@@ -157,7 +169,7 @@ def test_form_that_no_csrf_check_looked_at_is_not_kept(
 
     assert response["Location"] == "/signin?next=/order"
     instance_sign_in(client, "maria")
-    assert client.get("/signin-resume")["Location"] == "/"
+    assert client.get("/signin-resume").status_code == 410
 
 
 def test_form_with_a_file_says_that_it_is_not_kept(ended: Visitor) -> None:
