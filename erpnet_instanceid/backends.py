@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -90,14 +91,11 @@ class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         _check_user_type(claims)
         if not self.verify_claims(claims):
             raise SignInDenied("claims_refused", sub=claims["sub"])
-        for attempt in range(1, CREATE_ATTEMPTS + 1):
-            try:
+        for _ in range(CREATE_ATTEMPTS):
+            # Where somebody created the same user or account at this moment: look again.
+            with suppress(IntegrityError):
                 return self._find_or_create(claims)
-            except IntegrityError:
-                # Somebody created the same user or account at this moment: look again.
-                if attempt == CREATE_ATTEMPTS:
-                    raise SignInDenied("account_conflict", sub=claims["sub"]) from None
-        raise AssertionError("unreachable")
+        raise self._conflict(claims)
 
     def verify_claims(self, claims: Claims) -> bool:
         """Whether these claims are good enough. The user type has been looked at already."""
@@ -168,6 +166,17 @@ class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
             # another sign-in of this person has just made, and this one is to find that user.
             user.instance_account = create_account(user, claims)
         return user
+
+    def _conflict(self, claims: Claims) -> SignInDenied:
+        """Why no user could be made, as far as it can be told."""
+        email, field = email_address(claims), self.UserModel.get_email_field_name()
+        is_new = not self.filter_users_by_claims(claims)
+        if is_new and email is not None and self._has_fields(field):
+            others = self.UserModel._default_manager.filter(**{f"{field}__iexact": email})
+            if others.exists():
+                cure = "link that user by LINK_USERS_BY, or change their e-mail"
+                return SignInDenied("email_taken", sub=claims["sub"], cure=cure)
+        return SignInDenied("account_conflict", sub=claims["sub"])
 
     def _updated(self, user: User, claims: Claims) -> User:
         try:

@@ -61,6 +61,14 @@ _SENTENCES: dict[str, Promise] = {
     "invalid_grant": _("The instance no longer knows of this sign-in."),
     "inactive_user": _("Your user on this site has been deactivated."),
     "unknown_user": _("You have no user on this site. Ask the people who run it to add you."),
+    "email_taken": _(
+        "A user of this site has your e-mail address already. "
+        "Ask the people who run it to link you."
+    ),
+    "account_conflict": _(
+        "Your user on this site could not be made, because another one is in its way. "
+        "Ask the people who run it."
+    ),
     "user_type_refused": _("This site is not open to your kind of user at the instance."),
     "not_form": _("What arrived is not an answer of the instance."),
 }

@@ -349,13 +349,62 @@ def test_email_of_another_user_does_not_stop_a_known_visitor() -> None:
     assert not user.is_staff
 
 
-@pytest.mark.usefixtures("unique_email", "site")
-def test_email_of_another_user_keeps_a_new_visitor_out() -> None:
-    User.objects.create_user("local", "taken@company.example")
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "A user of this site has your e-mail address already. Ask the people"),
+        ("bg", "Потребител на този сайт вече има вашия имейл адрес. Помолете"),
+    ],
+    ids=["en", "bg"],
+)
+@pytest.mark.usefixtures("unique_email")
+def test_email_of_another_user_keeps_a_new_visitor_out_and_says_so(
+    visitor: Visitor,
+    instance: Instance,
+    caplog: pytest.LogCaptureFixture,
+    language: str,
+    sentence: str,
+) -> None:
+    User.objects.create_user("other", "maria@company.example")
+    visitor.http.cookies.set("django_language", language, domain="localhost.local")
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
 
-    assert denied(email="taken@company.example") == "account_conflict"
-    assert User.objects.count() == 1
-    assert not Account.objects.exists()
+    response = visitor.bring(answer)
+
+    assert_rejected(visitor, response, before, token_requests=1, status=403, code="email_taken")
+    assert sentence in response.text
+    assert "sub='maria', cure='link that user by LINK_USERS_BY, or" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "could not be made, because another one is in its way. Ask the people"),
+        ("bg", "не можа да бъде създаден, защото друг му пречи. Обърнете се"),
+    ],
+    ids=["en", "bg"],
+)
+def test_name_of_another_user_keeps_a_new_visitor_out_and_says_so(
+    visitor: Visitor, instance: Instance, settings: Any, language: str, sentence: str
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.OneName"]
+    User.objects.create_user("the only one")
+    visitor.http.cookies.set("django_language", language, domain="localhost.local")
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(
+        visitor, response, before, token_requests=1, status=403, code="account_conflict"
+    )
+    assert sentence in response.text
+
+
+class OneName(InstanceIDBackend):
+    def get_username(self, claims: Any) -> str:
+        return "the only one"
 
 
 @pytest.mark.usefixtures("site")
