@@ -52,8 +52,10 @@ class AccountAdmin(EndingAdmin):
 
 @admin.register(SignIn)
 class SignInAdmin(EndingAdmin):
-    list_display = ("id", "account", "started", "refreshed", "ended")
+    list_display = ("started", "account", "refreshed", "ended")
     list_select_related = ("account",)
+    list_filter = ("started", ("account", admin.EmptyFieldListFilter))
+    ordering = ("-started",)
     search_fields = ("account__sub",)
     fields = ("account", "generation", "started", "refreshed", "ended")
     actions = ("end_sign_ins",)

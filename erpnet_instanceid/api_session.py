@@ -228,9 +228,11 @@ def _json_object(response: requests.Response) -> dict[str, Any]:
 def _shown(url: str) -> str:
     try:
         parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "malformed"
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"[:200]
+    # Not `netloc`, which may hold a password.
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"[:200]
 
 
 def _refusal(response: requests.Response, limits: http.Limits) -> InstanceIDError:

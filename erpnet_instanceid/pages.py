@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from .challenge import shows_page
+from .conf import conf
 from .oidc.api_error import APIError, MaximumLicenseCountExceeded
 from .oidc.errors import (
     AttemptError,
@@ -43,10 +44,15 @@ OPERATOR_ERRORS = frozenset(
     }
 )
 
+_CLOCKS = _(
+    "The clocks of this site and of the instance do not agree, or the sign-in took too long. "
+    "Please start again."
+)
 _SENTENCES: dict[str, Promise] = {
     "unknown_attempt": _(
         "This sign-in was not started in this browser, or was completed before. "
-        "If you came here by the back button or a bookmark, just start again."
+        "If you came here by the back button or a bookmark, just start again. "
+        "If this comes again, your browser refuses the cookies of this site."
     ),
     "attempt_expired": _("Too much time passed since this sign-in was started."),
     "answer_lost": _(
@@ -70,6 +76,8 @@ _SENTENCES: dict[str, Promise] = {
         "Ask the people who run it."
     ),
     "user_type_refused": _("This site is not open to your kind of user at the instance."),
+    "token_expired": _CLOCKS,
+    "token_not_yet_valid": _CLOCKS,
     "not_form": _("What arrived is not an answer of the instance."),
 }
 _KINDS: tuple[tuple[type[InstanceIDError], int, Promise, Promise], ...] = (
@@ -209,7 +217,8 @@ def page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, status: int = 200
 ) -> HttpResponse:
     """One of the app's pages: never stored, never framed, and telling nobody where from."""
-    context = {"home": get_script_prefix(), **(context or {})}
+    shared = {"home": get_script_prefix(), "instance": conf.instance_host}
+    context = {**shared, **(context or {})}
     response = render(request, f"erpnet_instanceid/{template}", context, status=status)
     return private(response)
 

@@ -65,7 +65,7 @@ class SignInCallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         reference, carried = request.GET.get(CARRIED), attempts.carried_answer(request)
         if reference is None:
             answer: CarriedAnswer | None = CarriedAnswer(_take_query(request), in_query=True)
-            reference = attempts.reference(answer.state) if answer else ""
+            reference = attempts.reference(answer.state) if answer and answer.state else ""
             if settings.SESSION_COOKIE_SAMESITE == "Strict" and answer and answer.state:
                 return self._carried_from_query(request, answer)
         else:

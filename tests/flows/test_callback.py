@@ -37,6 +37,15 @@ LONG = 10 * 1024
 SCRIPT = "<script>alert(1)</script>\r\nX-Injected: y\nerpnet_instanceid signed_in"
 
 
+def test_answer_without_state_has_a_reference_of_its_own(visitor: Visitor) -> None:
+    """Whoever reports one is to be found in the log."""
+    pages = [visitor.get("/signin-callback").text for _ in range(2)]
+
+    first, second = (re.findall(r"<code>([0-9a-f]{16})</code>", page) for page in pages)
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
 class SilentSignInView(SignInView):
     """What a site writes to sign in without a page, and anew."""
 

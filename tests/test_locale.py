@@ -1,0 +1,53 @@
+"""Every sentence for visitors has its Bulgarian one."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.utils.translation import gettext, override
+
+PACKAGE = Path(__file__).parent.parent / "erpnet_instanceid"
+# The same in both languages.
+NAMES = {"Instance ID"}
+SIMPLE = re.compile(r'{% translate "([^"]*)" %}')
+BLOCK = re.compile(r"{% blocktranslate %}(.*?){% endblocktranslate %}", re.DOTALL)
+VARIABLE = re.compile(r"{{ (\w+) }}")
+
+
+def of_code(path: Path) -> set[str]:
+    return {
+        node.args[0].value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "_"
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+
+
+def of_template(path: Path) -> set[str]:
+    text = path.read_text(encoding="utf-8")
+    blocks = {VARIABLE.sub(r"%(\1)s", block) for block in BLOCK.findall(text)}
+    return blocks | set(SIMPLE.findall(text))
+
+
+TEXTS = set().union(
+    *(of_code(path) for path in PACKAGE.rglob("*.py") if "testing" not in path.parts),
+    *(of_template(path) for path in (PACKAGE / "templates").rglob("*.html")),
+)
+
+
+def test_sentences_are_found() -> None:
+    assert "Stay signed in" in TEXTS
+    assert "You will be signed out of this site and of %(instance)s." in TEXTS
+    assert "You cannot enter" in TEXTS
+
+
+@pytest.mark.parametrize("text", sorted(TEXTS - NAMES))
+def test_is_translated(text: str) -> None:
+    with override("bg"):
+        assert gettext(text) != text
