@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.db.models import Q
 from django.utils import timezone
 
@@ -86,13 +86,31 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
     gives_up_at = time.monotonic() + STORE_SECONDS
     while True:
         try:
-            return generation if _as_read(sign_in).update(**values) else None
-        except (InterfaceError, OperationalError):
-            # To give up is to sign the visitor out.
+            if _as_read(sign_in).update(**values) or _holds(sign_in.pk, generation, sealed_tokens):
+                return generation
+            return None
+        except (DatabaseError, InterfaceError):
+            # To give up is to sign the visitor out, whatever kind of failure it is: after a
+            # failover PostgreSQL calls it an internal one that the server is read only.
             if time.monotonic() > gives_up_at:
                 raise
-            connections[database()].close_if_unusable_or_obsolete()
+            _leave_connection()
             time.sleep(STORE_PAUSE_SECONDS)
+
+
+def _holds(sign_in_id: UUID, generation: int, sealed_tokens: str) -> bool:
+    # The connection may have broken after the update was carried out. Sealing is random, so equal
+    # text is this very update's.
+    rows = SignIn.objects.using(database()).filter(pk=sign_in_id, generation=generation)
+    return rows.values_list("tokens", flat=True).first() == sealed_tokens
+
+
+def _leave_connection() -> None:
+    # The next one may lead to a server that can write. A transaction, which only a test has here,
+    # goes on with its own.
+    connection = connections[database()]
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def _as_read(sign_in: SignIn) -> Any:

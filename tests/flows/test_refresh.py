@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import InternalError, OperationalError
+from django.db.backends.signals import connection_created
 from django.test import TestCase
 
 from erpnet_instanceid.backoff import FIRST_SECONDS
@@ -177,6 +180,50 @@ def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(
     instance.change("token_answer", change)
     assert expired.get(API).status_code == 200
     assert stored().refresh_token == first.refresh_token
+
+
+@contextmanager
+def failing_store(error: Exception, *, carried_out: bool) -> Iterator[list[str]]:
+    """A database that fails once as new tokens are stored; what it was told by then."""
+    told: list[str] = []
+
+    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if told or not (sql.startswith("UPDATE") and '"tokens" =' in sql):
+            return execute(sql, params, many, context)
+        told.append(sql)
+        if carried_out:
+            execute(sql, params, many, context)
+        raise error
+
+    def spoil(connection: Any, **_kwargs: Any) -> None:
+        if wrapper not in connection.execute_wrappers:
+            connection.execute_wrappers.append(wrapper)
+
+    connection_created.connect(spoil)
+    try:
+        yield told
+    finally:
+        connection_created.disconnect(spoil)
+
+
+@pytest.mark.parametrize(
+    ("error", "carried_out"),
+    [
+        (OperationalError("server closed the connection unexpectedly"), True),
+        (OperationalError("server closed the connection unexpectedly"), False),
+        (InternalError("cannot execute UPDATE in a read-only transaction"), False),
+    ],
+    ids=["word of the commit is lost", "connection breaks before", "server has become read only"],
+)
+def test_database_that_fails_as_tokens_are_stored_costs_no_sign_in(
+    expired: Visitor, instance: Instance, error: Exception, carried_out: bool
+) -> None:
+    with failing_store(error, carried_out=carried_out) as told:
+        assert expired.get(API).status_code == 200
+    assert told
+    assert expired.whoami()["generation"] == SignIn.objects.get().generation == 2
+    assert len(refreshes(instance)) == instance.open_refresh_tokens == 1
+    assert not instance.calls("revocation")
 
 
 def test_rfr_12_parallel_calls_refresh_once(expired: Visitor, instance: Instance) -> None:
