@@ -21,9 +21,10 @@ def end_with_session(request: HttpRequest, reason: str) -> TokenSet | None:
         sign_in = SignIn.objects.filter(pk=held["sign_in"], ended=None).first()
         if sign_in is None:
             break
+        tokens = session.unseal_tokens(sign_in)
         # A refresh that stored its answer since the row was read has newer tokens than these.
         if end(sign_in, reason, generation=sign_in.generation):
-            return session.unseal_tokens(sign_in)
+            return tokens
     return None
 
 

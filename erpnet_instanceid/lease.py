@@ -73,6 +73,7 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
     """Puts a newer token set on the row; its generation, None where the sign-in has ended.
 
     Whoever was given tokens stores them, also when the lease is over: the old ones are spent.
+    ``sign_in`` has what was stored from then on, and receivers of signals see that.
     """
     generation = sign_in.generation + 1
     values: dict[str, Any] = {
@@ -87,7 +88,7 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
     while True:
         try:
             if _as_read(sign_in).update(**values) or _holds(sign_in.pk, generation, sealed_tokens):
-                return generation
+                break
             return None
         except (DatabaseError, InterfaceError):
             # To give up is to sign the visitor out, whatever kind of failure it is: after a
@@ -96,6 +97,9 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
                 raise
             _leave_connection()
             time.sleep(STORE_PAUSE_SECONDS)
+    for name, value in values.items():
+        setattr(sign_in, name, value)
+    return generation
 
 
 def _holds(sign_in_id: UUID, generation: int, sealed_tokens: str) -> bool:

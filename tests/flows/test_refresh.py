@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from django.db import InternalError, OperationalError
 from django.db.backends.signals import connection_created
+from django.dispatch import Signal
 from django.test import TestCase
 
 from erpnet_instanceid.backoff import FIRST_SECONDS
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.session import unseal_tokens
+from erpnet_instanceid.signals import sign_in_ended, tokens_refreshed
 from erpnet_instanceid.testing import Instance, Token
 
 from ..visitor import Visitor
@@ -355,6 +357,56 @@ def test_renewal_is_written_though_the_page_writes_nothing(
     assert expired.whoami()["generation"] == 2
     assert expired.whoami()["generation"] == 2
     assert len(refreshes(instance)) == 1
+
+
+@contextmanager
+def saving_receiver(signal: Signal) -> Iterator[list[SignIn]]:
+    """A site that writes back the row it is told of; the rows it was told of."""
+    told: list[SignIn] = []
+
+    def receive(sign_in: SignIn, **_kwargs: Any) -> None:
+        told.append(sign_in)
+        sign_in.save()
+
+    signal.connect(receive)
+    try:
+        yield told
+    finally:
+        signal.disconnect(receive)
+
+
+def test_receiver_of_a_renewal_has_the_row_as_it_was_stored(
+    expired: Visitor, instance: Instance
+) -> None:
+    first = stored()
+    with saving_receiver(tokens_refreshed) as told:
+        assert expired.get(API).status_code == 200
+    assert [sign_in.generation for sign_in in told] == [2]
+    assert stored().refresh_token != first.refresh_token
+    sign_in = SignIn.objects.get()
+    assert sign_in.refreshed is not None
+    assert (sign_in.generation, sign_in.leased_until) == (2, None)
+
+
+@pytest.mark.parametrize("how", ["signed out", "refused"])
+def test_receiver_of_an_end_has_the_row_as_it_was_ended(
+    expired: Visitor, instance: Instance, how: str
+) -> None:
+    first = stored()
+    with saving_receiver(sign_in_ended) as told:
+        if how == "signed out":
+            location = expired.post("/signout").headers["Location"]
+        else:
+            instance.revoke_refresh_tokens("maria")
+            expired.get(API)
+    assert len(told) == 1
+    sign_in = SignIn.objects.get()
+    assert sign_in.ended is not None
+    assert (sign_in.tokens, sign_in.leased_until) == ("", None)
+    if how == "signed out":
+        # Which it needed the tokens for that the row no longer has.
+        assert f"id_token_hint={first.id_token}" in location
+    assert instance.open_refresh_tokens == 0
 
 
 class SiteTestCase(TestCase):
