@@ -8,7 +8,7 @@ from . import session
 from .api_session import InstanceSession, open_session
 from .models import SignIn
 from .oidc.errors import SignInExpired
-from .refresh import Renewed, renew
+from .refresh import RENEWAL_REFUSED, Renewed, renew
 from .service import OwnTokens
 from .session import Held
 
@@ -56,7 +56,15 @@ class VisitorTokens:
 
     def newer_than(self, refused: str) -> str | None:
         held, token = self._held()
-        return token if token != refused else self._renewed(held)
+        if token != refused:
+            return token
+        try:
+            return self._renewed(held, was_refused=True)
+        except SignInExpired as error:
+            # Signing in has just brought this token, and would bring another one like it.
+            if error.code in RENEWAL_REFUSED and session.is_new(held):
+                return None
+            raise
 
     def _held(self) -> tuple[Held, str]:
         held = session.held(self._request.session)
@@ -70,10 +78,10 @@ class VisitorTokens:
             raise SignInExpired("not_signed_in")
         return held, self._token
 
-    def _renewed(self, held: Held) -> str | None:
+    def _renewed(self, held: Held, *, was_refused: bool = False) -> str | None:
         if session.was_just_renewed(self._request):
             return None
-        renewed = renew(held["sign_in"], held["generation"], wait=True)
+        renewed = renew(held["sign_in"], held["generation"], wait=True, was_refused=was_refused)
         if renewed is None:
             return None
         if renewed.by_this_call:
@@ -99,11 +107,13 @@ class SignInTokens:
 
     def newer_than(self, refused: str) -> str | None:
         if self._newest.tokens.access_token == refused:
-            self._renew()
-        return self._newest.tokens.access_token
+            self._renew(was_refused=True)
+        token = self._newest.tokens.access_token
+        return token if token != refused else None
 
-    def _renew(self) -> None:
-        self._newest = renew(self._pk, self._newest.generation, wait=True) or self._newest
+    def _renew(self, *, was_refused: bool = False) -> None:
+        seen = self._newest
+        self._newest = renew(self._pk, seen.generation, wait=True, was_refused=was_refused) or seen
 
 
 # The model is below this module, and is not to know of it.

@@ -23,6 +23,7 @@ async def arenew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | 
     key = (asyncio.get_running_loop(), str(sign_in_id), seen)
     while True:
         task = _under_way.get(key)
+        is_own = task is None
         if task is not None and not wait:
             return None
         if task is None:
@@ -34,7 +35,7 @@ async def arenew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | 
             renewed = await asyncio.shield(task)
         except InstanceIDError as error:
             raise error.again() from None
-        if renewed is not None or not wait:
+        if renewed is not None or is_own:
             return renewed
         # It was the task of a request that does not wait.
 

@@ -40,7 +40,7 @@ from .oidc.pool import deadline, seconds_left
 from .oidc.token_endpoint import revoke, spend_refresh_token
 from .oidc.tokens import TokenSet
 from .pruning import prune_now_and_then
-from .session import seal_tokens, unseal_tokens
+from .session import is_new_set, seal_tokens, unseal_tokens
 from .signals import sign_in_ended, tokens_refreshed
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -49,6 +49,10 @@ MAX_LEASE_SECONDS = 40.0
 # Of the lease, to store the answer in.
 STORE_SECONDS = 2.0
 REVOCATION_SECONDS = 3.0
+# The generation that a sign-in brings.
+OF_SIGN_IN = 1
+# The codes of SignInExpired where it is this renewal that found the sign-in to be over.
+RENEWAL_REFUSED = frozenset({"refresh_token_refused", "refreshed_token_rejected"})
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,24 @@ class Renewed:
     by_this_call: bool = False
 
 
-def renew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
+def renew(
+    sign_in_id: str | UUID, seen: int, *, wait: bool, was_refused: bool = False
+) -> Renewed | None:
     """A token set newer than generation ``seen``: another request's, or a new one.
 
-    None where there is none and ``wait`` is false. Works inside a caller's transaction, on a
-    connection of its own, so that neither its rollback nor its commit matters.
+    ``was_refused`` tells that the instance's API refuses the one that was seen. None where there
+    is none and ``wait`` is false, or where the one that was seen is so new that another would fare
+    no better.
+
+    Works inside a caller's transaction, on a connection of its own, so that neither its rollback
+    nor its commit matters.
 
     Raises SignInExpired where the sign-in is over, InstanceUnavailable where no new token can be
     had now; the refresh token is then kept for later.
     """
     if inside_transaction():
-        return beside_transaction(_renew, sign_in_id, seen, wait=wait)
-    return _renew(sign_in_id, seen, wait=wait)
+        return beside_transaction(_renew, sign_in_id, seen, wait=wait, was_refused=was_refused)
+    return _renew(sign_in_id, seen, wait=wait, was_refused=was_refused)
 
 
 def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
@@ -88,7 +98,7 @@ def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
 
 
 @sensitive_variables()
-def _renew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
+def _renew(sign_in_id: str | UUID, seen: int, *, wait: bool, was_refused: bool) -> Renewed | None:
     gives_up_at = time.monotonic() + _lease_seconds() + 1
     pause = 0.01
     while True:
@@ -98,6 +108,8 @@ def _renew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
         if stored.generation > seen:
             return stored
         if not lease.is_taken(sign_in):
+            if was_refused and _is_new_renewal(stored):
+                return None
             if _is_held_back(sign_in, stored.tokens, wait=wait):
                 return None
             if lease.take(sign_in, _lease_seconds()):
@@ -125,6 +137,12 @@ def _stored(sign_in: SignIn) -> Renewed:
     return Renewed(sign_in.generation, tokens)
 
 
+def _is_new_renewal(stored: Renewed) -> bool:
+    # An API that refuses whatever it is sent would cost a refresh token in each request. What a
+    # sign-in has just brought is renewed all the same: that is once for each.
+    return stored.generation > OF_SIGN_IN and is_new_set(stored.tokens)
+
+
 def _lease_seconds() -> float:
     # As long as an exchange and its one repetition may take.
     return min(2 * conf.deadline + STORE_SECONDS, MAX_LEASE_SECONDS)
@@ -133,8 +151,9 @@ def _lease_seconds() -> float:
 def _is_held_back(sign_in: SignIn, tokens: TokenSet, *, wait: bool) -> bool:
     """Whether the token is to be left alone. Raises where the caller has waited for a new one."""
     if tokens.refresh_token is None:
-        if not wait:
-            # What there is may be used to its end.
+        if not wait or is_new_set(tokens):
+            # What there is may be used to its end. Who has just come from the instance would be
+            # sent there again, and come back with no more than this.
             return True
         _end_as_leased(sign_in, "no_refresh_token")
         raise SignInExpired("no_refresh_token", sign_in=str(sign_in.pk))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import threading
 import time
@@ -11,7 +12,7 @@ from .backoff import Backoff
 from .conf import conf
 from .oidc.errors import InstanceIDError, InstanceUnavailable
 from .oidc.token_endpoint import client_credentials
-from .oidc.tokens import TokenSet
+from .oidc.tokens import JUST_ISSUED_SECONDS, TokenSet
 
 
 class ServiceTokens:
@@ -25,6 +26,7 @@ class ServiceTokens:
         self._lock = threading.Lock()
         self._tokens: TokenSet | None = None
         self._backoff = Backoff()
+        self._replaced_at = -math.inf
 
     def current(self) -> str:
         """The token. Raises InstanceUnavailable, InvalidResponse or OAuthError."""
@@ -42,10 +44,17 @@ class ServiceTokens:
             self._lock.release()
 
     def newer_than(self, refused: str) -> str | None:
-        """A token that is not the refused one, asked for unless another thread has."""
+        """A token that is not the refused one, asked for unless another thread has.
+
+        None where that has been done just now: an API that refuses whatever it is sent would
+        cost a token in each call.
+        """
         with self._lock:
             if self._tokens is None or self._tokens.access_token == refused:
+                if time.monotonic() - self._replaced_at < JUST_ISSUED_SECONDS:
+                    return None
                 self._tokens = self._fetch(None)
+                self._replaced_at = time.monotonic()
             return self._tokens.access_token
 
     def _fetch(self, usable: TokenSet | None) -> TokenSet:

@@ -22,15 +22,12 @@ from django.http import HttpRequest
 
 from .connections import after_commit
 from .models import SignIn
-from .oidc.tokens import TokenSet
+from .oidc.tokens import JUST_ISSUED_SECONDS, TokenSet, is_just_issued
 from .sealing import seal, unseal
 
 logger = logging.getLogger("erpnet_instanceid")
 
 SESSION_KEY = "erpnet_instanceid"
-# An instance whose tokens end as they begin is not asked for another one in the same request,
-# unless that request goes on for long.
-JUST_RENEWED_SECONDS = 30.0
 _RENEWED_AT = "_instance_tokens_renewed_at"
 
 Held = dict[str, Any]
@@ -124,9 +121,12 @@ def note_renewal(request: HttpRequest) -> None:
 
 
 def was_just_renewed(request: HttpRequest) -> bool:
-    """Whether the request has tokens so new that asking for newer ones would be of no use."""
+    """Whether the request has had its tokens renewed, and has not gone on for long since.
+
+    An instance whose tokens end as they begin is not asked for another one then.
+    """
     renewed_at = getattr(request, _RENEWED_AT, -math.inf)
-    return bool(time.monotonic() - renewed_at < JUST_RENEWED_SECONDS)
+    return bool(time.monotonic() - renewed_at < JUST_ISSUED_SECONDS)
 
 
 def held(session: SessionBase) -> Held | None:
@@ -170,6 +170,16 @@ def access_token(value: Held) -> str | None:
 def seconds_left(value: Held) -> float:
     """How long the access token on the session still lives; negative when it is over."""
     return float(value["expires_at"] - time.time())
+
+
+def is_new(value: Held) -> bool:
+    """Whether the access token on the session was issued just now."""
+    return is_just_issued(value["expires_at"], value["lifetime"], now=time.time())
+
+
+def is_new_set(tokens: TokenSet) -> bool:
+    """As `is_new`, of a row's token set."""
+    return is_just_issued(tokens.expires_at, tokens.lifetime, now=time.time())
 
 
 def has_ended(tokens: TokenSet) -> bool:

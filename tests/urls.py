@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("erpnet_instanceid.urls")),
     path("", views.home, name="home"),
     path("whoami", views.whoami),
+    path("age", views.age),
     path("private", views.private),
     path("basket", views.basket),
     path("customers", views.customers),

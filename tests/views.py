@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 from asgiref.sync import sync_to_async
@@ -11,8 +12,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from erpnet_instanceid.api import user_api
+from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
-from erpnet_instanceid.session import get_tokens
+from erpnet_instanceid.session import get_sign_in, get_tokens, seal_tokens, unseal_tokens
 
 CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
 
@@ -44,6 +46,17 @@ def whoami(request: HttpRequest) -> JsonResponse:
             "expires_at": request.session.get("erpnet_instanceid", {}).get("expires_at"),
         }
     )
+
+
+def age(request: HttpRequest) -> HttpResponse:
+    """Makes the visitor's tokens as old as if a minute had passed, on the session and the row."""
+    held = request.session["erpnet_instanceid"]
+    request.session["erpnet_instanceid"] = {**held, "expires_at": held["expires_at"] - 60}
+    sign_in = get_sign_in(request)
+    tokens = unseal_tokens(sign_in)
+    older = dataclasses.replace(tokens, expires_at=tokens.expires_at - 60)
+    SignIn.objects.filter(pk=sign_in.pk).update(tokens=seal_tokens(older))
+    return HttpResponse("older")
 
 
 @login_required

@@ -6,6 +6,14 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+JUST_ISSUED_SECONDS = 30.0
+
+
+def is_just_issued(expires_at: float, lifetime: float, *, now: float) -> bool:
+    """Whether an access token is new, and its life not over: a newer one would fare no better."""
+    # The clock of another machine may be ahead, or have been set back since.
+    return abs(now - (expires_at - lifetime)) < min(JUST_ISSUED_SECONDS, lifetime)
+
 
 @dataclass(frozen=True)
 class TokenSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,9 @@ from urllib.parse import urlencode
 import pytest
 from django.db import connection
 
+from erpnet_instanceid.arefresh import arenew
 from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.oidc.api_error import APIError
 from erpnet_instanceid.oidc.errors import SignInExpired
 from erpnet_instanceid.testing import Instance, run_instance
 
@@ -70,6 +73,76 @@ def test_api_02_refused_for_good_is_an_error_not_a_loop(maria: Visitor, instance
     assert call(maria, CUSTOMERS)["code"] == "http_401"
     assert len(instance.calls("api")) == 2
     assert len(instance.calls("token", "refresh_token")) == 1
+
+
+def test_api_02_refused_for_good_costs_a_refresh_now_and_then_not_one_a_page(
+    maria: Visitor, instance: Instance
+) -> None:
+    instance.always("api", status=401)
+    for minute in (1, 2):
+        for _page in range(3):
+            assert call(maria, CUSTOMERS)["code"] == "http_401"
+            assert len(instance.calls("token", "refresh_token")) == minute
+        maria.get("/age")
+    assert maria.whoami()["user"] == "maria"
+
+
+def test_api_02_refused_for_good_costs_a_task_no_refresh_a_call(
+    maria: Visitor, instance: Instance
+) -> None:
+    instance.always("api", status=401)
+    api = SignIn.objects.get().api()
+    for _ in range(3):
+        with pytest.raises(APIError, match="http_401"):
+            api.get(CUSTOMERS)
+    assert len(instance.calls("token", "refresh_token")) == 1
+
+
+def test_api_02_refused_for_good_costs_the_service_no_token_a_call(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.application.system_user_allowed = True
+    instance.always("api", status=401)
+    for _ in range(3):
+        assert visitor.get("/service").status_code == 500
+    assert len(instance.calls("token", "client_credentials")) == 2
+
+
+def test_api_02_refused_token_that_cannot_be_renewed_is_no_way_round_in_circles(
+    visitor: Visitor, instance: Instance
+) -> None:
+    """Who has just signed in and is refused would sign in again, and be refused again."""
+    instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
+    instance.always("api", status=401)
+    visitor.sign_in("maria")
+    for _ in range(2):
+        assert call(visitor, CUSTOMERS)["code"] == "http_401"
+        with pytest.raises(APIError, match="http_401"):
+            SignIn.objects.get().api().get(CUSTOMERS)
+    assert visitor.whoami()["user"] == "maria"
+    visitor.get("/age")
+    assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
+
+
+def test_api_02_sign_in_that_is_revoked_at_once_is_no_way_round_in_circles(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.always("api", status=401)
+    for _ in range(3):
+        visitor.sign_in("maria")
+        instance.revoke_refresh_tokens("maria")
+        assert visitor.get("/uncaught").status_code == 500
+    # It is over all the same: the next call says so.
+    assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
+
+
+def test_waiting_for_a_token_that_cannot_be_had_comes_to_its_end(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
+    visitor.sign_in("maria")
+    renewing = arenew(SignIn.objects.get().pk, 1, wait=True)
+    assert asyncio.run(asyncio.wait_for(renewing, 10)) is None
 
 
 def test_api_03_insufficient_scope_is_an_error_without_refresh(

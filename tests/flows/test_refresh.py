@@ -243,6 +243,7 @@ def test_rfr_13_each_session_has_a_chain_of_its_own(
     for visitor in (one, other):
         assert visitor.get(API).status_code == 200
     for visitor in (one, other):
+        visitor.get("/age")
         instance.next_answer("api", status=401)
         assert visitor.get(API).status_code == 200
     sent = [call["refresh_token"] for call in refreshes(instance)]

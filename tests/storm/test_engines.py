@@ -56,6 +56,7 @@ def test_engine_keeps_what_it_is_given(
     writer = site.begin(person, "/slow?seconds=1&put=late")
     time.sleep(0.3)
     for _ in range(2):
+        site.get(person, "/age", server=1)
         instance.next_answer("api", status=401)
         assert site.get(person, "/api", server=1).status == 200
     assert writer.answer().status == 200

@@ -34,6 +34,7 @@ def _forget_backoff(site: Site) -> None:
     ends_at = time.monotonic() + 35
     for server in range(len(site.servers)):
         while True:
+            site.get(person, "/age", server)
             site.instance.next_answer("api", status=401)
             if site.get(person, "/api", server).status == 200:
                 break
