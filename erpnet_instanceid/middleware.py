@@ -92,7 +92,12 @@ class TokenRefreshMiddleware:
             return instance_failed_page(request, exception)
         if not isinstance(exception, SignInExpired):
             return None
-        if session.held(request.session) is not None:
+        held = session.held(request.session)
+        here = None if held is None else held["sign_in"]
+        if exception.facts.get("sign_in", here) != here:
+            # The view called as somebody else, and it is the view's what their end means.
+            return None
+        if held is not None:
             _leave(request)
         else:
             # Who is not here through the instance keeps their session, and what is in it.

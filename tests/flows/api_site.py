@@ -14,6 +14,7 @@ from django.urls import include, path
 
 from erpnet_instanceid.api import service_api, user_api
 from erpnet_instanceid.decorators import reauthenticate
+from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.api_error import APIError
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.session import get_identity, get_sign_in
@@ -75,6 +76,12 @@ def own_sign_in(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"pk": found and str(found.pk)})
 
 
+def as_other(request: HttpRequest) -> HttpResponse:
+    """Calls as whoever the page is told to, of whom it is said nowhere that they are here."""
+    SignIn.objects.get(pk=request.GET["pk"]).api().get(CUSTOMERS)
+    return HttpResponse("called")
+
+
 @login_required
 @reauthenticate(max_age=300)
 def sensitive(request: HttpRequest) -> JsonResponse:
@@ -109,6 +116,7 @@ urlpatterns = [
     path("profile", profile),
     path("identity", identity),
     path("own-sign-in", own_sign_in),
+    path("as-other", as_other),
     path("sensitive", sensitive),
     path("in-async", in_async),
     path("in-atomic", in_atomic),

@@ -341,6 +341,28 @@ def test_work_after_the_request_renews_through_the_same_row(
         sign_in.api()
 
 
+@pytest.mark.parametrize("login", ["admin", None], ids=["signed in", "anonymous"])
+def test_end_of_somebody_elses_sign_in_signs_nobody_out(
+    maria: Visitor, new_visitor: Callable[..., Visitor], instance: Instance, login: str | None
+) -> None:
+    pk = SignIn.objects.get().pk
+    maria.post("/signout")
+    other = new_visitor()
+    if login is not None:
+        other.sign_in(login)
+    assert other.get(f"/as-other?pk={pk}").status_code == 500
+    assert other.whoami()["user"] == (login or "")
+
+
+def test_end_of_ones_own_sign_in_leads_through_the_instance_whoever_named_it(
+    maria: Visitor, instance: Instance
+) -> None:
+    sign_in = SignIn.objects.get()
+    SignIn.objects.update(ended=sign_in.started, tokens="")
+    assert maria.get(f"/as-other?pk={sign_in.pk}").headers["Location"].startswith("/signin?next=")
+    assert maria.whoami()["user"] == ""
+
+
 def test_on_sqlite_a_call_in_an_open_transaction_does_not_spend_the_token(
     maria: Visitor, instance: Instance
 ) -> None:
