@@ -18,6 +18,11 @@ def find_account(claims: Claims) -> Account | None:
         return None
 
 
+def is_of(account: Account, claims: Claims) -> bool:
+    """Whether these claims are about the person whose account it is."""
+    return account.fingerprint == _fingerprint(claims)
+
+
 def create_account(user: Any, claims: Claims) -> Account:
     """A new account. Raises IntegrityError where the person has one."""
     return Account.objects.create(

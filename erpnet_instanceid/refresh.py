@@ -22,10 +22,13 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from . import lease
+from .accounts import is_of
 from .backoff import Backoff, pause_after
+from .claims import merge_claims
 from .conf import SETTING, conf
 from .connections import beside_transaction, inside_transaction
-from .models import SignIn
+from .models import Account, SignIn
+from .oidc.access_token import access_token_claims
 from .oidc.client import Client
 from .oidc.errors import (
     InstanceIDError,
@@ -35,7 +38,7 @@ from .oidc.errors import (
     SignInExpired,
     TokenRejected,
 )
-from .oidc.id_token import check_refreshed_id_token
+from .oidc.id_token import NO_NONCE, Claims, check_id_token, subject_of
 from .oidc.pool import deadline, seconds_left
 from .oidc.token_endpoint import revoke, spend_refresh_token
 from .oidc.tokens import TokenSet
@@ -175,7 +178,7 @@ def _spend(sign_in: SignIn, tokens: TokenSet) -> Renewed:
     try:
         # Metadata and keys included, where they have to be fetched.
         with deadline(_lease_seconds() - STORE_SECONDS):
-            newer = _checked(_ask(client, str(tokens.refresh_token)), client, sign_in)
+            newer = _checked(_ask(client, str(tokens.refresh_token)), tokens, client, sign_in)
     except OAuthError as error:
         instance.succeeded()
         if error.code == "invalid_grant":
@@ -209,19 +212,20 @@ def _ask(client: Client, refresh_token: str) -> TokenSet:
     return spend_refresh_token(client, refresh_token, now=time.time())
 
 
-def _checked(newer: TokenSet, client: Client, sign_in: SignIn) -> TokenSet:
+def _checked(newer: TokenSet, before: TokenSet, client: Client, sign_in: SignIn) -> TokenSet:
     """``newer``, its ID token checked where it has one. Core 12.2."""
     if not newer.id_token:
         return newer
     assert sign_in.account is not None  # noqa: S101 - told to the type checker; see lease.load
     try:
-        check_refreshed_id_token(
+        claims = check_id_token(
             newer.id_token,
             client=client,
-            subject=sign_in.account.sub,
+            nonce=NO_NONCE,
             access_token=newer.access_token,
             now=time.time(),
         )
+        _check_same_person(claims, newer, before, client, sign_in.account)
     except (InstanceUnavailable, InvalidResponse):
         pass
     except TokenRejected as error:
@@ -232,6 +236,21 @@ def _checked(newer: TokenSet, client: Client, sign_in: SignIn) -> TokenSet:
     # Its key could not be fetched. It came from the token endpoint itself, and what it came with
     # cannot be had twice: that is kept, and the unchecked ID token is not.
     return dataclasses.replace(newer, id_token="")
+
+
+def _check_same_person(
+    claims: Claims, newer: TokenSet, before: TokenSet, client: Client, account: Account
+) -> None:
+    # The `sub` of the ID token before, which the account may not have any more: somebody renamed
+    # has signed in elsewhere by their new name.
+    if claims["sub"] == (subject_of(before.id_token, client=client) or account.sub):
+        return
+    # The instance may take up the new name here as well. Its `id`, in the access token, stays.
+    told = access_token_claims(
+        newer.access_token, client=client, subject=claims["sub"], now=time.time()
+    )
+    if not is_of(account, merge_claims([claims, told])):
+        raise TokenRejected("claim_mismatch", claim="sub")
 
 
 def _store(sign_in: SignIn, tokens: TokenSet, client: Client, started: float) -> Renewed:

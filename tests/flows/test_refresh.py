@@ -100,6 +100,51 @@ def test_refreshed_id_token_that_does_not_hold_ends_the_sign_in(
     assert_must_sign_in_again(expired)
 
 
+@pytest.mark.parametrize("follows", [False, True], ids=["old name", "new name"])
+def test_rfr_03_somebody_renamed_stays_signed_in_in_every_browser(
+    visitor: Visitor, new_visitor: Callable[..., Visitor], instance: Instance, follows: bool
+) -> None:
+    """Core 12.2 has the name of the ID token before; the instance may tell the new one at once."""
+    sign_in_expired(visitor, instance)
+    instance.rename("maria", "maria.ivanova")
+    if follows:
+        for token in ("refreshed_id_token", "access_token"):
+            instance.change(token, lambda token: token.claims.update(sub="maria.ivanova"))
+    else:
+        new_visitor().sign_in("maria.ivanova")
+        instance.forget_requests()
+    assert visitor.get(API).status_code == 200
+    assert len(refreshes(instance)) == 1
+    assert visitor.whoami()["user"] == "maria"
+    visitor.get("/age")
+    instance.next_answer("api", status=401)
+    assert visitor.get(API).status_code == 200
+    assert visitor.whoami()["generation"] == 3
+
+
+def test_rfr_03_name_of_somebody_else_ends_the_sign_in(
+    expired: Visitor, instance: Instance
+) -> None:
+    for token in ("refreshed_id_token", "access_token"):
+        instance.change(
+            token, lambda token: token.claims.update(sub="admin", id=instance.people["admin"].id)
+        )
+    assert expired.get(API).status_code == 302
+    assert_must_sign_in_again(expired)
+
+
+def test_rfr_03_changed_name_without_an_id_ends_the_sign_in(
+    visitor: Visitor, instance: Instance
+) -> None:
+    """An account that is known by its name is another one by another name."""
+    instance.change("access_token", lambda token: token.claims.pop("id") and None)
+    sign_in_expired(visitor, instance)
+    for token in ("refreshed_id_token", "access_token"):
+        instance.change(token, lambda token: token.claims.update(sub="maria.ivanova"))
+    assert visitor.get(API).status_code == 302
+    assert_must_sign_in_again(visitor)
+
+
 def test_rfr_06_refresh_without_id_token_keeps_the_old_one(
     expired: Visitor, instance: Instance
 ) -> None:
