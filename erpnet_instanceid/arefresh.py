@@ -9,6 +9,7 @@ from uuid import UUID
 
 from .connections import closing_connections
 from .oidc.errors import InstanceIDError
+from .once import once
 from .refresh import Renewed, renew
 
 # So many sign-ins can be renewed at the same moment by a process that serves ASGI.
@@ -55,6 +56,6 @@ def _forget_task(key: tuple[object, ...], task: asyncio.Future[Renewed | None]) 
         task.exception()
 
 
-@functools.cache
+@once(inherited=False)
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="erpnet-instanceid")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from .oidc.client import Client
 from .oidc.http import Limits
 from .oidc.provider import Provider
 from .oidc.sites import SiteDirectory
+from .once import once
 
 SETTING = "ERPNET_INSTANCEID"
 
@@ -185,13 +185,13 @@ class Conf:
 conf = Conf()
 
 
-@functools.lru_cache(maxsize=8)
+@once(inherited=True)
 def _provider(issuer: str, limits: Limits) -> Provider:
     # One for the life of the process, so that metadata and keys are fetched once.
     return Provider(issuer, limits)
 
 
-@functools.lru_cache(maxsize=8)
+@once(inherited=True)
 def _site_directory(instance_url: str, limits: Limits) -> SiteDirectory:
     return SiteDirectory(instance_url, limits)
 
@@ -200,8 +200,8 @@ def _site_directory(instance_url: str, limits: Limits) -> SiteDirectory:
 def _forget_provider(*, setting: str, **_kwargs: Any) -> None:
     # Only tests change settings; what one has learnt of its instance is not for the next.
     if setting == SETTING:
-        _provider.cache_clear()
-        _site_directory.cache_clear()
+        _provider.forget()
+        _site_directory.forget()
 
 
 def oidc_setting(name: str, *default: Any) -> Any:

@@ -8,7 +8,6 @@ before anything uses it; the others read the row.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import logging
 import time
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from .oidc.id_token import NO_NONCE, Claims, check_id_token, subject_of
 from .oidc.pool import deadline, seconds_left
 from .oidc.token_endpoint import revoke, spend_refresh_token
 from .oidc.tokens import TokenSet
+from .once import once
 from .pruning import prune_now_and_then
 from .session import is_new_set, seal_tokens, unseal_tokens
 from .signals import sign_in_ended, tokens_refreshed
@@ -296,7 +296,7 @@ def _postponed(sign_in: SignIn, error: InstanceIDError) -> InstanceUnavailable:
     return InstanceUnavailable("refresh_postponed", cause=error.code, sign_in=str(sign_in.pk))
 
 
-@functools.lru_cache(maxsize=8)
+@once(inherited=False)
 def _backoff(issuer: str) -> Backoff:
     return Backoff()
 
@@ -304,4 +304,4 @@ def _backoff(issuer: str) -> Backoff:
 @receiver(setting_changed)
 def _forget_backoff(*, setting: str, **_kwargs: Any) -> None:
     if setting == SETTING:
-        _backoff.cache_clear()
+        _backoff.forget()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import os
 import threading
 import time
 
@@ -13,6 +11,7 @@ from .conf import conf
 from .oidc.errors import InstanceIDError, InstanceUnavailable
 from .oidc.token_endpoint import client_credentials
 from .oidc.tokens import JUST_ISSUED_SECONDS, TokenSet
+from .once import once
 
 
 class ServiceTokens:
@@ -89,15 +88,11 @@ def service_tokens() -> ServiceTokens:
     return _service_tokens(conf.issuer, conf.application_uri, conf.service_scope)
 
 
-@functools.lru_cache(maxsize=8)
+# A token is one process's: a child asks for its own.
+@once(inherited=False)
 def _service_tokens(issuer: str, application_uri: str, scope: str) -> ServiceTokens:
     return ServiceTokens(scope)
 
 
 def _is_due(tokens: TokenSet) -> bool:
     return tokens.expires_at - time.time() < min(conf.refresh_margin, tokens.lifetime / 3)
-
-
-if hasattr(os, "register_at_fork"):
-    # A token is one process's: a child asks for its own, and has locks of its own.
-    os.register_at_fork(after_in_child=_service_tokens.cache_clear)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,8 +15,12 @@ import pytest
 
 from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api_session import InstanceSession, open_session
+from erpnet_instanceid.arefresh import arenew
+from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InvalidResponse
 from erpnet_instanceid.testing import Instance, run_instance
+
+from .visitor import Visitor
 
 CUSTOMERS = "Crm_Sales_Customers"
 MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
@@ -96,6 +102,23 @@ def test_session_opened_before_a_fork_shares_neither_connection_nor_token(
     tokens = [call.headers["Authorization"] for call in (parent, child, parent_again)]
     assert tokens[0] == tokens[2] != tokens[1]
     assert len(instance.calls("token", "client_credentials")) == 2
+
+
+@forking
+@pytest.mark.filterwarnings(MANY_THREADS)
+def test_child_waits_for_a_renewal_in_threads_of_its_own(visitor: Visitor) -> None:
+    visitor.sign_in("maria")
+    pk = SignIn.objects.get().pk
+
+    def renew() -> None:
+        renewed = asyncio.run(arenew(pk, 0, wait=True))
+        assert renewed is not None
+        assert renewed.generation == 1
+
+    renew()
+    # The thread is idle then, and would be counted on.
+    time.sleep(0.1)
+    assert in_child(renew) == 0
 
 
 @forking

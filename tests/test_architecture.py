@@ -15,7 +15,7 @@ NAME = PACKAGE.name
 # A room may import from the rooms before it, and from its own.
 FLOORS = (
     ("oidc",),
-    ("conf", "sealing", "models", "signals", "backoff"),
+    ("conf", "sealing", "models", "signals", "backoff", "once"),
     ("connections",),
     ("attempts", "session", "targets", "pruning", "lease", "claims"),
     ("challenge", "refresh", "arefresh", "accounts", "backends"),

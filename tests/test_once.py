@@ -1,0 +1,71 @@
+"""One value in a process, whichever threads are first to ask for it, and in its children."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from erpnet_instanceid.once import MOST, Once, once
+
+forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
+
+
+class Made:
+    """Told from every other one by what it is."""
+
+
+def slowly(*_arguments: str) -> Made:
+    time.sleep(0.05)
+    return Made()
+
+
+def test_threads_that_ask_at_the_same_moment_get_the_same_value() -> None:
+    made = once(inherited=False)(slowly)
+    start = threading.Barrier(16)
+
+    def ask(_number: int) -> Made:
+        start.wait()
+        return made("x")
+
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(ask, range(16)))) == 1
+    assert made("x") is made("x")
+    assert made("x") is not made("y")
+
+
+def test_no_more_are_kept_than_a_site_may_need() -> None:
+    made = once(inherited=False)(lambda _number: Made())
+    first = made(0)
+    last = [made(number) for number in range(1, MOST + 1)]
+    assert [made(number) for number in range(1, MOST + 1)] == last
+    assert made(0) is not first
+
+
+def test_forgotten_value_is_made_anew() -> None:
+    made = once(inherited=True)(slowly)
+    before = made("x")
+    made.forget()
+    assert made("x") is not before
+
+
+@forking
+@pytest.mark.filterwarnings(MANY_THREADS)
+@pytest.mark.parametrize("inherited", [True, False])
+def test_child_takes_the_value_over_or_makes_its_own(inherited: bool) -> None:
+    made: Once[[str], Made] = once(inherited=inherited)(slowly)
+    before = made("x")
+    # A thread that makes another one holds the lock, and is not there in the child.
+    making = threading.Thread(target=made, args=("y",))
+    making.start()
+    child = os.fork()
+    if child == 0:
+        threading.Timer(20, os._exit, [2]).start()
+        made("z")
+        os._exit(0 if (made("x") is before) == inherited else 1)
+    making.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
