@@ -39,7 +39,7 @@ from .oidc.errors import (
 )
 from .oidc.id_token import NO_NONCE, Claims, check_id_token, subject_of
 from .oidc.pool import deadline, seconds_left
-from .oidc.token_endpoint import revoke, spend_refresh_token
+from .oidc.token_endpoint import REVOCATION_SECONDS, revoke, spend_refresh_token
 from .oidc.tokens import TokenSet
 from .once import once
 from .pruning import prune_now_and_then
@@ -51,7 +51,6 @@ logger = logging.getLogger("erpnet_instanceid")
 MAX_LEASE_SECONDS = 40.0
 # Of the lease, to store the answer in.
 STORE_SECONDS = 2.0
-REVOCATION_SECONDS = 3.0
 # The generation that a sign-in brings.
 OF_SIGN_IN = 1
 # The codes of SignInExpired where it is this renewal that found the sign-in to be over.

@@ -10,12 +10,14 @@ from .access_token import ACCESS_TOKEN_TYPES
 from .client import Client
 from .errors import InstanceIDError, InstanceUnavailable, InvalidResponse, OAuthError, TokenRejected
 from .id_token import read_time
+from .jose import MAX_TOKEN_CHARACTERS
 from .tokens import TokenSet
 
 DEFAULT_LIFETIME_SECONDS = 300
 # A token that is said to live longer than this is not believed to.
 MAX_LIFETIME_SECONDS = 366 * 24 * 3600
-MAX_TOKEN_CHARACTERS = 64 * 1024
+# What a caller grants a revocation: it is a courtesy, and somebody waits.
+REVOCATION_SECONDS = 3.0
 
 
 def exchange_code(

@@ -19,7 +19,7 @@ from ..conf import conf, oidc_setting, redirect_field_name
 from ..endings import end_with_session
 from ..oidc.authorization import with_parameters
 from ..oidc.errors import InstanceIDError
-from ..oidc.token_endpoint import revoke
+from ..oidc.token_endpoint import REVOCATION_SECONDS, revoke
 from ..oidc.tokens import TokenSet
 from ..pages import form_page, page, private
 from ..sealing import seal, unseal
@@ -27,7 +27,6 @@ from ..targets import requested_target, safe_target
 
 logger = logging.getLogger("erpnet_instanceid")
 
-REVOCATION_SECONDS = 3.0
 STATE_SECONDS = 3600
 # Servers and proxies cut an address at 8 kB, and Django refuses to redirect to twice that.
 MAX_HINT_CHARACTERS = 6000
