@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -38,6 +38,8 @@ CARRIED = "answer"
 # The instance cannot know a CSRF token; what it may do here is guarded by the attempt.
 @method_decorator(csrf_exempt, name="dispatch")
 @method_decorator(sensitive_request, name="dispatch")
+# Also where a site's own URLs lead to a class of its own: see urls.py.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class SignInCallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]
     """Takes the answer of the instance. ``success_url`` may be overridden as in
     mozilla-django-oidc."""
