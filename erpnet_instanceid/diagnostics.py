@@ -1,16 +1,12 @@
-"""What an operator asks: what to register, and whether the instance and the site agree."""
+"""Whether the instance and the site agree: what an operator asks when something does not work."""
 
 from __future__ import annotations
 
-import base64
 import email.utils
-import hashlib
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 from django.urls import reverse
 
@@ -22,10 +18,6 @@ from .oidc.errors import InstanceIDError, OAuthError
 from .oidc.provider import discovery_address
 from .oidc.token_endpoint import exchange_code
 
-SECRET_BYTES = 48
-EXTERNAL_USER_TYPE = "ExternalCommunityUser"
-INTERNAL_USER_TYPE = "InternalUser"
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -34,65 +26,6 @@ class Finding:
     ok: bool
     what: str
     cure: str = ""
-
-
-def new_application_secret() -> str:
-    """A client secret of 384 bits, in characters that need no quoting anywhere."""
-    return secrets.token_urlsafe(SECRET_BYTES)
-
-
-def secret_hash(secret: str) -> str:
-    """The ApplicationSecretHash: base64 of SHA-256, with the standard alphabet."""
-    return base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode("ascii")
-
-
-def site_address() -> str:
-    """The site's own origin as far as the settings tell it, else empty."""
-    return http.origin_of(conf.callback_url) if conf.callback_url else ""
-
-
-def login_url(site: str) -> str:
-    return conf.callback_url or site.rstrip("/") + reverse("erpnet_instanceid:signin_callback")
-
-
-def logout_url(site: str) -> str:
-    path = reverse("erpnet_instanceid:signout_callback")
-    return conf.post_logout_url or site.rstrip("/") + path
-
-
-def trusted_application(site: str, secret: str, *, name: str = "") -> dict[str, Any]:
-    """Every attribute of the Trusted Application to ask for, for a site at ``site``."""
-    types = conf.allowed_user_types
-    return {
-        "Name": name or urlsplit(site).hostname or site,
-        "ApplicationUri": conf.raw().get("APPLICATION_URI") or urlsplit(site).hostname,
-        "IsEnabled": True,
-        "ImpersonateAsInternalUserAllowed": INTERNAL_USER_TYPE in types,
-        "ImpersonateAsCommunityUserAllowed": EXTERNAL_USER_TYPE in types,
-        "ImpersonateLoginUrl": login_url(site),
-        "ImpersonateLogoutUrl": logout_url(site),
-        "ClientType": "Confidential",
-        "ApplicationSecretHash": secret_hash(secret),
-        "Scope": conf.api_scope or "read",
-        "SystemUserAllowed": False,
-        "SystemUser": None,
-    }
-
-
-def install_link(site: str, *, name: str = "") -> str:
-    """The address where an administrator of the instance registers the site with one click."""
-    application = trusted_application(site, "", name=name)
-    everybody = application["ImpersonateAsCommunityUserAllowed"]
-    query = {
-        "applicationUri": application["ApplicationUri"],
-        "redirectUri": application["ImpersonateLoginUrl"],
-        "applicationName": application["Name"],
-        "clientType": "Confidential",
-        "impersonate": "all" if everybody else "internal",
-        "serviceAccess": "none",
-        "scope": application["Scope"],
-    }
-    return f"{conf.instance_url}/manage/apps/install?{urlencode(query)}"
 
 
 def examine() -> Iterator[Finding]:

@@ -22,7 +22,7 @@ FLOORS = (
     ("pages", "held_forms", "completion", "notices", "endings", "api_session", "service"),
     ("middleware", "api", "decorators"),
     ("views",),
-    ("urls", "checks", "admin", "diagnostics", "apps"),
+    ("urls", "checks", "admin", "registration", "diagnostics", "apps"),
     ("management",),
 )
 # Who alone may know a library.

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from erpnet_instanceid import diagnostics
+from erpnet_instanceid import diagnostics, registration
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.oidc.provider import is_safe_address
 from erpnet_instanceid.pruning import prune
@@ -42,8 +42,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _register(self, options: dict[str, Any]) -> None:
-        site, secret = _site(options), diagnostics.new_application_secret()
-        application = diagnostics.trusted_application(site, secret, name=options["name"])
+        site, secret = _site(options), registration.new_application_secret()
+        application = registration.trusted_application(site, secret, name=options["name"])
         if options["json"]:
             told = {"ApplicationSecret": secret, "TrustedApplication": application}
             self.stdout.write(json.dumps(told, indent=2, ensure_ascii=False))
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             )
 
     def _install_link(self, options: dict[str, Any]) -> None:
-        self.stdout.write(diagnostics.install_link(_site(options), name=options["name"]))
+        self.stdout.write(registration.install_link(_site(options), name=options["name"]))
 
     def _doctor(self, _options: dict[str, Any]) -> None:
         self.check(display_num_errors=True)
@@ -83,7 +83,7 @@ class Command(BaseCommand):
 
 
 def _site(options: dict[str, Any]) -> str:
-    site = options["site"] or diagnostics.site_address()
+    site = options["site"] or registration.site_address()
     if not site:
         raise CommandError("Give the site's address: --site https://backend.example.com")
     if not is_safe_address(site):
