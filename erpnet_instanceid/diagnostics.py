@@ -61,9 +61,12 @@ def _clock(client: Client) -> Finding:
     except (InstanceIDError, ValueError, TypeError):
         return Finding(True, "The instance does not tell the time.")
     ahead = round(time.time() - theirs)
+    if abs(ahead) <= client.skew:
+        return Finding(True, "This machine's clock agrees with the instance's.")
+    way = "ahead of" if ahead > 0 else "behind"
     return Finding(
-        abs(ahead) <= client.skew,
-        f"This machine's clock is {ahead} s ahead of the instance's.",
+        False,
+        f"This machine's clock is {abs(ahead)} s {way} the instance's.",
         "Keep it in time (NTP), or tokens are refused as expired or not yet valid.",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -71,6 +72,14 @@ def test_doctor_finds_another_issuer(instance: Instance) -> None:
 
 
 @pytest.mark.django_db
-def test_doctor_finds_a_clock_that_is_off(instance: Instance) -> None:
-    instance.always("discovery", headers={"Date": "Sun, 06 Nov 1994 08:49:37 GMT"})
-    assert "Keep it in time" in doctors_finding()
+@pytest.mark.parametrize(("offset", "words"), [(600, "s behind"), (-600, "s ahead of")])
+def test_doctor_finds_a_clock_that_is_off(instance: Instance, offset: int, words: str) -> None:
+    instance.clock_offset = offset
+    text = doctors_finding()
+    assert re.search(rf"BAD This machine's clock is (600|601|599) {words} the instance's", text)
+    assert "Keep it in time" in text
+
+
+@pytest.mark.django_db
+def test_doctor_says_so_where_the_clocks_agree(instance: Instance) -> None:
+    assert "This machine's clock agrees with the instance's." in told("doctor")

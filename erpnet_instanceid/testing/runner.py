@@ -33,7 +33,7 @@ def run_instance(
     scheme = "http" if tls is None else "https"
     name = f"[{host}]" if ":" in host else host
     instance = Instance(public_url or f"{scheme}://{name}:{server.port}", **fields)
-    server.start(Gate(create_app(instance, control), instance))
+    server.start(Gate(create_app(instance, control), instance), instance.now)
     try:
         yield instance
     finally:

@@ -7,6 +7,8 @@ import itertools
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -53,7 +55,10 @@ class _Handler(WSGIRequestHandler):
 
     def _send(self, status: str, headers: list[tuple[str, str]], chunks: Any) -> None:
         code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
+        self.send_response_only(int(code), reason)
+        if not any(name.lower() == "date" for name, _ in headers):
+            # By the instance's clock, which a test may have set apart.
+            self.send_header("Date", self.date_time_string(self.server.now()))
         for name, value in headers:
             self.send_header(name, value)
         promised = next((v for name, v in headers if name.lower() == "content-length"), None)
@@ -86,6 +91,7 @@ class Server(ThreadedWSGIServer):
     """One thread per connection. `close` ends them all and waits until they are gone."""
 
     app: WSGIApplication
+    now: Callable[[], float] = time.time
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._is_closing = False
@@ -100,8 +106,9 @@ class Server(ThreadedWSGIServer):
             self.handle_request()
         self.server_close()
 
-    def start(self, app: WSGIApplication) -> None:
-        self.app = app
+    def start(self, app: WSGIApplication, now: Callable[[], float]) -> None:
+        """Answers with ``app`` from here on; ``now`` is the clock of the Date headers."""
+        self.app, self.now = app, now
         self._thread.start()
 
     def process_request(self, request: Any, client_address: Any) -> None:

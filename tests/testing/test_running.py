@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -49,6 +50,15 @@ def test_connections_are_kept(instance):
     requests.get(instance.url, timeout=5)
     one, same, other = (request.connection for request in instance.requests)
     assert one == same != other
+
+
+def test_its_answers_are_dated_by_its_own_clock(instance):
+    instance.clock_offset = -600
+    dated = parsedate_to_datetime(requests.get(instance.url, timeout=5).headers["Date"])
+    assert abs(dated.timestamp() - instance.now()) < 5
+    instance.always("other", headers={"Date": "Sun, 06 Nov 1994 08:49:37 GMT"})
+    answer = requests.get(instance.url, timeout=5)
+    assert answer.headers["Date"] == "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
 def test_settings_are_what_a_site_needs(instance):
