@@ -70,10 +70,18 @@ def test_register_follows_the_settings(settings: Any) -> None:
     assert application["Scope"] == "read update"
 
 
+@pytest.mark.parametrize("action", ["register", "install-link"])
 @pytest.mark.parametrize("arguments", [[], ["--site", "http://backend.example.com"]])
-def test_register_needs_an_https_address(arguments: list[str]) -> None:
+def test_registration_needs_an_https_address(action: str, arguments: list[str]) -> None:
     with pytest.raises(CommandError, match="site's address"):
-        told("register", *arguments)
+        told(action, *arguments)
+
+
+@pytest.mark.parametrize("action", ["register", "install-link", "doctor"])
+@pytest.mark.parametrize("site", [f"{SITE}?x=1", f"{SITE}/?", f"{SITE}/#"])
+def test_an_address_with_a_query_is_refused(action: str, site: str) -> None:
+    with pytest.raises(CommandError, match="must not have a query"):
+        told(action, "--site", site)
 
 
 def test_install_link_opens_the_registration() -> None:

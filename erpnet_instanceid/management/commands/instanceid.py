@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -24,15 +25,16 @@ class Command(BaseCommand):
         for name, text in (
             ("register", "make a client secret, and the registration to ask for"),
             ("install-link", "the address where an administrator registers the site"),
+            ("doctor", "ask the instance whether everything fits"),
         ):
             action = actions.add_parser(name, help=text)
             action.add_argument(
                 "--site", help="the site's address, for example https://backend.example.com"
             )
-            action.add_argument("--name", default="", help="what to call the site")
+            if name != "doctor":
+                action.add_argument("--name", default="", help="what to call the site")
             if name == "register":
                 action.add_argument("--json", action="store_true", help="for a program to read")
-        actions.add_parser("doctor", help="ask the instance whether everything fits")
         actions.add_parser("prune", help="delete the rows of sign-ins that are over")
 
     def handle(self, *_args: Any, action: str, **options: Any) -> None:
@@ -66,19 +68,22 @@ class Command(BaseCommand):
     def _install_link(self, options: dict[str, Any]) -> None:
         self.stdout.write(registration.install_link(_site(options), name=options["name"]))
 
-    def _doctor(self, _options: dict[str, Any]) -> None:
+    def _doctor(self, options: dict[str, Any]) -> None:
+        site = _site(options) if options["site"] else ""
         self.check(display_num_errors=True)
+        styles = {"ok": self.style.SUCCESS, "look": self.style.WARNING, "BAD": self.style.ERROR}
         bad = 0
-        for finding in diagnostics.examine():
-            bad += not finding.ok
-            mark = self.style.SUCCESS("ok  ") if finding.ok else self.style.ERROR("BAD ")
-            self.stdout.write(mark + finding.what)
-            if not finding.ok and finding.cure:
-                self.stdout.write("    " + finding.cure)
+        for finding in diagnostics.examine(site):
+            bad += finding.mark == "BAD"
+            self.stdout.write(styles[finding.mark](f"{finding.mark:<6}") + finding.what)
+            if finding.mark != "ok" and finding.cure:
+                self.stdout.write(textwrap.indent(finding.cure, " " * 6))
         if bad:
             raise CommandError(f"{bad} of these have to be put right.")
 
     def _prune(self, _options: dict[str, Any]) -> None:
+        if not diagnostics.has_tables():
+            raise CommandError(diagnostics.TABLES_MISSING)
         self.stdout.write(f"{prune()} rows deleted.")
 
 
@@ -88,6 +93,8 @@ def _site(options: dict[str, Any]) -> str:
         raise CommandError("Give the site's address: --site https://backend.example.com")
     if not is_safe_address(site):
         raise CommandError("The site's address must start with https://, and name a host.")
+    if "?" in site or "#" in site:
+        raise CommandError("The site's address must not have a query: leave out '?' or '#'.")
     return str(site)
 
 
