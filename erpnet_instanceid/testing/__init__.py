@@ -64,9 +64,20 @@ _HOMES = {
 }
 
 
+# What the extra brings, as far as it is imported by name.
+_EXTRA = frozenset({"authlib", "flask", "jinja2", "joserfc", "werkzeug"})
+_NEEDS_EXTRA = 'The stand-in needs more packages: pip install "erpnet-instanceid[testing]"'
+
+
 def __getattr__(name: str) -> Any:
     # pytest imports the plugin beside this file in every project that has the app installed, also
     # where the extra is missing.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    try:
+        home = import_module(f".{_HOMES[name]}", __name__)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in _EXTRA:
+            raise ModuleNotFoundError(_NEEDS_EXTRA, name=error.name) from None
+        raise
+    return getattr(home, name)

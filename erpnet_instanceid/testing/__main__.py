@@ -7,13 +7,20 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from .instance import Instance
-from .runner import run_instance
+from erpnet_instanceid import testing
+
+if TYPE_CHECKING:
+    from .instance import Instance
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int | str:
     options = _parser().parse_args(arguments)
+    try:
+        run_instance = testing.run_instance
+    except ModuleNotFoundError as error:
+        return str(error)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -68,14 +75,20 @@ def _parser() -> argparse.ArgumentParser:
 def _greeting(instance: Instance) -> str:
     lines = [
         f"Stand-in instance: {instance.url}",
-        f"Application:       {instance.application_uri}",
-        f"Secret:            {instance.application_secret}",
-        "People:",
+        "",
+        "For the settings of your site:",
+        "",
+        "  ERPNET_INSTANCEID = {",
+        *(f'      "{key}": "{value}",' for key, value in instance.settings().items()),
+        "  }",
+        "",
+        "People to sign in as, without a password:",
+        "",
     ]
     for person in instance.people.values():
         role = "administrator" if person.is_admin else person.user_type
         lines.append(f"  {person.login:<12} {person.name} ({role})")
-    return "\n".join([*lines, "Ctrl+C ends it.", ""])
+    return "\n".join([*lines, "", "Ctrl+C ends it.", ""])
 
 
 if __name__ == "__main__":

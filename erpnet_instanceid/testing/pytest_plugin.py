@@ -29,6 +29,19 @@ if TYPE_CHECKING:
     from .visitor import AuthorizationAnswer
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Says what is missing, where pytest would say that there is no fixture ``settings``."""
+    if "instance_id" not in getattr(item, "fixturenames", ()):
+        return
+    # By its entry point, and by its module where entry points are not loaded.
+    has_plugin = item.config.pluginmanager.has_plugin
+    if not has_plugin("django") and not has_plugin("pytest_django.plugin"):
+        pytest.fail(
+            "The fixtures of erpnet_instanceid need pytest-django: pip install pytest-django",
+            pytrace=False,
+        )
+
+
 @pytest.fixture(scope="session")
 def instance_id_key() -> RSAKey:
     """The signing key all stand-ins of a test run start with: making one takes its time."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from django.contrib.auth import get_user_model
 
@@ -56,3 +59,25 @@ def test_refused_people_see_a_page(client, instance_sign_in):
 def test_stopping_at_the_instance_is_a_failure_that_says_so(client, instance_sign_in):
     with pytest.raises(AssertionError, match="the instance stopped"):
         instance_sign_in(client)
+
+
+SITES_TEST = """
+def test_of_a_site(client, instance_sign_in): pass
+
+def test_of_something_else(): pass
+"""
+
+
+def test_fixtures_say_that_they_need_pytest_django(tmp_path):
+    (tmp_path / "test_site.py").write_text(SITES_TEST)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:django", "-q"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "need pytest-django: pip install pytest-django" in run.stdout
+    assert "1 passed, 1 error" in run.stdout
+    assert "Traceback" not in run.stdout

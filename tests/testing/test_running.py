@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import re
 import signal
@@ -176,6 +177,8 @@ def test_command_runs_until_it_is_told_to_end(number):
     ) as process:
         greeting = "".join(iter(process.stdout.readline, "Ctrl+C ends it.\n"))
         url = re.search(r"http://\S+", greeting).group()
+        told = ast.literal_eval(re.search(r"ERPNET_INSTANCEID = (\{.*?\})", greeting, re.S)[1])
+        assert told == RemoteInstance(url).settings()
         assert RemoteInstance(url).settings()["APPLICATION_URI"] == "site.test"
         process.send_signal(number)
         output, errors = process.communicate(timeout=10)
@@ -192,6 +195,25 @@ def test_pytest_plugin_loads_without_the_extra():
         "import erpnet_instanceid.testing.pytest_plugin\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("missing", ["authlib", "flask", "joserfc"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "runpy.run_module('erpnet_instanceid.testing', run_name='__main__')",
+        "from erpnet_instanceid.testing import run_instance",
+    ],
+)
+def test_without_the_extra_it_says_what_to_install(missing, start):
+    program = f"import runpy, sys\nsys.argv[1:] = []\nsys.modules[{missing!r}] = None\n{start}"
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60
+    )
+    sentence = 'The stand-in needs more packages: pip install "erpnet-instanceid[testing]"\n'
+    assert run.returncode == 1
+    assert run.stderr.endswith(sentence)
+    assert (run.stderr == sentence) == ("runpy" in start)
 
 
 def test_every_exported_name_is_there():
