@@ -48,6 +48,16 @@ def test_register_shows_the_secret_once_and_what_to_do_with_it() -> None:
     assert text.count(secret) == 1
     assert f"{SITE}/signin-callback" in text
     assert f'ERPNET_INSTANCEID["POST_LOGOUT_URL"] = "{SITE}/signout-callback"' in text
+    assert text.endswith(f"manage.py instanceid doctor --site {SITE}\n")
+
+
+def test_register_needs_no_secret_yet(settings: Any) -> None:
+    """It is what makes one: until then the settings hold an empty one, or none."""
+    keys = {**settings.ERPNET_INSTANCEID, "APPLICATION_SECRET": ""}
+    settings.ERPNET_INSTANCEID = keys
+    assert "ERPNET_APPLICATION_SECRET=" in told("register", "--site", SITE)
+    del keys["APPLICATION_SECRET"]
+    assert "ERPNET_APPLICATION_SECRET=" in told("register", "--site", SITE)
 
 
 def test_register_makes_a_new_secret_each_time() -> None:

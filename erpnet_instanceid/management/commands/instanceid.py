@@ -64,6 +64,10 @@ class Command(BaseCommand):
                 "\nSo that visitors come back to the site after sign-out, set\n\n"
                 f'  ERPNET_INSTANCEID["POST_LOGOUT_URL"] = "{application["ImpersonateLogoutUrl"]}"'
             )
+        self.stdout.write(
+            "\nOnce it is registered, with the secret in the environment:\n\n"
+            f"  python manage.py migrate\n  python manage.py instanceid doctor --site {site}"
+        )
 
     def _install_link(self, options: dict[str, Any]) -> None:
         self.stdout.write(registration.install_link(_site(options), name=options["name"]))

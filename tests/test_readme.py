@@ -1,0 +1,98 @@
+"""README.rst, followed to the letter by somebody with a new project."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.template import Context, Template
+
+from erpnet_instanceid.testing import Instance
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.rst").read_text(encoding="utf-8")
+SITE = "https://backend.example.com"
+
+
+def block(word: str) -> str:
+    """The one indented block of the README that has this word."""
+    found = re.findall(r"::\n\n((?:(?: {4}.*)?\n)+)", README)
+    (text,) = [text for text in found if word in text]
+    return textwrap.dedent(text).strip() + "\n"
+
+
+def commands(word: str) -> list[list[str]]:
+    lines = [line.split() for line in block(word).splitlines()]
+    return [line[1:] for line in lines if line[0] == "python"]
+
+
+class Project:
+    """What ``django-admin startproject`` makes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        del self.environment["DJANGO_SETTINGS_MODULE"]
+        self.run("-m", "django", "startproject", "backend", ".")
+
+    def append(self, name: str, text: str) -> None:
+        with (self.folder / "backend" / name).open("a", encoding="utf-8") as file:
+            file.write("\n" + text)
+
+    def run(self, *arguments: str) -> str:
+        run = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+
+def test_a_new_project_gets_as_far_as_a_content_doctor(instance: Instance, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    settings = block("INSTALLED_APPS +=")
+    assert "https://mycompany.my.erp.net" in settings
+    project.append("settings.py", settings.replace("https://mycompany.my.erp.net", instance.url))
+    project.append("urls.py", block("urlpatterns +="))
+    project.append("views.py", block("def customers"))
+    project.append("urls.py", "from .views import customers\n")
+
+    (register,) = commands("instanceid register")
+    told = project.run(*register)
+    secret = re.search(r"ERPNET_APPLICATION_SECRET=(\S+)", told)[1]  # type: ignore[index]
+    instance.register(
+        application_uri="backend.example.com",
+        secret=secret,
+        login_urls=[f"{SITE}/signin-callback"],
+    )
+    project.environment["ERPNET_APPLICATION_SECRET"] = secret
+    migrate, doctor = commands("instanceid doctor")
+    project.run(*migrate)
+    told = project.run(*doctor)
+    assert "BAD" not in told
+    assert f"The instance answers sign-ins to {SITE}/signin-callback" in told
+
+
+def test_the_link_and_the_button_work_where_they_are_pasted(rf: Any) -> None:
+    template = Template(block("csrf_token"))
+    request = rf.get("/customers/?page=2")
+    link = template.render(Context({"user": AnonymousUser(), "request": request}))
+    assert 'href="/signin?next=%2Fcustomers%2F%3Fpage%3D2"' in link
+    button = template.render(Context({"user": User(), "csrf_token": "made-up"}))
+    assert '<form method="post" action="/signout">' in button
+    assert "made-up" in button
+
+
+def test_commands_for_a_clone_stand_on_one_line_each() -> None:
+    for word in ("manage.py demo", "bin/tox"):
+        assert len(block(word).splitlines()) == 1
