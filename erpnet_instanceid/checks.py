@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
@@ -19,13 +20,21 @@ from django.utils.module_loading import import_string
 
 from .attempts import COOKIE_SECONDS
 from .backends import InstanceIDBackend
-from .conf import DEFAULTS, NEVER_ALLOWED_USER_TYPE, REQUIRED, SETTING, conf
+from .conf import (
+    DEFAULTS,
+    EXTERNAL_USER_TYPE,
+    INTERNAL_USER_TYPE,
+    NEVER_ALLOWED_USER_TYPE,
+    REQUIRED,
+    SETTING,
+    conf,
+)
 from .middleware import TokenRefreshMiddleware
 from .oidc.jose import ASYMMETRIC_ALGORITHMS
 from .oidc.provider import LOOPBACK_HOSTS, is_safe_address
 from .views.callback import SignInCallbackView
+from .views.signout import SignOutCallbackView
 
-AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 FLOWS = {
     "code id_token": {"form_post"},
     "code": {"query", "form_post"},
@@ -33,6 +42,10 @@ FLOWS = {
 # Clocks that differ by more are set wrong, and an old token would pass for a new one.
 MOST_SKEW_SECONDS = 300
 SERVER_SIDE_SESSIONS = "django.contrib.sessions.backends.db"
+URLS_MISSING = (
+    "The app's URLs are not part of your site.",
+    'Add path("", include("erpnet_instanceid.urls")) to your urlpatterns.',
+)
 
 
 def _error(number: int, message: str, hint: str) -> Error:
@@ -55,7 +68,9 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
         return [
             _error(
                 1,
-                f"{SETTING} is missing from your settings.",
+                f"{SETTING} is missing from your settings."
+                if value is None
+                else f"{SETTING} is not a dict.",
                 f"Set {SETTING} to a dict with {', '.join(REQUIRED)}.",
             )
         ]
@@ -146,6 +161,15 @@ def _flow() -> Iterator[CheckMessage]:
             f"RESPONSE_TYPE {conf.response_type!r}.",
             f"Use {' or '.join(map(repr, sorted(modes)))}.",
         )
+    for key in ("SCOPE", "SERVICE_SCOPE"):
+        scope = conf.get(key)
+        if scope is not None and (not isinstance(scope, str) or "," in scope):
+            yield _error(
+                19,
+                f"{_name(key)} must be one string, separated by spaces.",
+                f'Write it as "{DEFAULTS["SCOPE"] if key == "SCOPE" else "read"}".',
+            )
+            return
     if "openid" not in conf.scope.split():
         yield _error(8, f"{_name('SCOPE')} lacks 'openid'.", "Add it: nobody signs in without.")
     elif "offline_access" not in conf.scope.split():
@@ -172,13 +196,16 @@ def _values(value: dict[str, Any]) -> Iterator[CheckMessage]:
         if not _are_names(conf.get(key)):
             yield _error(11, f"{_name(key)} must be a list.", "Put the names in square brackets.")
         elif key == "ADMIN_FLAGS":
-            yield from _unknown_flags(conf.admin_flags)
+            # The default is for whom it fits: a user model may do without these flags.
+            yield from _unknown_flags(value.get(key) or ())
         elif NEVER_ALLOWED_USER_TYPE in conf.get(key):
             yield _error(
                 12,
                 f"{_name(key)} names {NEVER_ALLOWED_USER_TYPE}.",
                 "Leave it out: such users are never let in.",
             )
+        else:
+            yield from _user_types(conf.get(key))
     groups = conf.user_type_groups
     if not isinstance(groups, dict) or not all(map(_are_names, [[*groups], *groups.values()])):
         yield _error(
@@ -199,6 +226,24 @@ def _are_names(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
 
 
+def _user_types(names: Sequence[str]) -> Iterator[CheckMessage]:
+    known = (INTERNAL_USER_TYPE, EXTERNAL_USER_TYPE)
+    unknown = [name for name in names if name not in known]
+    if not names:
+        yield _warning(
+            7,
+            f"{_name('ALLOWED_USER_TYPES')} is empty, which lets nobody in.",
+            f"Name some of: {', '.join(known)}.",
+        )
+    elif unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.3)
+        yield _warning(
+            8,
+            f"{_name('ALLOWED_USER_TYPES')} names {unknown[0]!r}, which instances do not use.",
+            f"Did you mean {near[0]}?" if near else f"They use: {', '.join(known)}.",
+        )
+
+
 def _unknown_flags(flags: Iterable[str]) -> Iterator[CheckMessage]:
     fields = {field.name for field in get_user_model()._meta.get_fields()}
     for flag in flags:
@@ -206,7 +251,7 @@ def _unknown_flags(flags: Iterable[str]) -> Iterator[CheckMessage]:
             yield _error(
                 14,
                 f"{_name('ADMIN_FLAGS')} names {flag!r}, which your user model does not have.",
-                "Leave it out, or name a field of AUTH_USER_MODEL.",
+                'Name a field of AUTH_USER_MODEL, or set "ADMIN_FLAGS": [].',
             )
 
 
@@ -277,11 +322,12 @@ def _middleware() -> Iterator[CheckMessage]:
             "TokenRefreshMiddleware has no SessionMiddleware before it.",
             "Add 'django.contrib.sessions.middleware.SessionMiddleware' before it.",
         )
-    if AUTHENTICATION in paths and paths.index(AUTHENTICATION) > places[0]:
+    users = [index for index, path in enumerate(paths) if _is_a(path, AuthenticationMiddleware)]
+    if not users or users[0] > places[0]:
         yield _error(
             22,
-            "TokenRefreshMiddleware stands before AuthenticationMiddleware.",
-            "Move it after.",
+            "TokenRefreshMiddleware has no AuthenticationMiddleware before it.",
+            "Add 'django.contrib.auth.middleware.AuthenticationMiddleware' before it.",
         )
 
 
@@ -304,38 +350,86 @@ def _sessions() -> Iterator[CheckMessage]:
 
 def _urls() -> Iterator[CheckMessage]:
     try:
-        reverse("erpnet_instanceid:signin_callback")
+        callback = reverse("erpnet_instanceid:signin_callback")
     except NoReverseMatch:
-        yield _error(
-            24,
-            "The app's URLs are not part of your site.",
-            'Add path("", include("erpnet_instanceid.urls")) to your urlpatterns.',
-        )
+        yield _error(24, *URLS_MISSING)
         return
     url = conf.callback_url
-    if url and is_safe_address(url) and not _leads_to_callback(urlsplit(url).path or "/"):
+    if url and is_safe_address(url) and not _leads_to(url, SignInCallbackView):
         yield _warning(
             6,
             f"{_name('CALLBACK_URL')} does not lead to the app's callback.",
-            f"Its path is {reverse('erpnet_instanceid:signin_callback')} here. Silence this where "
-            "a proxy gives the path another name.",
+            f"Its path is {callback} here. Silence this where a proxy gives the path another name.",
+        )
+    url = conf.post_logout_url
+    if url and is_safe_address(url) and not _leads_to(url, SignOutCallbackView):
+        yield _warning(
+            9,
+            f"{_name('POST_LOGOUT_URL')} does not lead to the app's sign-out callback.",
+            f"Its path is {reverse('erpnet_instanceid:signout_callback')} here. Silence this where "
+            "a proxy gives the path another name, or where you want another page.",
+        )
+    if not conf.callback_url and _has_languages_in_path():
+        yield _warning(
+            10,
+            "The app's URLs stand in i18n_patterns, so that the callback's address depends on the "
+            "visitor's language.",
+            "Move the include out of i18n_patterns: the instance accepts one address, to the "
+            'character. Or set "CALLBACK_URL".',
+        )
+    if not _is_login_url_answered():
+        yield _warning(
+            11,
+            "LOGIN_URL is no page of your site: visitors who have to sign in end there.",
+            'Set LOGIN_URL = "erpnet_instanceid:signin".',
         )
 
 
-def _leads_to_callback(path: str) -> bool:
+def _has_languages_in_path() -> bool:
+    paths = set()
+    for code, _ in settings.LANGUAGES:
+        with translation.override(code):
+            paths.add(reverse("erpnet_instanceid:signin_callback"))
+    return len(paths) > 1
+
+
+def _is_login_url_answered() -> bool:
+    try:
+        reverse(settings.LOGIN_URL)
+    except NoReverseMatch:
+        pass
+    else:
+        return True
+    try:
+        url = str(settings.LOGIN_URL)
+    except NoReverseMatch:
+        return False
+    if urlsplit(url).netloc:
+        # A page of another site is not for us to judge.
+        return True
+    # Django adds a slash that is missing.
+    return url.startswith("/") and any(_leads_to(path, object) for path in (url, f"{url}/"))
+
+
+def _leads_to(url: str, view_class: type) -> bool:
+    """Whether the path of ``url`` is answered by a view of this class; ``object`` for any view."""
+    path = urlsplit(url).path or "/"
     parts = path.split("/")[1:]
     # A server may put the site below a prefix, which is not part of what Django sees.
-    within = ["/" + "/".join(parts[index:]) for index in range(len(parts))]
+    # The slash at the end would be left over as the site's front page.
+    within = [
+        f"/{'/'.join(parts[index:])}" for index, part in enumerate(parts) if part or not index
+    ]
     with translation.override(translation.get_language_from_path(path)):
-        return any(map(_is_callback, within))
+        return any(_is_answered_by(path, view_class) for path in within)
 
 
-def _is_callback(path: str) -> bool:
+def _is_answered_by(path: str, view_class: type) -> bool:
     try:
         view = resolve(path).func
     except Resolver404:
         return False
-    return issubclass(getattr(view, "view_class", object), SignInCallbackView)
+    return issubclass(getattr(view, "view_class", object), view_class)
 
 
 def _databases() -> Iterator[CheckMessage]:

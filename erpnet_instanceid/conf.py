@@ -46,6 +46,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 REQUIRED = ("INSTANCE_URL", "APPLICATION_URI", "APPLICATION_SECRET")
 PROTOCOL_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
+INTERNAL_USER_TYPE = "InternalUser"
+EXTERNAL_USER_TYPE = "ExternalCommunityUser"
 NEVER_ALLOWED_USER_TYPE = "SystemUserNoLogin"
 
 

@@ -10,12 +10,10 @@ from urllib.parse import urlencode, urlsplit
 
 from django.urls import reverse
 
-from .conf import conf
+from .conf import EXTERNAL_USER_TYPE, INTERNAL_USER_TYPE, conf
 from .oidc import http
 
 SECRET_BYTES = 48
-EXTERNAL_USER_TYPE = "ExternalCommunityUser"
-INTERNAL_USER_TYPE = "InternalUser"
 
 
 def new_application_secret() -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import Group
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import CheckMessage, run_checks
-from django.urls import include, path
+from django.urls import include, path, reverse_lazy
 
 from erpnet_instanceid import checks
 from erpnet_instanceid.backends import InstanceIDBackend
@@ -38,11 +40,25 @@ class SitesOwnMiddleware(TokenRefreshMiddleware):
     pass
 
 
+class SitesOwnAuthentication(AuthenticationMiddleware):
+    pass
+
+
 class SitesOwnSessions(SessionMiddleware):
     pass
 
 
 urlpatterns = [path("sso/", include("erpnet_instanceid.urls"))]
+
+
+class WithOwnPage:
+    """A URLconf with a sign-in page of the site's own."""
+
+    urlpatterns: list[Any] = [
+        *urlpatterns,
+        path("", lambda request: None),
+        path("own/login/", lambda request: None, name="own"),
+    ]
 
 
 class WithLanguages:
@@ -147,6 +163,24 @@ SETTINGS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("E013", {"API_MAX_BYTES": 0.5}, {"API_MAX_BYTES": 1}, "1 or more"),
     ("W004", {"SIGN_IN_LIFETIME": 7200}, {"SIGN_IN_LIFETIME": 3600}, "3600"),
     ("W005", {"CLOCK_SKEW": 301}, {"CLOCK_SKEW": 300}, "300 s"),
+    ("W007", {"ALLOWED_USER_TYPES": []}, {"ALLOWED_USER_TYPES": None}, "nobody"),
+    (
+        "W008",
+        {"ALLOWED_USER_TYPES": ["InternalUsers"]},
+        {"ALLOWED_USER_TYPES": ("InternalUser",)},
+        "mean InternalUser?",
+    ),
+    ("W008", {"ALLOWED_USER_TYPES": ["CommunityUser"]}, {}, "mean ExternalCommunityUser?"),
+    ("W008", {"ALLOWED_USER_TYPES": ["*"]}, {}, "InternalUser, ExternalCommunityUser"),
+    ("E019", {"SCOPE": ["openid", "read"]}, {"SCOPE": None}, "separated by spaces"),
+    ("E019", {"SCOPE": "openid,offline_access"}, {}, "separated by spaces"),
+    ("E019", {"SERVICE_SCOPE": ["read"]}, {"SERVICE_SCOPE": "read update"}, "separated by spaces"),
+    (
+        "W009",
+        {"POST_LOGOUT_URL": "https://rp.test/signout"},
+        {"POST_LOGOUT_URL": "https://rp.test/signout-callback/"},
+        "/signout-callback",
+    ),
     ("E014", {"ADMIN_FLAGS": ["is_wizard"]}, {"ADMIN_FLAGS": ["is_staff"]}, "is_wizard"),
     ("E015", {"USER_TYPE_GROUPS": ["staff"]}, {"USER_TYPE_GROUPS": {}}, "USER_TYPE_GROUPS"),
     (
@@ -199,6 +233,7 @@ def test_e001_without_a_dict_of_settings(settings: Any, value: Any) -> None:
 
     assert "E001" in ids()
     assert "INSTANCE_URL" in told()[0].hint
+    assert ("not a dict" if value else "missing") in told()[0].msg
     # The other checks have nothing to look at, and do not fail for it.
     assert ids() == ["E001"]
 
@@ -286,6 +321,25 @@ def test_e022_middleware_before_the_user_is_known(settings: Any) -> None:
     assert ids() == []
 
 
+def test_e022_without_a_middleware_that_knows_the_user(settings: Any) -> None:
+    settings.MIDDLEWARE = [SESSION, OURS]
+    assert ids() == ["E022"]
+
+    settings.MIDDLEWARE = [SESSION, f"{__name__}.SitesOwnAuthentication", OURS]
+    assert ids() == []
+
+
+def test_e014_is_silent_of_the_default(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user model without staff and superusers is no mistake: they are then not set."""
+    monkeypatch.setattr(checks, "get_user_model", lambda: Group)
+    assert ids() == []
+    settings.ERPNET_INSTANCEID = {**KEYS, "ADMIN_FLAGS": ["is_staff"]}
+    assert ids() == ["E014"]
+    assert '"ADMIN_FLAGS": []' in told()[0].hint
+    settings.ERPNET_INSTANCEID = {**KEYS, "ADMIN_FLAGS": []}
+    assert ids() == []
+
+
 def test_e025_middleware_without_sessions(settings: Any) -> None:
     for wrong in ([AUTHENTICATION, OURS], [AUTHENTICATION, OURS, SESSION]):
         settings.MIDDLEWARE = wrong
@@ -326,6 +380,47 @@ def test_w006_callback_elsewhere(settings: Any) -> None:
     settings.ROOT_URLCONF = WithoutURLs
     # One thing at a time.
     assert ids() == ["E024"]
+
+
+def test_w010_urls_that_depend_on_the_language(settings: Any) -> None:
+    settings.ROOT_URLCONF = WithLanguages
+    assert ids() == ["W010"]
+    assert "i18n_patterns" in told()[0].hint
+    # One address for all, whichever it is; and where there is only one language.
+    settings.ERPNET_INSTANCEID = {**KEYS, "CALLBACK_URL": "https://rp.test/en/sso/signin-callback"}
+    assert ids() == []
+    settings.ERPNET_INSTANCEID = KEYS
+    settings.LANGUAGES = [("en", "English")]
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    "url", ["/accounts/login/", "accounts_login", "erpnet_instanceid:sign_in", "/sso/sign"]
+)
+def test_w011_login_url_that_is_no_page(settings: Any, url: str) -> None:
+    settings.ROOT_URLCONF = WithOwnPage
+    settings.LOGIN_URL = url
+    assert ids() == ["W011"]
+    assert told()[0].hint == 'Set LOGIN_URL = "erpnet_instanceid:signin".'
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "erpnet_instanceid:signin",
+        reverse_lazy("erpnet_instanceid:signin"),
+        "/sso/signin",
+        "/below/sso/signin/",
+        "/own/login/?x=1",
+        "/own/login",
+        "own",
+        "https://portal.example.com/login",
+    ],
+)
+def test_w011_is_silent_of_a_page(settings: Any, url: str) -> None:
+    settings.ROOT_URLCONF = WithOwnPage
+    settings.LOGIN_URL = url
+    assert ids() == []
 
 
 def test_w002_session_cookie_in_clear(settings: Any) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import types
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -92,6 +93,14 @@ def test_registration_needs_an_https_address(action: str, arguments: list[str]) 
 def test_an_address_with_a_query_is_refused(action: str, site: str) -> None:
     with pytest.raises(CommandError, match="must not have a query"):
         told(action, "--site", site)
+
+
+@pytest.mark.parametrize("action", ["register", "install-link"])
+def test_registration_needs_the_urls(settings: Any, action: str) -> None:
+    settings.ROOT_URLCONF = types.ModuleType("empty")
+    settings.ROOT_URLCONF.urlpatterns = []
+    with pytest.raises(CommandError, match=r"URLs are not part of your site. Add path\("):
+        told(action, "--site", SITE)
 
 
 def test_install_link_opens_the_registration() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import NoReverseMatch
 
 from erpnet_instanceid import diagnostics, registration
+from erpnet_instanceid.checks import URLS_MISSING
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.oidc.provider import is_safe_address
 from erpnet_instanceid.pruning import prune
@@ -42,6 +44,8 @@ class Command(BaseCommand):
             getattr(self, f"_{action.replace('-', '_')}")(options)
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
+        except NoReverseMatch:
+            raise CommandError(" ".join(URLS_MISSING)) from None
 
     def _register(self, options: dict[str, Any]) -> None:
         site, secret = _site(options), registration.new_application_secret()
