@@ -1,0 +1,129 @@
+"""docs/reference.rst names what the code names, and its example of the admin works."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.urls import include, path
+
+from erpnet_instanceid import checks, pages
+from erpnet_instanceid.diagnostics import WANTS_SOMEBODY
+from erpnet_instanceid.oidc import api_error, errors
+
+from .test_architecture import MODULES
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+REFERENCE = (DOCS / "reference.rst").read_text(encoding="utf-8")
+ERRORS = {
+    name
+    for module in (errors, api_error)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and issubclass(kind, errors.InstanceIDError)
+}
+
+
+def section(title: str) -> str:
+    parts = re.split(r"^(\S.*)\n-{3,}\n", REFERENCE, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[title]
+
+
+def calls() -> list[tuple[str, str]]:
+    """Each call in the package whose first argument is a literal text: its name, and the text."""
+    return [
+        (getattr(node.func, "id", None) or getattr(node.func, "attr", ""), node.args[0].value)
+        for tree in MODULES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    ]
+
+
+def test_every_check_is_in_the_table_and_no_other() -> None:
+    source = Path(checks.__file__).read_text(encoding="utf-8")
+    numbered = re.findall(r"_(error|warning)\(\s*(\d+)", source)
+    there = {f"{kind[0].upper()}{int(number):03d}" for kind, number in numbered}
+    told = re.findall(r"^([EW]\d{3})  ", section("System checks"), flags=re.M)
+    assert told == sorted(there)
+
+
+def test_every_code_is_in_the_table_and_no_other() -> None:
+    raised = {code for name, code in calls() if name in ERRORS}
+    # Those come from the instance, as it spells them.
+    given = pages.OPERATOR_ERRORS | pages._SENTENCES.keys() | WANTS_SOMEBODY
+    raised |= {*given, "unknown_error", api_error.NO_LICENCE}
+    text = section("What error pages show")
+    rows = re.findall(r"^   \* - (.*?)^     - ", text, flags=re.M | re.S)
+    told = [code for row in rows for code in re.findall(r"``(\w+)``", row)]
+    assert len(told) == len(set(told))
+    only_raised = set(re.findall(r"``(\w+)``", text.partition("\nRaised to your own code")[2]))
+    assert set(told) <= raised
+    assert raised - set(told) <= only_raised
+    assert not only_raised & set(told)
+
+
+def test_every_line_of_the_log_is_in_the_table_by_its_level() -> None:
+    levels = {"info", "warning", "error"}
+    there = {(name.upper(), text.split()[0]) for name, text in calls() if name in levels}
+    # `pages` logs by the error's level what it is given the name of.
+    there |= {("WARNING", text) for name, text in calls() if name == "_logged"}
+    there |= {("ERROR", text) for name, text in calls() if name == "_logged"}
+    rows = re.findall(
+        r"\* - (INFO|WARNING|ERROR)\n     - .*?\n     - (.*?)(?=\n   \*|\n\n)",
+        section("The log"),
+        flags=re.S,
+    )
+    told = {(level, name) for level, names in rows for name in re.findall(r"``(\w+)``", names)}
+    assert told == there
+
+
+@pytest.fixture
+def admin_of_the_docs(settings: Any) -> None:
+    """A site whose urls.py holds what the reference says."""
+    code = section("The admin").partition("::\n\n")[2].partition("\nand take the line")[0]
+    urls = types.ModuleType("urls_of_the_docs")
+    urls.urlpatterns = [path("", include("erpnet_instanceid.urls"))]
+    exec(textwrap.dedent(code), vars(urls))
+    settings.ROOT_URLCONF = urls
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("admin_of_the_docs")
+def test_the_admin_is_reached_by_the_same_sign_in(client: Any, instance_sign_in: Any) -> None:
+    page = "/admin/auth/user/?q=x"
+    response = client.get(page)
+    response = client.get(response.headers["Location"])
+    assert response.headers["Location"].startswith("/signin?next=/admin/auth/user/")
+    assert instance_sign_in(client, "admin", next=page).headers["Location"] == page
+    assert client.get(page).status_code == 200
+    response = client.post("/admin/logout/")
+    assert (response.status_code, response.headers["Location"]) == (307, "/signout")
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("admin_of_the_docs")
+def test_an_employee_is_told_that_the_admin_is_not_theirs(
+    client: Any, instance_sign_in: Any
+) -> None:
+    instance_sign_in(client, "maria")
+    response = client.get("/admin/", follow=True)
+    assert response.status_code == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("admin_of_the_docs")
+def test_a_local_superuser_still_comes_in_by_password(client: Any) -> None:
+    get_user_model().objects.create_superuser("root", password="tests only")
+    assert client.get("/admin/password/").status_code == 200
+    form = {"username": "root", "password": "tests only", "next": "/admin/"}
+    response = client.post("/admin/password/", form)
+    assert response.headers["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
