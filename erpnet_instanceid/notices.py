@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from .models import SignIn
+from .models import Account, SignIn
 from .oidc.id_token import Claims, session_id
 from .refresh import end
 from .session import end_session
@@ -49,20 +49,28 @@ def _end_under_way(sign_in: SignIn, notice: str) -> bool:
 
 
 def _named(claims: Claims, heeded: datetime | None) -> list[SignIn]:
-    sid, sub = session_id(claims), claims.get("sub")
-    named = Q(account__issuer=claims["iss"])
-    if sub is not None:
-        named &= Q(account__sub=sub)
-    if sid is not None:
-        named = Q(sid=sid) & (named | Q(account=None))
+    issuer, sid, sub = claims["iss"], session_id(claims), claims.get("sub")
+    if sid is None:
+        named = Q(account__issuer=issuer, account__sub=sub)
+    else:
+        named = Q(sid=sid) & (Q(account__issuer=issuer) | Q(account=None))
     found = SignIn.objects.select_related("account").filter(named, ended=None)
     # The database may compare by a looser collation than the instance does.
     return [
         sign_in
         for sign_in in found
         if (sid is None or sign_in.sid == sid)
-        and (sub is None or sign_in.account is None or sign_in.account.sub == sub)
+        and (sub is None or _may_be(sign_in.account, sub, named_by_sid=sid is not None))
         and (sign_in.issued_at is None or sign_in.issued_at <= claims["iat"])
         # Within one second, the instance's times do not tell what came first.
         and (heeded is None or sign_in.started <= heeded)
     ]
+
+
+def _may_be(account: Account | None, sub: str, *, named_by_sid: bool) -> bool:
+    """Whether a notice of ``sub`` may be about this account's session."""
+    if account is None or account.sub == sub:
+        return True
+    # Somebody renamed goes by a name that is not known here yet, or not any more. What is another
+    # person's name is not theirs. Back-Channel Logout 2.6.
+    return named_by_sid and not Account.objects.filter(issuer=account.issuer, sub=sub).exists()

@@ -271,6 +271,22 @@ def test_lbc_15_sub_and_sid_end_the_one_session(
         assert visitor.get("/customers").status_code == 200
 
 
+@pytest.mark.parametrize("name", ["maria", "maria.ivanova"])
+@pytest.mark.parametrize("is_known", [False, True], ids=["first heard", "signed in since"])
+def test_lbc_15_named_session_ends_by_either_name_of_who_was_renamed(
+    new_visitor: NewVisitor, instance: Instance, name: str, is_known: bool
+) -> None:
+    visitor, key = signed_in(new_visitor, "maria")
+    sid = sid_of(key)
+    instance.rename("maria", "maria.ivanova")
+    if is_known:
+        new_visitor().sign_in("maria.ivanova")
+
+    assert_accepted(notify(visitor.site, instance.logout_token(name, sid)))
+
+    assert_ended(visitor, key)
+
+
 def test_lbc_16_sid_of_one_with_sub_of_another_ends_nothing(
     new_visitor: NewVisitor, instance: Instance
 ) -> None:

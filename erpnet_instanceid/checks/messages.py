@@ -1,0 +1,20 @@
+"""What a check says. An id is never used twice, and never given to another check."""
+
+from __future__ import annotations
+
+from django.core.checks import Error
+from django.core.checks import Warning as CheckWarning
+
+from ..conf import SETTING
+
+
+def error(number: int, message: str, hint: str) -> Error:
+    return Error(message, hint=hint, id=f"erpnet_instanceid.E{number:03d}")
+
+
+def warning(number: int, message: str, hint: str) -> CheckWarning:
+    return CheckWarning(message, hint=hint, id=f"erpnet_instanceid.W{number:03d}")
+
+
+def name(key: str) -> str:
+    return f'{SETTING}["{key}"]'
