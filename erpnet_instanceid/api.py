@@ -8,7 +8,7 @@ from . import session
 from .api_session import InstanceSession, open_session
 from .models import SignIn
 from .oidc.errors import SignInExpired
-from .refresh import RENEWAL_REFUSED, Renewed, renew
+from .refresh import Renewed, renew
 from .service import OwnTokens
 from .session import Held
 
@@ -56,15 +56,7 @@ class VisitorTokens:
 
     def newer_than(self, refused: str) -> str | None:
         held, token = self._held()
-        if token != refused:
-            return token
-        try:
-            return self._renewed(held, was_refused=True)
-        except SignInExpired as error:
-            # Signing in has just brought this token, and would bring another one like it.
-            if error.code in RENEWAL_REFUSED and session.is_new(held):
-                return None
-            raise
+        return token if token != refused else self._renewed(held, was_refused=True)
 
     def _held(self) -> tuple[Held, str]:
         held = session.held(self._request.session)

@@ -43,7 +43,7 @@ from .oidc.token_endpoint import REVOCATION_SECONDS, revoke, spend_refresh_token
 from .oidc.tokens import TokenSet
 from .once import once
 from .pruning import prune_now_and_then
-from .session import is_new_set, seal_tokens, unseal_tokens
+from .session import seal_tokens, unseal_tokens
 from .signals import sign_in_ended, tokens_refreshed
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -53,8 +53,6 @@ MAX_LEASE_SECONDS = 40.0
 STORE_SECONDS = 2.0
 # The generation that a sign-in brings.
 OF_SIGN_IN = 1
-# The codes of SignInExpired where it is this renewal that found the sign-in to be over.
-RENEWAL_REFUSED = frozenset({"refresh_token_refused", "refreshed_token_rejected"})
 
 
 @dataclass(frozen=True)
@@ -110,12 +108,21 @@ def _renew(sign_in_id: str | UUID, seen: int, *, wait: bool, was_refused: bool) 
         if stored.generation > seen:
             return stored
         if not lease.is_taken(sign_in):
-            if was_refused and _is_new_renewal(stored):
+            is_new = stored.tokens.is_just_issued(time.time())
+            # An API that refuses whatever it is sent would cost a refresh token in each request.
+            # What a sign-in has just brought is renewed all the same: that is once for each.
+            if was_refused and is_new and stored.generation > OF_SIGN_IN:
                 return None
             if _is_held_back(sign_in, stored.tokens, wait=wait):
                 return None
             if lease.take(sign_in, _lease_seconds()):
-                return _spend(sign_in, stored.tokens)
+                try:
+                    return _spend(sign_in, stored.tokens)
+                except SignInExpired:
+                    # To sign in has just brought this token, and would bring another one like it.
+                    if was_refused and is_new:
+                        return None
+                    raise
         if not wait:
             return None
         if time.monotonic() > gives_up_at:
@@ -139,12 +146,6 @@ def _stored(sign_in: SignIn) -> Renewed:
     return Renewed(sign_in.generation, tokens)
 
 
-def _is_new_renewal(stored: Renewed) -> bool:
-    # An API that refuses whatever it is sent would cost a refresh token in each request. What a
-    # sign-in has just brought is renewed all the same: that is once for each.
-    return stored.generation > OF_SIGN_IN and is_new_set(stored.tokens)
-
-
 def _lease_seconds() -> float:
     # As long as an exchange and its one repetition may take.
     return min(2 * conf.deadline + STORE_SECONDS, MAX_LEASE_SECONDS)
@@ -153,7 +154,7 @@ def _lease_seconds() -> float:
 def _is_held_back(sign_in: SignIn, tokens: TokenSet, *, wait: bool) -> bool:
     """Whether the token is to be left alone. Raises where the caller has waited for a new one."""
     if tokens.refresh_token is None:
-        if not wait or is_new_set(tokens):
+        if not wait or tokens.is_just_issued(time.time()):
             # What there is may be used to its end. Who has just come from the instance would be
             # sent there again, and come back with no more than this.
             return True

@@ -22,7 +22,7 @@ from django.http import HttpRequest
 
 from .connections import after_commit
 from .models import SignIn
-from .oidc.tokens import JUST_ISSUED_SECONDS, TokenSet, is_just_issued
+from .oidc.tokens import JUST_ISSUED_SECONDS, TokenSet
 from .sealing import seal, unseal
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -170,16 +170,6 @@ def access_token(value: Held) -> str | None:
 def seconds_left(value: Held) -> float:
     """How long the access token on the session still lives; negative when it is over."""
     return float(value["expires_at"] - time.time())
-
-
-def is_new(value: Held) -> bool:
-    """Whether the access token on the session was issued just now."""
-    return is_just_issued(value["expires_at"], value["lifetime"], now=time.time())
-
-
-def is_new_set(tokens: TokenSet) -> bool:
-    """As `is_new`, of a row's token set."""
-    return is_just_issued(tokens.expires_at, tokens.lifetime, now=time.time())
 
 
 def has_ended(tokens: TokenSet) -> bool:

@@ -9,12 +9,6 @@ from dataclasses import dataclass, field
 JUST_ISSUED_SECONDS = 30.0
 
 
-def is_just_issued(expires_at: float, lifetime: float, *, now: float) -> bool:
-    """Whether an access token is new, and its life not over: a newer one would fare no better."""
-    # The clock of another machine may be ahead, or have been set back since.
-    return abs(now - (expires_at - lifetime)) < min(JUST_ISSUED_SECONDS, lifetime)
-
-
 @dataclass(frozen=True)
 class TokenSet:
     """The tokens of one sign-in. ``repr`` shows none of them.
@@ -29,6 +23,12 @@ class TokenSet:
     expires_at: int
     scope: str
     lifetime: int
+
+    def is_just_issued(self, now: float) -> bool:
+        """Whether the access token is new, its life not over: a newer one would fare no better."""
+        # The clock of another machine may be ahead, or have been set back since.
+        age = abs(now - (self.expires_at - self.lifetime))
+        return age < min(JUST_ISSUED_SECONDS, self.lifetime)
 
     def renewed_by(self, newer: TokenSet) -> TokenSet:
         """``newer``, with what it does not bring kept from this set.

@@ -132,6 +132,12 @@ def test_api_02_sign_in_that_is_revoked_at_once_is_no_way_round_in_circles(
         visitor.sign_in("maria")
         instance.revoke_refresh_tokens("maria")
         assert visitor.get("/uncaught").status_code == 500
+        with pytest.raises(SignInExpired):
+            SignIn.objects.latest("started").api()
+    visitor.sign_in("maria")
+    instance.revoke_refresh_tokens("maria")
+    with pytest.raises(APIError, match="http_401"):
+        SignIn.objects.latest("started").api().get(CUSTOMERS)
     # It is over all the same: the next call says so.
     assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
 
