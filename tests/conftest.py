@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,13 @@ collect_ignore = ["package"]
 # The live server writes a header in several parts, and each answer would wait 40 ms for the
 # browser to acknowledge the first of them.
 WSGIRequestHandler.disable_nagle_algorithm = True
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # A browser or a database that is not there may not pass for a test that passed.
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

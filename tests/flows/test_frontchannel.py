@@ -81,19 +81,18 @@ def test_lfc_01_frame_is_told_of_as_the_instances_notice(
     assert reasons == ["notice"]
 
 
-@pytest.mark.skipif(django.VERSION < (6, 0), reason="this Django has no such middleware")
 def test_lfc_01_frame_is_shown_whatever_the_sites_policy(
     instance: Instance, client: Client, settings: Any
 ) -> None:
-    policy = {"default-src": ["'self'"], "frame-ancestors": ["'none'"]}
-    settings.SECURE_CSP = policy
-    csp = "django.middleware.csp.ContentSecurityPolicyMiddleware"
-    settings.MIDDLEWARE = [csp, *settings.MIDDLEWARE]
+    # Earlier ones have no such middleware, and a site's own one may not be told from it.
+    if django.VERSION >= (6, 0):
+        settings.SECURE_CSP = {"default-src": ["'self'"], "frame-ancestors": ["'none'"]}
+        csp = "django.middleware.csp.ContentSecurityPolicyMiddleware"
+        settings.MIDDLEWARE = [csp, *settings.MIDDLEWARE]
+        elsewhere = client.get("/signout").headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in elsewhere
 
-    elsewhere = client.get("/signout").headers["Content-Security-Policy"]
-    assert "frame-ancestors 'none'" in elsewhere
-    shown = client.get(ADDRESS).headers["Content-Security-Policy"]
-    assert "frame-ancestors" not in shown
+    assert client.get(ADDRESS).headers["Content-Security-Policy"] == "default-src 'none'"
 
 
 def test_lfc_01_sign_out_that_begins_at_the_instance(visitor: Visitor, instance: Instance) -> None:
