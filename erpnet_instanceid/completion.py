@@ -29,7 +29,7 @@ from .oidc.id_token import (
 from .oidc.token_endpoint import exchange_code
 from .oidc.tokens import TokenSet
 from .pruning import prune_now_and_then
-from .refresh import end
+from .refresh import end, note_answer
 from .signals import signed_in
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -63,6 +63,7 @@ def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, 
         scope=conf.scope,
         now=now,
     )
+    note_answer()
     claims = check_id_token(
         tokens.id_token,
         client=client,

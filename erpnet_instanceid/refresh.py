@@ -85,6 +85,11 @@ def renew(
     return _renew(sign_in_id, seen, wait=wait, was_refused=was_refused)
 
 
+def note_answer() -> None:
+    """Ends the pause that failures made: the token endpoint has answered somebody else."""
+    _backoff(conf.issuer).succeeded()
+
+
 def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
     """Ends a sign-in and drops its tokens, of ``sign_in`` too. False where it had ended before."""
     values = {"ended": timezone.now(), "tokens": "", "leased_until": None}

@@ -281,6 +281,21 @@ def test_rfr_12_parallel_calls_refresh_once(expired: Visitor, instance: Instance
     assert len(refreshes(instance)) == 1
 
 
+def test_pause_ends_when_somebody_has_signed_in(
+    new_visitor: Callable[..., Visitor], instance: Instance
+) -> None:
+    """Who sees that the instance is back tells the others."""
+    one, other = (sign_in_expired(new_visitor(), instance) for _ in range(2))
+    instance.next_token_answer(status=503, grant_type="refresh_token")
+    assert one.get(API).status_code == 503
+    assert other.get(API).status_code == 503
+    assert len(refreshes(instance)) == 1
+
+    new_visitor().sign_in("admin")
+
+    assert other.get(API).status_code == 200
+
+
 def test_rfr_13_each_session_has_a_chain_of_its_own(
     new_visitor: Callable[..., Visitor], instance: Instance
 ) -> None:
