@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from .endings import end
 from .models import Account, SignIn
-from .refresh import end
 from .session import end_session
 
 

@@ -14,6 +14,7 @@ from . import session
 from .accounts import find_account
 from .attempts import Attempt, CarriedAnswer
 from .conf import conf
+from .endings import end
 from .models import SignIn
 from .oidc.authorization import AuthorizationAnswer, check_answer, read_answer
 from .oidc.client import Client
@@ -29,7 +30,7 @@ from .oidc.id_token import (
 from .oidc.token_endpoint import exchange_code
 from .oidc.tokens import TokenSet
 from .pruning import prune_now_and_then
-from .refresh import end, note_answer
+from .refresh import note_answer
 from .signals import signed_in
 
 logger = logging.getLogger("erpnet_instanceid")

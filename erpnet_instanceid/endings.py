@@ -1,17 +1,33 @@
-"""A sign-in ends with the Django session that it is on, whoever ends that."""
+"""A sign-in ends once: by whoever is first, and with the Django session that it is on."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils import timezone
 
 from . import session
 from .models import SignIn
 from .oidc.tokens import TokenSet
-from .refresh import end
+from .signals import sign_in_ended
+
+logger = logging.getLogger("erpnet_instanceid")
+
+
+def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
+    """Ends a sign-in and drops its tokens, of ``sign_in`` too. False where it had ended before."""
+    values = {"ended": timezone.now(), "tokens": "", "leased_until": None}
+    ended = SignIn.objects.filter(pk=sign_in.pk, ended=None, **only_where).update(**values)
+    if ended:
+        for name, value in values.items():
+            setattr(sign_in, name, value)
+        logger.info("sign_in_ended reason=%s sign_in=%s", reason, sign_in.pk)
+        sign_in_ended.send(SignIn, sign_in=sign_in, reason=reason)
+    return bool(ended)
 
 
 def end_with_session(request: HttpRequest, reason: str) -> TokenSet | None:

@@ -9,9 +9,9 @@ from datetime import datetime
 from django.db.models import Min, Q
 from django.utils import timezone
 
+from .endings import end
 from .models import Account, SignIn
 from .oidc.id_token import Claims, session_id
-from .refresh import end
 from .session import end_session
 
 logger = logging.getLogger("erpnet_instanceid")

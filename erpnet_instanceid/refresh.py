@@ -26,6 +26,7 @@ from .backoff import Backoff, pause_after
 from .claims import merge_claims
 from .conf import SETTING, conf
 from .connections import beside_transaction, inside_transaction
+from .endings import end
 from .models import Account, SignIn
 from .oidc.access_token import access_token_claims
 from .oidc.client import Client
@@ -44,7 +45,7 @@ from .oidc.tokens import TokenSet
 from .once import once
 from .pruning import prune_now_and_then
 from .session import seal_tokens, unseal_tokens
-from .signals import sign_in_ended, tokens_refreshed
+from .signals import tokens_refreshed
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -88,18 +89,6 @@ def renew(
 def note_answer() -> None:
     """Ends the pause that failures made: the token endpoint has answered somebody else."""
     _backoff(conf.issuer).succeeded()
-
-
-def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
-    """Ends a sign-in and drops its tokens, of ``sign_in`` too. False where it had ended before."""
-    values = {"ended": timezone.now(), "tokens": "", "leased_until": None}
-    ended = SignIn.objects.filter(pk=sign_in.pk, ended=None, **only_where).update(**values)
-    if ended:
-        for name, value in values.items():
-            setattr(sign_in, name, value)
-        logger.info("sign_in_ended reason=%s sign_in=%s", reason, sign_in.pk)
-        sign_in_ended.send(SignIn, sign_in=sign_in, reason=reason)
-    return bool(ended)
 
 
 @sensitive_variables()

@@ -14,11 +14,11 @@ from django.views.generic import View
 
 from .. import session
 from ..conf import conf
+from ..endings import end
 from ..models import SignIn
 from ..notices import end_named_sign_ins
 from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, InvalidResponse
 from ..oidc.id_token import check_logout_token
-from ..refresh import end
 from .posted import posted_pairs
 from .reporting import sensitive_request
 
