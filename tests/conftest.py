@@ -22,6 +22,28 @@ collect_ignore = ["package"]
 WSGIRequestHandler.disable_nagle_algorithm = True
 
 
+FIGURE = "figure"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        if report.when == "call"
+    ]
+    lines = [
+        f"{report.nodeid.rpartition('::')[2]}: {told}"
+        for report in reports
+        for name, told in report.user_properties
+        if name == FIGURE
+    ]
+    if lines:
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     # A browser or a database that is not there may not pass for a test that passed.
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -68,3 +90,15 @@ def new_visitor(live_server: Any, instance: Instance) -> Iterator[Callable[..., 
 @pytest.fixture
 def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
     return new_visitor()
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Notes what a test measured, for the end of the run: `figure(slowest=0.31)`."""
+
+    def note(**values: object) -> None:
+        told = (f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+        # A property comes along from another process, too.
+        record_property(FIGURE, ", ".join(told))
+
+    return note

@@ -27,40 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.storm)
 
 
-FIGURE = "figure"
-
-
-@pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Notes what a test measured, for the end of the run: `figure(slowest=0.31)`."""
-
-    def note(**values: object) -> None:
-        told = (f"{name.replace('_', ' ')} {value}" for name, value in values.items())
-        # A property comes along from another process, too.
-        record_property(FIGURE, ", ".join(told))
-
-    return note
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = [
-        report
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.stats.get(outcome, [])
-        if report.when == "call"
-    ]
-    lines = [
-        f"{report.nodeid.rpartition('::')[2]}: {told}"
-        for report in reports
-        for name, told in report.user_properties
-        if name == FIGURE
-    ]
-    if lines:
-        terminalreporter.section("figures")
-        for line in lines:
-            terminalreporter.write_line(line)
-
-
 @pytest.fixture(scope="session")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteInstance]:
     with run_stand_in(tmp_path_factory.mktemp("stand-in") / "log") as instance:
