@@ -18,6 +18,17 @@ def find_account(claims: Claims) -> Account | None:
         return None
 
 
+def account_of(user: Any, claims: Claims) -> Account | None:
+    """The account by which this user has just signed in, ``claims`` being the ID token's."""
+    account: Account | None = getattr(user, "instance_account", None)
+    if account is not None:
+        return account
+    # A site's own backend may hand out another object than the one that was linked. The account
+    # may be kept by an `id` that only the access token has, and has been told of the `sub`.
+    own = Account.objects.filter(user=user, issuer=claims["iss"], sub=claims["sub"])
+    return own.order_by("-changed").first()
+
+
 def is_of(account: Account, claims: Claims) -> bool:
     """Whether these claims are about the person whose account it is."""
     return account.fingerprint == _fingerprint(claims)

@@ -11,7 +11,7 @@ from django.contrib import auth
 from django.http import HttpRequest
 
 from . import session
-from .accounts import find_account
+from .accounts import account_of
 from .attempts import Attempt, CarriedAnswer
 from .conf import conf
 from .endings import end
@@ -130,7 +130,7 @@ def sign_visitor_in(
         # yet after a flush, so that a sign-out notice would not find the session.
         request.session.cycle_key()
     row = {
-        "account": getattr(user, "instance_account", None) or find_account(claims),
+        "account": account_of(user, claims),
         "session_key": request.session.session_key or "",
         "generation": 1,
         "tokens": session.seal_tokens(tokens),
@@ -159,7 +159,7 @@ def sign_visitor_in(
 
 def _end_replaced(before: session.Held) -> None:
     rows = SignIn.objects.select_related("account")
-    replaced = rows.filter(pk=before["sign_in"], ended=None).first()
+    replaced = rows.filter(pk=before["sign_in"]).first()
     if replaced is not None:
         end(replaced, "replaced")
 

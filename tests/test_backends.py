@@ -594,6 +594,41 @@ def test_claims_that_the_site_does_not_want_keep_the_visitor_out(
     assert_signed_in(visitor, visitor.sign_in(), before)
 
 
+class Passer(InstanceIDBackend):
+    def authenticate(self, request: Any, **credentials: Any) -> None:
+        return None
+
+
+def test_backend_that_passes_keeps_the_visitor_out(
+    visitor: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Passer"]
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(visitor, response, before, token_requests=1, status=403, code="no_user")
+
+
+class Fetching(InstanceIDBackend):
+    """Hands out another object than the one that the account was put on."""
+
+    def get_or_create_user(self, *args: Any) -> Any:
+        return self.UserModel.objects.get(pk=super().get_or_create_user(*args).pk)
+
+
+def test_account_is_found_for_whatever_user_a_site_hands_out(
+    visitor: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Fetching"]
+    before = look(visitor, instance)
+
+    assert_signed_in(visitor, visitor.sign_in(), before)
+
+    assert SignIn.objects.get().account == Account.objects.get()
+
+
 class Nobody(InstanceIDBackend):
     def create_user(self, claims: Any) -> None:
         return None
