@@ -224,8 +224,17 @@ def test_hyb_15_second_audience_is_refused(
     FRONT.assert_refused(visitor, instance, forge, code="claim_mismatch")
 
 
-def test_hyb_16_id_tokens_of_two_sessions_are_refused(visitor: Visitor, instance: Instance) -> None:
-    forge = claims(sid=lambda sid: sid[:-1] + ("0" if sid[-1] != "0" else "1"))
+@pytest.mark.parametrize(
+    "forge",
+    [
+        claims(sid=lambda sid: sid[:-1] + ("0" if sid[-1] != "0" else "1")),
+        claims(auth_time=lambda at: at - 1),
+    ],
+    ids=["sid", "auth_time"],
+)
+def test_hyb_16_id_tokens_of_two_sessions_are_refused(
+    visitor: Visitor, instance: Instance, forge: Forge
+) -> None:
     TOKEN_ENDPOINT.assert_refused(visitor, instance, forge, code="tokens_disagree")
 
 
