@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -30,9 +31,20 @@ def make_old(instance: Instance, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("auth_time", [None, -4000, "x", 4000])
+@pytest.mark.parametrize("max_age", ["300", "0"])
+@pytest.mark.parametrize("target", ["front_id_token", "id_token"])
 def test_clm_16_authentication_that_is_too_old_is_refused(
-    visitor: Visitor, instance: Instance, auth_time: Any
+    visitor: Visitor,
+    instance: Instance,
+    configure: Callable[..., None],
+    target: str,
+    max_age: str,
+    auth_time: Any,
 ) -> None:
+    if target == "id_token":
+        # In this flow there is no other.
+        configure(RESPONSE_TYPE="code")
+
     def age(token: Token) -> None:
         if auth_time is None:
             del token.claims["auth_time"]
@@ -40,10 +52,10 @@ def test_clm_16_authentication_that_is_too_old_is_refused(
             told = auth_time if auth_time == "x" else int(instance.now()) + auth_time
             token.claims["auth_time"] = told
 
-    instance.change("front_id_token", age)
-    response = visitor.bring(visitor.at(visitor.start(max_age="300")))
+    instance.change(target, age)
+    response = visitor.bring(visitor.at(visitor.start(max_age=max_age)))
     assert response.status_code == 400
-    assert not instance.calls("token")
+    assert len(instance.calls("token")) == (target == "id_token")
     assert visitor.whoami()["user"] == ""
 
 
