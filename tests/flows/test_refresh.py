@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.db import InternalError, OperationalError
 from django.db.backends.signals import connection_created
 from django.dispatch import Signal
 from django.test import TestCase
+from django.utils import timezone
 
 from erpnet_instanceid.backoff import FIRST_SECONDS
 from erpnet_instanceid.models import SignIn
@@ -279,6 +281,16 @@ def test_rfr_12_parallel_calls_refresh_once(expired: Visitor, instance: Instance
         answers = list(pool.map(lambda _: expired.get(API).status_code, range(20)))
     assert answers == [200] * 20
     assert len(refreshes(instance)) == 1
+
+
+def test_who_waits_for_a_lease_takes_over_when_it_ends(
+    expired: Visitor, instance: Instance
+) -> None:
+    """As after a process that died with it."""
+    SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=1))
+    assert expired.get(API).status_code == 200
+    assert len(refreshes(instance)) == 1
+    assert SignIn.objects.get().leased_until is None
 
 
 def test_pause_ends_when_somebody_has_signed_in(

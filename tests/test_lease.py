@@ -1,0 +1,85 @@
+"""Who may spend a refresh token, and what becomes of those who may not (any more)."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from erpnet_instanceid import lease
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.oidc.errors import SignInExpired
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def row() -> SignIn:
+    user = get_user_model().objects.create_user("maria")
+    account = Account.objects.create(user=user, fingerprint="x", issuer="i", key="k", sub="maria")
+    return SignIn.objects.create(attempt="a", account=account, generation=1, tokens="first")
+
+
+def test_one_of_two_who_read_the_same_row_takes_the_lease(row: SignIn) -> None:
+    one, other = lease.load(row.pk), lease.load(row.pk)
+    assert lease.take(one, 10)
+    assert not lease.take(other, 10)
+    assert lease.is_taken(lease.load(row.pk))
+    lease.release(one)
+    assert lease.take(other, 10)
+
+
+def test_lease_that_is_over_is_free(row: SignIn) -> None:
+    sleeper = lease.load(row.pk)
+    assert lease.take(sleeper, 0.01)
+    time.sleep(0.02)
+    following = lease.load(row.pk)
+    assert not lease.is_taken(following)
+    assert lease.take(following, 10)
+
+    # Whoever slept past theirs gives back nothing of the next one's.
+    lease.release(sleeper, failures=3)
+    assert lease.load(row.pk).leased_until == following.leased_until
+    assert lease.load(row.pk).failures == 0
+
+
+def test_tokens_that_come_late_are_stored_all_the_same(row: SignIn) -> None:
+    """The old ones are spent, whoever has the lease by now."""
+    sleeper = lease.load(row.pk)
+    assert lease.take(sleeper, 0.01)
+    time.sleep(0.02)
+    following = lease.load(row.pk)
+    assert lease.take(following, 10)
+
+    assert lease.store(sleeper, "second") == 2
+    assert lease.store(following, "third") is None
+    stored = lease.load(row.pk)
+    assert (stored.generation, stored.tokens, stored.leased_until) == (2, "second", None)
+
+
+def test_what_is_stored_ends_the_failures_before(row: SignIn) -> None:
+    lease.release(row, failures=3, retry_at=timezone.now() + timedelta(seconds=4))
+    assert lease.store(lease.load(row.pk), "second") == 2
+    stored = lease.load(row.pk)
+    assert (stored.failures, stored.retry_at) == (0, None)
+
+
+def test_sign_in_that_ended_stays_so(row: SignIn) -> None:
+    leader = lease.load(row.pk)
+    assert lease.take(leader, 10)
+    SignIn.objects.update(ended=timezone.now(), tokens="")
+
+    assert lease.store(leader, "second") is None
+    assert not lease.take(row, 10)
+    assert SignIn.objects.get().tokens == ""
+    with pytest.raises(SignInExpired, match="sign_in_ended"):
+        lease.load(row.pk)
+
+
+def test_sign_in_without_a_user_has_nothing_to_renew(row: SignIn) -> None:
+    SignIn.objects.update(account=None)
+    with pytest.raises(SignInExpired, match="sign_in_ended"):
+        lease.load(row.pk)
