@@ -634,6 +634,19 @@ def test_cbk_15_missing_issuer_is_refused_where_the_metadata_promises_it(
     assert_rejected(visitor, response, before, code="claim_missing", corrected=honest)
 
 
+def test_cbk_15_promised_issuer_may_be_left_to_the_id_token_beside_the_code(
+    visitor: Visitor, instance: Instance
+) -> None:
+    """RFC 9207 2.4: a token that names the issuer does as well."""
+    instance.send_iss = True
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    response = visitor.bring(answer, replaced(answer, iss=None))
+
+    assert_signed_in(visitor, response, before)
+
+
 @pytest.mark.parametrize("response_type", ["code id_token", "code"])
 def test_cbk_17_right_issuer_that_nobody_promised_signs_in(
     visitor: Visitor,

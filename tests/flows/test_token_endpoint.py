@@ -203,6 +203,17 @@ def test_tok_04_lost_answer_is_not_asked_for_again(
     assert_unavailable(visitor, response, before, token_requests=1)
 
 
+def test_token_issued_while_the_site_waited_is_not_of_the_future(
+    visitor: Visitor, instance: Instance, configure: Callable[..., None]
+) -> None:
+    configure(CLOCK_SKEW=0)
+    answer = visitor.at(visitor.start())
+    before = look(visitor, instance)
+    instance.next_token_answer(hold=1.5)
+
+    assert_signed_in(visitor, visitor.bring(answer), before)
+
+
 @pytest.mark.parametrize("token_type", ["DPoP", "mac", "N_A", "", " Bearer", 5, ["Bearer"], None])
 def test_tok_08_unknown_token_type_is_refused(
     visitor: Visitor,
