@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import io
+import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import OperationalError, connection
 from django.utils import timezone
 
+from erpnet_instanceid import pruning
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.pruning import prune
+from erpnet_instanceid.testing import Instance
+
+from .visitor import Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +37,7 @@ def row(name: str, account: Account | None = None, **ago: timedelta) -> SignIn:
 def test_only_rows_that_are_over_go(account: Account) -> None:
     day = timedelta(days=1)
     row("rejected", started=3 * timedelta(hours=1))
-    row("being completed", started=timedelta(minutes=1))
+    row("being completed", started=timedelta(hours=1))
     row("ended", account, started=2 * day, ended=1.1 * day)
     row("just ended", account, started=2 * day, ended=0.1 * day)
     row("forgotten", account, started=40 * day, refreshed=32 * day)
@@ -50,3 +57,78 @@ def test_command_says_how_many(account: Account) -> None:
     call_command("instanceid", "prune", stdout=out)
     assert out.getvalue() == "1 rows deleted.\n"
     assert not SignIn.objects.exists()
+
+
+# Along the way
+
+
+@pytest.fixture
+def due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has gone on for more than an hour."""
+    monkeypatch.setattr(pruning, "_next_at", time.monotonic() - 1)
+
+
+@pytest.fixture
+def just_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "_next_at", None)
+
+
+def rejected(name: str) -> SignIn:
+    return row(name, started=timedelta(hours=3))
+
+
+@pytest.mark.usefixtures("due")
+def test_a_sign_in_prunes_once_an_hour(visitor: Visitor) -> None:
+    rejected("one")
+    visitor.sign_in()
+    assert not SignIn.objects.filter(attempt="one").exists()
+    rejected("another")
+    visitor.sign_in()
+    assert SignIn.objects.filter(attempt="another").exists()
+
+
+@pytest.mark.usefixtures("due")
+def test_a_renewal_prunes_too(
+    visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.sign_in()
+    monkeypatch.setattr(pruning, "_next_at", time.monotonic() - 1)
+    rejected("one")
+    instance.next_answer("api", status=401)
+    assert visitor.get("/customers").status_code == 200
+    assert not SignIn.objects.filter(attempt="one").exists()
+
+
+@pytest.mark.usefixtures("just_begun")
+def test_a_process_that_has_just_begun_leaves_it_to_others() -> None:
+    """Many of them begin at once, where a site is deployed."""
+    rejected("one")
+    pruning.prune_now_and_then()
+    assert SignIn.objects.exists()
+
+
+@pytest.mark.usefixtures("due")
+def test_pruning_takes_a_chunk_and_goes_on_as_long_as_there_is_more() -> None:
+    long_ago = timezone.now() - timedelta(hours=3)
+    count = 2 * pruning.CHUNK + 1
+    SignIn.objects.bulk_create(
+        SignIn(attempt=str(number), started=long_ago) for number in range(count)
+    )
+    for left in (pruning.CHUNK + 1, 1, 0):
+        pruning.prune_now_and_then()
+        assert SignIn.objects.count() == left
+    rejected("one more")
+    pruning.prune_now_and_then()
+    assert SignIn.objects.count() == 1
+
+
+@pytest.mark.usefixtures("due")
+def test_database_that_fails_is_no_failure_of_who_came_along() -> None:
+    rejected("one")
+
+    def fail(*_args: Any) -> None:
+        raise OperationalError("database is locked")
+
+    with connection.execute_wrapper(fail):
+        pruning.prune_now_and_then()
+    assert SignIn.objects.exists()
