@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from erpnet_instanceid import lease
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.oidc.errors import SignInExpired
+from erpnet_instanceid.oidc.errors import InstanceUnavailable, SignInExpired
 
 pytestmark = pytest.mark.django_db
 
@@ -83,3 +85,21 @@ def test_sign_in_without_a_user_has_nothing_to_renew(row: SignIn) -> None:
     SignIn.objects.update(account=None)
     with pytest.raises(SignInExpired, match="sign_in_ended"):
         lease.load(row.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_busy_database_is_a_reason_to_come_back_later(row: SignIn) -> None:
+    """Nothing has been spent so far, and what is not given back ends by itself."""
+    leader = lease.load(row.pk)
+    assert lease.take(leader, 10)
+
+    def fail(*_args: Any) -> None:
+        raise OperationalError("database is locked")
+
+    with connection.execute_wrapper(fail):
+        with pytest.raises(InstanceUnavailable, match="database_busy"):
+            lease.load(row.pk)
+        with pytest.raises(InstanceUnavailable, match="database_busy"):
+            lease.take(row, 10)
+        lease.release(leader)
+    assert lease.is_taken(lease.load(row.pk))

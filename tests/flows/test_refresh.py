@@ -373,6 +373,22 @@ def test_all_that_a_refresh_takes_fits_into_its_lease(
     assert len(refreshes(instance)) == 1
 
 
+@pytest.mark.parametrize(("exchange", "longest"), [(1, 4), (10, 22), (100, 40)])
+def test_lease_lasts_as_long_as_two_exchanges_may_and_never_long(
+    expired: Visitor, instance: Instance, settings: Any, exchange: int, longest: int
+) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": exchange}
+    instance.next_token_answer(delay=0.5)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(expired.get, "/private")
+        instance.wait_for_calls("token")
+        leased_until = SignIn.objects.get().leased_until
+        assert leased_until is not None
+        left = (leased_until - timezone.now()).total_seconds()
+        assert answer.result().status_code == 200
+    assert longest - 2 < left <= longest
+
+
 def test_lost_answer_is_asked_for_again_only_with_time_to_hear_it(
     expired: Visitor, instance: Instance, settings: Any
 ) -> None:
