@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+
 from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.oidc.tokens import TokenSet
+from erpnet_instanceid.session import catch_up, held, hold, hold_newer, peek
 from erpnet_instanceid.testing import Instance
 
 from .visitor import Visitor
@@ -16,3 +21,81 @@ def test_row_follows_a_session_key_that_changes_before_a_renewal(
     key = visitor.get("/cycle?api=1").json()["session"]
     sign_in = SignIn.objects.get(ended=None)
     assert (sign_in.generation, sign_in.session_key) == (2, key)
+
+
+# A session that several requests have loaded
+
+TOKENS = TokenSet("access", "id", "refresh", expires_at=2**31, scope="", lifetime=300)
+
+
+@pytest.fixture
+def key(db: None) -> str:
+    """The key of a session with the first tokens of a sign-in."""
+    session = SessionStore()
+    session.create()
+    hold(session, "sign-in", 1, TOKENS, {"arrived": "/"})
+    session.save()
+    return str(session.session_key)
+
+
+def loaded(key: str) -> SessionStore:
+    session = SessionStore(key)
+    assert peek(session) is not None
+    assert not session.accessed
+    return session
+
+
+def generation(key: str) -> int:
+    there = held(SessionStore(key))
+    assert there is not None
+    return int(there["generation"])
+
+
+def take(session: SessionStore, number: int) -> None:
+    value = peek(session)
+    assert value is not None
+    hold_newer(session, value, number, TOKENS)
+
+
+def test_later_generation_wins_whoever_comes_last(key: str) -> None:
+    slow, fast = loaded(key), loaded(key)
+    take(fast, 3)
+    take(slow, 2)
+    assert generation(key) == 3
+
+
+def test_tokens_of_one_sign_in_do_not_replace_those_of_another(key: str) -> None:
+    slow, other = loaded(key), loaded(key)
+    hold(other, "another sign-in", 1, TOKENS, {})
+    other.save()
+    take(slow, 2)
+    there = held(SessionStore(key))
+    assert there is not None
+    assert (there["sign_in"], there["generation"]) == ("another sign-in", 1)
+
+
+def test_newer_tokens_are_kept_though_the_request_saves_nothing(key: str) -> None:
+    session = loaded(key)
+    take(session, 2)
+    assert not session.accessed
+    assert not session.modified
+    assert generation(key) == 2
+
+
+@pytest.mark.parametrize("is_modified", [False, True])
+def test_who_waited_for_tokens_sees_what_others_wrote_and_undoes_no_own_change(
+    key: str, is_modified: bool
+) -> None:
+    waiting, other = loaded(key), loaded(key)
+    other["basket"] = ["milk"]
+    other.save()
+    if is_modified:
+        waiting["basket"] = ["tea"]
+    value = peek(waiting)
+    assert value is not None
+    assert catch_up(waiting, value, 2, TOKENS)["generation"] == 2
+    assert waiting.modified == is_modified
+    assert waiting["basket"] == ["tea" if is_modified else "milk"]
+    there = held(waiting)
+    assert there is not None
+    assert there["generation"] == 2
