@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -327,6 +328,68 @@ def test_service_token_is_renewed_before_it_ends_and_after_a_401(
     instance.next_answer("api", status=401)
     assert visitor.get("/service").json()["count"] == 100
     assert len(instance.calls("token", "client_credentials")) == 3
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock so many seconds after now."""
+    now = time.time()
+
+    def change(seconds: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: now + seconds)
+
+    return change
+
+
+@pytest.mark.parametrize(("lifetime", "due"), [(3600, 3300), (600, 400)])
+def test_service_token_is_renewed_in_time_and_not_long_before(
+    visitor: Visitor,
+    instance: Instance,
+    later: Callable[[float], None],
+    lifetime: int,
+    due: int,
+) -> None:
+    """REFRESH_MARGIN before its end, at most a third of its life."""
+    instance.application.system_user_allowed = True
+    instance.access_token_lifetime = lifetime
+    for seconds, asked in ((0, 1), (due - 20, 1), (due + 20, 2)):
+        later(seconds)
+        assert visitor.get("/service").status_code == 200
+        assert len(instance.calls("token", "client_credentials")) == asked
+
+
+def test_service_token_is_used_to_its_end_while_no_other_is_to_be_had(
+    visitor: Visitor, instance: Instance, later: Callable[[float], None]
+) -> None:
+    instance.application.system_user_allowed = True
+    visitor.get("/service")
+    later(3500)
+    instance.next_token_answer(status=503, times=2)
+    for _ in range(3):
+        assert visitor.get("/service").status_code == 200
+    # It is left alone for a second after it has failed.
+    assert len(instance.calls("token", "client_credentials")) == 2
+    later(3700)
+    assert visitor.get("/service").status_code in (500, 503)
+
+
+def test_service_goes_on_with_its_token_while_another_is_fetched(
+    new_visitor: Callable[..., Visitor], instance: Instance, later: Callable[[float], None]
+) -> None:
+    instance.application.system_user_allowed = True
+    one, other = new_visitor(), new_visitor()
+    one.get("/service")
+    later(3500)
+    instance.forget_requests()
+    instance.next_token_answer(delay=2)
+    with ThreadPoolExecutor(1) as pool:
+        renewing = pool.submit(one.get, "/service")
+        instance.wait_for_calls("token")
+        started = time.monotonic()
+        assert other.get("/service").status_code == 200
+        assert time.monotonic() - started < 1
+        assert renewing.result().status_code == 200
+    assert len(instance.calls("token")) == 1
 
 
 def test_work_after_the_request_renews_through_the_same_row(
