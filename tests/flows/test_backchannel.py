@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -391,6 +392,21 @@ def stuck_keys() -> Iterator[set[str]]:
     """Session keys that cannot be deleted; the test empties it when the store is back."""
     yield SessionStore.stuck
     SessionStore.stuck.clear()
+
+
+def test_lbc_18_notice_that_comes_late_ends_what_there_was_when_it_was_given(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    earlier, key = signed_in(new_visitor)
+    notice = instance.logout_token(sub="maria")
+    # The instance's times are in whole seconds.
+    time.sleep(1.1)
+    later, _ = signed_in(new_visitor)
+
+    assert_accepted(notify(later.site, notice))
+
+    assert_ended(earlier, key)
+    assert later.whoami()["user"] == "maria"
 
 
 @pytest.mark.parametrize("named", ["sid", "sub"])
