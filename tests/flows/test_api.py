@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from erpnet_instanceid.arefresh import arenew
 from erpnet_instanceid.models import SignIn
@@ -408,6 +409,12 @@ def test_work_after_the_request_renews_through_the_same_row(
     sign_in.refresh_from_db()
     with pytest.raises(SignInExpired):
         sign_in.api()
+
+
+def test_sign_in_that_a_site_ended_by_hand_calls_no_more(maria: Visitor) -> None:
+    SignIn.objects.update(ended=timezone.now())
+    with pytest.raises(SignInExpired):
+        SignIn.objects.get().api()
 
 
 @pytest.mark.parametrize("login", ["admin", None], ids=["signed in", "anonymous"])
