@@ -359,6 +359,19 @@ def test_service_token_is_renewed_in_time_and_not_long_before(
         assert len(instance.calls("token", "client_credentials")) == asked
 
 
+def test_service_token_that_is_refused_to_many_at_once_is_replaced_once(
+    new_visitor: Callable[..., Visitor], instance: Instance
+) -> None:
+    instance.application.system_user_allowed = True
+    visitors = [new_visitor() for _ in range(4)]
+    visitors[0].get("/service")
+    instance.next_answer("api", status=401, delay=0.5, times=4)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda visitor: visitor.get("/service").status_code, visitors))
+    assert answers == [200] * 4
+    assert len(instance.calls("token", "client_credentials")) == 2
+
+
 def test_service_token_is_used_to_its_end_while_no_other_is_to_be_had(
     visitor: Visitor, instance: Instance, later: Callable[[float], None]
 ) -> None:
@@ -409,6 +422,16 @@ def test_work_after_the_request_renews_through_the_same_row(
     sign_in.refresh_from_db()
     with pytest.raises(SignInExpired):
         sign_in.api()
+
+
+def test_work_after_the_request_renews_a_token_that_has_ended_before_it_calls(
+    maria: Visitor, instance: Instance, later: Callable[[float], None]
+) -> None:
+    api = SignIn.objects.get().api()
+    later(3700)
+    assert api.get(CUSTOMERS).status_code == 200
+    assert len(instance.calls("token", "refresh_token")) == 1
+    assert len(instance.calls("api")) == 1
 
 
 def test_sign_in_that_a_site_ended_by_hand_calls_no_more(maria: Visitor) -> None:
