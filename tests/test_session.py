@@ -82,6 +82,25 @@ def test_newer_tokens_are_kept_though_the_request_saves_nothing(key: str) -> Non
     assert generation(key) == 2
 
 
+class Unreachable(SessionStore):
+    """An engine whose server is away."""
+
+    # By the name of the class, otherwise.
+    key_salt = SessionStore().key_salt
+
+    def save(self, must_create: bool = False) -> None:
+        raise ConnectionError
+
+
+def test_tokens_are_used_though_the_session_cannot_be_reached(key: str) -> None:
+    session = Unreachable(key)
+    take(session, 2)
+    there = held(session)
+    assert there is not None
+    assert there["generation"] == 2
+    assert generation(key) == 1
+
+
 @pytest.mark.parametrize("is_modified", [False, True])
 def test_who_waited_for_tokens_sees_what_others_wrote_and_undoes_no_own_change(
     key: str, is_modified: bool
