@@ -167,6 +167,21 @@ def test_rfr_09_spent_refresh_token_ends_the_sign_in_without_another_try(
     assert len(refreshes(instance)) == 1
 
 
+@pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "invalid_scope"])
+def test_rfr_09_refusal_of_the_application_signs_nobody_out(
+    expired: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture, error: str
+) -> None:
+    first = stored()
+    instance.next_token_answer(status=400, json={"error": error})
+    assert expired.get(API).status_code == 503
+    assert expired.whoami()["user"] == "maria"
+    assert stored() == first
+    assert len(refreshes(instance)) == 1
+    told = [record for record in caplog.records if record.name == "erpnet_instanceid"]
+    (refused,) = (record for record in told if record.levelname == "ERROR")
+    assert refused.getMessage().startswith("refresh_refused")
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -362,6 +377,26 @@ def test_rfr_10_failing_instance_is_left_alone_by_everybody(
     assert one.get("/private").status_code == 200
     assert other.get("/private").status_code == 200
     assert len(refreshes(instance)) == 1
+
+
+@pytest.mark.parametrize("answer", ["invalid_grant", "invalid_client", "id token"])
+def test_rfr_10_instance_that_answers_again_is_left_alone_no_more(
+    new_visitor: Callable[..., Visitor], instance: Instance, answer: str
+) -> None:
+    """Also where it says no: that is about the one who asked."""
+    one, other = (sign_in_expired(new_visitor(), instance) for _ in range(2))
+    instance.next_token_answer(status=503)
+    one.get("/plain")
+    SignIn.objects.update(retry_at=None)
+    time.sleep(FIRST_SECONDS + 0.1)
+    if answer == "id token":
+        instance.change("refreshed_id_token", lambda token: token.claims.update(aud="x"), times=1)
+    else:
+        instance.next_token_answer(status=400, json={"error": answer})
+    one.get("/plain")
+    assert len(refreshes(instance)) == 2
+    assert other.get(API).status_code == 200
+    assert len(refreshes(instance)) == 3
 
 
 def test_rfr_10_pauses_grow_from_failure_to_failure(expired: Visitor, instance: Instance) -> None:
