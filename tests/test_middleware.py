@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from erpnet_instanceid.held_forms import kept_form
 from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.testing import Instance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,3 +91,130 @@ def test_form_is_kept_for_the_user_whose_sign_in_has_ended(
     form = kept_form(session, get_user_model().objects.get(username="maria"))
     assert form is not None
     assert form.fields == [("text", "for maria alone")]
+
+    # Once it has been sent, it is gone.
+    session.save()
+    instance_sign_in(client, "maria")
+    assert "erpnet_instanceid_form" in client.session
+    other.cookies = client.cookies
+    assert post("/private", {"text": "for maria alone"}).status_code == 200
+    assert "erpnet_instanceid_form" not in client.session
+
+
+# When tokens are renewed, and who waits for that
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock so many seconds after now."""
+    now = time.time()
+
+    def change(seconds: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: now + seconds)
+
+    return change
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])
+def generation(request: pytest.FixtureRequest, client: Client) -> Callable[[], int]:
+    """Which tokens a page finds on the session, by either path of the middleware."""
+
+    def ask() -> int:
+        visitor = request.param()
+        visitor.cookies = client.cookies
+        get = async_to_sync(visitor.get) if request.param is AsyncClient else visitor.get
+        return int(get("/async/whoami").json()["generation"])
+
+    return ask
+
+
+def refreshes(instance: Instance) -> int:
+    return len(instance.calls("token", "refresh_token"))
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "margin", "due"), [(3600, 300, 3300), (3600, 100, 3500), (600, 300, 400)]
+)
+def test_token_is_renewed_in_time_and_not_long_before(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    instance: Instance,
+    configure: Callable[..., None],
+    later: Callable[[float], None],
+    generation: Callable[[], int],
+    lifetime: int,
+    margin: int,
+    due: int,
+) -> None:
+    """REFRESH_MARGIN before its end, at most a third of its life."""
+    configure(REFRESH_MARGIN=margin)
+    instance.access_token_lifetime = lifetime
+    instance_sign_in(client, "maria")
+    for seconds, expected in ((due - 20, 1), (due + 20, 2)):
+        later(seconds)
+        assert generation() == expected
+    assert refreshes(instance) == 1
+
+
+def test_nobody_waits_for_another_ones_renewal_while_their_token_is_good(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    instance: Instance,
+    later: Callable[[float], None],
+    generation: Callable[[], int],
+) -> None:
+    instance_sign_in(client, "maria")
+    later(3500)
+    SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=8))
+    started = time.monotonic()
+    assert generation() == 1
+    assert time.monotonic() - started < 5
+    assert refreshes(instance) == 0
+
+
+def test_who_waits_for_a_lease_takes_over_when_it_ends(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    instance: Instance,
+    later: Callable[[float], None],
+    generation: Callable[[], int],
+) -> None:
+    """As after a process that died with it."""
+    instance_sign_in(client, "maria")
+    later(3700)
+    SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=1))
+    assert generation() == 2
+    assert refreshes(instance) == 1
+    assert SignIn.objects.get().leased_until is None
+
+
+def test_page_goes_on_where_the_instance_is_away(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    instance: Instance,
+    later: Callable[[float], None],
+    generation: Callable[[], int],
+) -> None:
+    instance_sign_in(client, "maria")
+    later(3700)
+    instance.next_token_answer(status=503)
+    assert generation() == 1
+    assert refreshes(instance) == 1
+
+
+def test_whatever_goes_wrong_gives_the_lease_back(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    instance: Instance,
+    configure: Callable[..., None],
+    later: Callable[[float], None],
+) -> None:
+    instance_sign_in(client, "maria")
+    later(3700)
+    # Nothing that could be sent.
+    configure(APPLICATION_SECRET="\ud800")
+    with pytest.raises(UnicodeEncodeError):
+        client.get("/plain")
+    assert SignIn.objects.get().leased_until is None
+    configure(APPLICATION_SECRET=instance.application_secret)
+    assert client.get("/whoami").json()["generation"] == 2

@@ -298,68 +298,6 @@ def test_rfr_12_parallel_calls_refresh_once(expired: Visitor, instance: Instance
     assert len(refreshes(instance)) == 1
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Sets the clock so many seconds after now."""
-    now = time.time()
-
-    def change(seconds: float) -> None:
-        monkeypatch.setattr(time, "time", lambda: now + seconds)
-
-    return change
-
-
-both_paths = pytest.mark.parametrize("page", ["/whoami", "/async/whoami"], ids=["sync", "async"])
-
-
-@both_paths
-@pytest.mark.parametrize(
-    ("lifetime", "margin", "due"), [(3600, 300, 3300), (3600, 100, 3500), (600, 300, 400)]
-)
-def test_token_is_renewed_in_time_and_not_long_before(
-    visitor: Visitor,
-    instance: Instance,
-    settings: Any,
-    later: Callable[[float], None],
-    page: str,
-    lifetime: int,
-    margin: int,
-    due: int,
-) -> None:
-    """REFRESH_MARGIN before its end, at most a third of its life."""
-    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "REFRESH_MARGIN": margin}
-    instance.access_token_lifetime = lifetime
-    visitor.sign_in("maria")
-    for seconds, generation in ((due - 20, 1), (due + 20, 2)):
-        later(seconds)
-        assert visitor.get(page).json()["generation"] == generation
-    assert len(refreshes(instance)) == 1
-
-
-@both_paths
-def test_nobody_waits_for_another_ones_renewal_while_their_token_is_good(
-    visitor: Visitor, instance: Instance, later: Callable[[float], None], page: str
-) -> None:
-    visitor.sign_in("maria")
-    later(3500)
-    SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=30))
-    started = time.monotonic()
-    assert visitor.get(page).json()["generation"] == 1
-    assert time.monotonic() - started < 5
-    assert not refreshes(instance)
-
-
-@both_paths
-def test_who_waits_for_a_lease_takes_over_when_it_ends(
-    expired: Visitor, instance: Instance, page: str
-) -> None:
-    """As after a process that died with it."""
-    SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=1))
-    assert expired.get(page).json()["generation"] == 2
-    assert len(refreshes(instance)) == 1
-    assert SignIn.objects.get().leased_until is None
-
-
 def test_rfr_10_pause_that_another_process_noted_is_kept(
     expired: Visitor, instance: Instance
 ) -> None:
