@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import InternalError, OperationalError
@@ -18,7 +20,7 @@ from django.utils import timezone
 
 from erpnet_instanceid.backoff import FIRST_SECONDS
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.session import unseal_tokens
+from erpnet_instanceid.session import seal_tokens, unseal_tokens
 from erpnet_instanceid.signals import sign_in_ended, tokens_refreshed
 from erpnet_instanceid.testing import Instance, Token
 
@@ -419,12 +421,84 @@ def test_all_that_a_refresh_takes_fits_into_its_lease(
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
     for endpoint in ("discovery", "token", "jwks"):
         instance.next_answer(endpoint, delay=0.9)
+    first = stored()
     started = time.monotonic()
     assert expired.get("/private").status_code == 200
     assert time.monotonic() - started < 2.5
     # What came in time is kept; the ID token beside it had no key to be checked with.
     assert expired.get(API).status_code == 200
     assert len(refreshes(instance)) == 1
+    assert stored().refresh_token != first.refresh_token
+    assert stored().id_token == first.id_token
+
+
+def notice_of(visitor: Visitor, instance: Instance) -> Any:
+    """The instance's word that the person's sessions are over, to be brought by anybody."""
+    form = urlencode({"logout_token": instance.logout_token(sub="maria")})
+    return visitor.relay("/backchannel-signout", form)
+
+
+def test_id_token_of_a_key_that_may_not_be_looked_for_now_costs_no_sign_in(
+    expired: Visitor, instance: Instance
+) -> None:
+    first = stored()
+    instance.change("logout_token", lambda token: token.header.update(kid="none's"), times=1)
+    # This minute's look for an unknown key.
+    assert notice_of(expired, instance).status_code == 400
+    instance.rotate_keys()
+    assert expired.get(API).status_code == 200
+    assert stored().refresh_token != first.refresh_token
+    assert stored().id_token == first.id_token
+
+
+@pytest.mark.parametrize("delay", [0, 6], ids=["at once", "slowly"])
+def test_sign_in_that_ends_during_its_refresh_stays_ended_and_leaves_no_token(
+    expired: Visitor, instance: Instance, delay: float
+) -> None:
+    instance.next_token_answer(delay=0.7)
+    instance.next_answer("revocation", delay=delay)
+    started = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(expired.get, "/private")
+        instance.wait_for_calls("token")
+        assert notice_of(expired, instance).status_code == 200
+        assert answer.result().status_code == 302
+    # The visitor waits, and it is a courtesy.
+    assert time.monotonic() - started < 5
+    assert SignIn.objects.get().tokens == ""
+    assert SignIn.objects.get().generation == 1
+    assert len(instance.calls("revocation")) == 1
+    if not delay:
+        assert instance.open_refresh_tokens == 0
+    assert expired.whoami()["user"] == ""
+
+
+def test_refused_refresh_ends_nothing_that_another_process_has_renewed_meanwhile(
+    expired: Visitor, instance: Instance
+) -> None:
+    """A process that slept past its lease is told that the token it had is spent."""
+    newer = dataclasses.replace(stored(), access_token="newer", expires_at=int(time.time()) + 300)
+    instance.next_token_answer(delay=0.7, status=400, json={"error": "invalid_grant"})
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(expired.get, "/private")
+        instance.wait_for_calls("token")
+        SignIn.objects.update(generation=2, leased_until=None, tokens=seal_tokens(newer))
+        assert answer.result().status_code == 200
+    assert expired.whoami()["generation"] == 2
+    assert SignIn.objects.get().ended is None
+
+
+def test_refused_refresh_ends_nothing_that_another_process_is_renewing(
+    expired: Visitor, instance: Instance
+) -> None:
+    instance.next_token_answer(delay=0.7, status=400, json={"error": "invalid_grant"})
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(expired.get, "/private")
+        instance.wait_for_calls("token")
+        SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=1.5))
+        assert answer.result().status_code == 200
+    assert SignIn.objects.get().ended is None
+    assert expired.get(API).status_code == 200
 
 
 @pytest.mark.parametrize(("exchange", "longest"), [(1, 4), (10, 22), (100, 40)])
