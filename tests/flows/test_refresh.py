@@ -126,6 +126,17 @@ def test_rfr_03_somebody_renamed_stays_signed_in_in_every_browser(
     assert visitor.whoami()["generation"] == 3
 
 
+def test_rfr_03_old_name_goes_on_though_the_account_has_a_new_one_and_no_id_is_told(
+    visitor: Visitor, new_visitor: Callable[..., Visitor], instance: Instance
+) -> None:
+    sign_in_expired(visitor, instance)
+    instance.rename("maria", "maria.ivanova")
+    new_visitor().sign_in("maria.ivanova")
+    instance.change("access_token", lambda token: token.claims.pop("id") and None)
+    assert visitor.get(API).status_code == 200
+    assert visitor.whoami()["generation"] == 2
+
+
 def test_rfr_03_name_of_somebody_else_ends_the_sign_in(
     expired: Visitor, instance: Instance
 ) -> None:
@@ -486,6 +497,29 @@ def test_refused_refresh_ends_nothing_that_another_process_has_renewed_meanwhile
         assert answer.result().status_code == 200
     assert expired.whoami()["generation"] == 2
     assert SignIn.objects.get().ended is None
+
+
+def test_token_that_another_process_brought_is_renewed_when_it_is_refused(
+    expired: Visitor, instance: Instance
+) -> None:
+    """This request has not renewed anything yet, and the token is not a new one."""
+    now = int(time.time())
+    found = dataclasses.replace(stored(), access_token="old", expires_at=now + 3000, lifetime=3600)
+    SignIn.objects.update(generation=2, tokens=seal_tokens(found))
+    assert expired.get(API).status_code == 200
+    assert len(refreshes(instance)) == 1
+    assert expired.whoami()["generation"] == 3
+
+
+def test_who_waits_for_others_waits_no_longer_than_a_lease(
+    expired: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 0.1}
+    SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=20))
+    started = time.monotonic()
+    assert expired.get("/private").status_code == 200
+    assert 2 < time.monotonic() - started < 10
+    assert not refreshes(instance)
 
 
 def test_refused_refresh_ends_nothing_that_another_process_is_renewing(
