@@ -218,3 +218,25 @@ def test_whatever_goes_wrong_gives_the_lease_back(
     assert SignIn.objects.get().leased_until is None
     configure(APPLICATION_SECRET=instance.application_secret)
     assert client.get("/whoami").json()["generation"] == 2
+
+
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_row_follows_a_session_that_changes_its_key_unless_a_notice_came_first(
+    client: Client, instance_sign_in: Callable[..., Any], client_class: type, has_ended: bool
+) -> None:
+    """The notice has looked for the session under the key before."""
+    instance_sign_in(client, "maria")
+    if has_ended:
+        SignIn.objects.update(ended=timezone.now(), tokens="")
+    other = client_class()
+    other.cookies = client.cookies
+    get = async_to_sync(other.get) if client_class is AsyncClient else other.get
+    get("/cycle")
+    if has_ended:
+        assert get("/whoami").json()["user"] == ""
+        return
+    key = get("/whoami").json()["session"]
+    assert SignIn.objects.get().session_key == key
+    # And is told once, not in every request from then on.
+    assert other.session["erpnet_instanceid"]["session_key"] == key
