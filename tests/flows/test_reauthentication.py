@@ -10,7 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance, Token
 
 from ..visitor import Visitor
@@ -149,6 +151,18 @@ def test_form_sent_after_the_sign_in_ended_is_kept(ended: Visitor, instance: Ins
     assert ended.get("/signin-resume").text.count('name="item"') == 2
     ended.post("/order", {"item": ["tea", "coffee"]})
     assert_form_is_gone(ended)
+
+
+def test_form_whose_page_finds_the_sign_in_ended_is_kept(
+    visitor: Visitor, instance: Instance
+) -> None:
+    visitor.sign_in("maria")
+    SignIn.objects.update(ended=timezone.now(), tokens="")
+    instance.next_answer("api", status=401)
+    response = visitor.post("/uncaught", {"note": "n"})
+    assert response.headers["Location"] == "/signin?next=%2Fsignin-resume"
+    visitor.sign_in("maria", "/signin-resume")
+    assert 'name="note"' in visitor.get("/signin-resume").text
 
 
 def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> None:

@@ -208,6 +208,23 @@ def test_sta_06_lifetime_is_the_one_of_the_settings(
 # Which attempt
 
 
+def test_sta_06_answer_that_was_under_way_for_long_is_asked_for_again(
+    visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = visitor.at(visitor.start())
+    relayed = visitor.relay(answer.url, urlencode(answer.fields))
+    # Not the browser's doing: it would have dropped the cookie by then.
+    for cookie in visitor.cookies("erpnet"):
+        cookie.expires = None
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 62)
+
+    response = visitor.arrive(relayed.headers["Location"])
+
+    assert response.headers["Location"].startswith(instance.issuer)
+    assert not instance.calls("token")
+
+
 def test_sta_07_answer_of_one_attempt_with_the_state_of_another_is_refused(
     visitor: Visitor, instance: Instance
 ) -> None:
