@@ -135,32 +135,6 @@ def held(session: SessionBase) -> Held | None:
     return value if isinstance(value, dict) else None
 
 
-def peek(session: SessionBase) -> Held | None:
-    """As `held`, without making the response vary by cookie for a page that did not look."""
-    loaded = session.__dict__.get("_session_cache")
-    if loaded is not None:
-        # Runs in every request: a session that has been loaded already is not asked for again.
-        value = loaded.get(SESSION_KEY)
-        return value if value.__class__ is dict else None
-    accessed = session.accessed
-    try:
-        return held(session)
-    finally:
-        session.accessed = accessed
-
-
-async def apeek(session: SessionBase) -> Held | None:
-    """As `peek`; loads the session as its engine does it, once per request."""
-    if "_session_cache" in session.__dict__:
-        return peek(session)
-    accessed = session.accessed
-    try:
-        value = await session.aget(SESSION_KEY)
-        return value if isinstance(value, dict) else None
-    finally:
-        session.accessed = accessed
-
-
 def access_token(value: Held) -> str | None:
     """The access token on the session, None where SECRET_KEY has changed since."""
     data = unseal("access_token", value["access_token"])

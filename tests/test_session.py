@@ -7,7 +7,7 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.tokens import TokenSet
-from erpnet_instanceid.session import catch_up, held, hold, hold_newer, peek
+from erpnet_instanceid.session import Held, catch_up, held, hold, hold_newer
 from erpnet_instanceid.testing import Instance
 
 from .visitor import Visitor
@@ -40,9 +40,16 @@ def key(db: None) -> str:
 
 def loaded(key: str) -> SessionStore:
     session = SessionStore(key)
-    assert peek(session) is not None
-    assert not session.accessed
+    looked_at(session)
     return session
+
+
+def looked_at(session: SessionStore) -> Held:
+    """What is on the session, which is left as the middleware leaves it."""
+    value = held(session)
+    session.accessed = False
+    assert value is not None
+    return value
 
 
 def generation(key: str) -> int:
@@ -52,9 +59,7 @@ def generation(key: str) -> int:
 
 
 def take(session: SessionStore, number: int) -> None:
-    value = peek(session)
-    assert value is not None
-    hold_newer(session, value, number, TOKENS)
+    hold_newer(session, looked_at(session), number, TOKENS)
 
 
 def test_later_generation_wins_whoever_comes_last(key: str) -> None:
@@ -110,9 +115,7 @@ def test_who_waited_for_tokens_sees_what_others_wrote_and_undoes_no_own_change(
     other.save()
     if is_modified:
         waiting["basket"] = ["tea"]
-    value = peek(waiting)
-    assert value is not None
-    assert catch_up(waiting, value, 2, TOKENS)["generation"] == 2
+    assert catch_up(waiting, looked_at(waiting), 2, TOKENS)["generation"] == 2
     assert waiting.modified == is_modified
     assert waiting["basket"] == ["tea" if is_modified else "milk"]
     there = held(waiting)
