@@ -17,7 +17,7 @@ from . import held_forms, session
 from .arefresh import arenew
 from .challenge import sign_in_required
 from .conf import conf
-from .held_forms import is_a_form, is_worth_holding
+from .held_forms import is_worth_holding
 from .models import SignIn
 from .oidc.api_error import MaximumLicenseCountExceeded
 from .oidc.errors import InstanceUnavailable, SignInExpired
@@ -124,8 +124,6 @@ class TokenRefreshMiddleware:
         else:
             # Who is not here through the instance keeps their session, and what is in it.
             _remember_user(request)
-        if is_a_form(request):
-            return hold_form(request)
         return sign_in_required(request, request.get_full_path())
 
     def _attend(self, request: HttpRequest, held: Held) -> Held | None:
