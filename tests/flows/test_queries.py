@@ -17,9 +17,11 @@ from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import include, path
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.views.callback import SignInCallbackView
 
 MOST_OF_A_CALLBACK = 9
 FORM = "application/x-www-form-urlencoded"
@@ -87,9 +89,9 @@ def warm(sign_in: Callable[..., Any]) -> None:
 def test_start_takes_nothing(client: Client, instance: Instance, warm: None) -> None:
     sessions, sign_ins = Session.objects.count(), SignIn.objects.count()
 
-    for path in ("/signin", "/signin?next=/private", "/signin/"):
+    for address in ("/signin", "/signin?next=/private", "/signin/"):
         with counting(instance) as cost:
-            response = client.get(path)
+            response = client.get(address)
         assert response.status_code == 302
         assert (cost.statements, cost.transactions, cost.calls) == ([], [], Counter())
         assert "sessionid" not in response.cookies
@@ -194,7 +196,7 @@ def atomic_requests(transactional_db: None) -> Iterator[None]:
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize(
-    "path",
+    "page",
     [
         "/signin",
         "/signin-callback",
@@ -207,12 +209,33 @@ def atomic_requests(transactional_db: None) -> Iterator[None]:
     ],
 )
 def test_no_view_runs_inside_the_sites_transaction(
-    client: Client, instance: Instance, atomic_requests: None, path: str, slash: str
+    client: Client, instance: Instance, atomic_requests: None, page: str, slash: str
 ) -> None:
     with counting(instance) as inside:
         client.get("/plain")
     assert inside.transactions != []
 
     with counting(instance) as cost:
-        assert client.get(path + slash).status_code < 500
+        assert client.get(page + slash).status_code < 500
+    assert cost.transactions == []
+
+
+class OwnCallbackView(SignInCallbackView):
+    """What a site writes to send its visitors on elsewhere."""
+
+
+urlpatterns = [
+    path("own-callback", OwnCallbackView.as_view()),
+    path("", include("tests.urls")),
+]
+
+
+def test_sites_own_callback_runs_in_no_transaction_either(
+    client: Client, instance: Instance, atomic_requests: None, settings: Any
+) -> None:
+    """At an address of the site's, where this app's URLs have no say."""
+    settings.ROOT_URLCONF = __name__
+
+    with counting(instance) as cost:
+        assert client.get("/own-callback").status_code == 400
     assert cost.transactions == []
