@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from html import unescape
 from typing import Any
@@ -207,3 +208,25 @@ def test_form_with_a_file_says_that_it_is_not_kept(ended: Visitor) -> None:
     )
     assert response.status_code == 401
     assert "too large to be kept" in response.text
+
+
+def test_form_is_kept_for_an_hour(
+    visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.sign_in("maria")
+    SignIn.objects.update(ended=timezone.now(), tokens="")
+    instance.next_answer("api", status=401)
+    visitor.post("/uncaught", {"note": "n"})
+    visitor.sign_in("maria", "/signin-resume")
+    now = time.time()
+
+    monkeypatch.setattr(time, "time", lambda: now + 3590)
+    assert 'name="note"' in visitor.get("/signin-resume").text
+    monkeypatch.setattr(time, "time", lambda: now + 3602)
+    assert_form_is_gone(visitor)
+
+
+@pytest.mark.parametrize("max_age", ["1" * 9, "1" * 5000, "-1", "1.5", "²", "soon"])
+def test_max_age_that_is_none_is_not_asked_for(visitor: Visitor, max_age: str) -> None:
+    asked = parse_qs(urlsplit(visitor.start(max_age=max_age)).query)
+    assert "max_age" not in asked
