@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.cookiejar import Cookie
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
@@ -119,6 +119,19 @@ def test_sta_04_replay_by_a_browser_that_kept_its_cookies_changes_nothing(
     assert response.headers["Location"].startswith(f"{instance.issuer}/connect/authorize?")
     assert answer["state"] not in response.headers["Location"]
     assert_nothing_came_of_it(visitor, before)
+
+
+def test_sta_04_new_attempt_asks_for_as_fresh_a_sign_in(visitor: Visitor) -> None:
+    """Or a page that wants somebody at the keyboard would be content with an old session."""
+    answer = visitor.at(visitor.start(max_age="300"))
+    kept = attempt_cookies(visitor)
+    visitor.bring(answer)
+    for cookie in kept:
+        visitor.http.cookies.set_cookie(cookie)
+
+    again = visitor.bring(answer).headers["Location"]
+
+    assert parse_qs(urlsplit(again).query)["max_age"] == ["300"]
 
 
 def test_sta_04_replay_after_sign_out_is_refused(visitor: Visitor, instance: Instance) -> None:
