@@ -73,6 +73,9 @@ def test_lrp_01_signs_out_here_and_at_the_instance(
     response = visitor.post("/signout")
 
     assert response.status_code == 302
+    # The address that follows holds the ID token.
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
     assert_signed_out(visitor, key)
     assert SignIn.objects.get(session_key=key).ended is not None
     location = response.headers["Location"]
@@ -354,6 +357,21 @@ def test_lrp_06_return_that_nobody_asked_for(
     assert visitor.get("/customers").status_code == 200
 
 
+def test_lrp_06_return_of_long_ago_leads_nowhere(
+    visitor: Visitor, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(POST_LOGOUT_URL=f"{visitor.site}/signout-callback")
+    visitor.sign_in()
+    state = parameters(visitor.post("/signout", {"next": "/plain"}).headers["Location"])["state"]
+    back = f"/signout-callback?{urlencode({'state': state})}"
+    now = time.time()
+
+    monkeypatch.setattr(time, "time", lambda: now + 3590)
+    assert visitor.arrive(back).headers["Location"] == "/plain"
+    monkeypatch.setattr(time, "time", lambda: now + 3602)
+    assert visitor.arrive(back).status_code == 200
+
+
 def test_lrp_07_nothing_of_before_counts_afterwards(
     visitor: Visitor, new_visitor: NewVisitor, instance: Instance
 ) -> None:
@@ -424,3 +442,16 @@ def test_sign_out_holds_nobody_up_while_the_instance_answers(
     finally:
         connections.settings["default"]["ATOMIC_REQUESTS"] = False
     assert_signed_out(visitor, key)
+
+
+def test_sign_out_waits_three_seconds_for_the_revocation(
+    visitor: Visitor, instance: Instance
+) -> None:
+    """A courtesy: the token is of no use to anybody whose row has ended."""
+    visitor.sign_in()
+    instance.next_answer("revocation", hold=6)
+
+    with within(4.5):
+        response = visitor.post("/signout")
+
+    assert response.headers["Location"].startswith(f"{instance.issuer}/connect/endsession?")
