@@ -173,6 +173,7 @@ def test_tpi_04_hint_stays_one_parameter(
     assert sent["client_id"] == instance.application_uri
     # In full, cut, or not at all.
     assert hint.startswith(sent.get("login_hint", ""))
+    assert sent.get("login_hint", "").isprintable()
     assert len(sent.get("login_hint", "")) <= 256
     if hint == "maria":
         assert sent["login_hint"] == hint
