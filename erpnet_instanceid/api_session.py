@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -117,7 +117,7 @@ class InstanceSession(requests.Session):
         while True:
             values = answer.get("value")
             if not isinstance(values, list):
-                raise InvalidResponse("not_a_collection", url=_shown(self.address(url)))
+                raise InvalidResponse("not_a_collection", url=http.shown_address(self.address(url)))
             yield values
             following = answer.get("@odata.nextLink")
             if not values or not isinstance(following, str):
@@ -134,7 +134,7 @@ class InstanceSession(requests.Session):
             return self.origin + url
         absolute = url if "://" in url else urljoin(self.directory.sites().domain_api, url)
         if not self._is_own(absolute):
-            raise InvalidResponse("foreign_address", url=_shown(absolute))
+            raise InvalidResponse("foreign_address", url=http.shown_address(absolute))
         return absolute
 
     def rebuild_auth(
@@ -142,7 +142,9 @@ class InstanceSession(requests.Session):
     ) -> None:
         """Called for each redirect: one that leaves the instance is not followed."""
         if not self._is_own(str(prepared_request.url)):
-            raise InvalidResponse("foreign_redirect", url=_shown(str(prepared_request.url)))
+            raise InvalidResponse(
+                "foreign_redirect", url=http.shown_address(str(prepared_request.url))
+            )
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Called for each answer: the body of a redirect is of no use, however large."""
@@ -183,7 +185,7 @@ class InstanceSession(requests.Session):
                 if not options.get("stream"):
                     http.read_body(response, self.max_bytes)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise http.unavailable(error, _shown(url)) from None
+            raise http.unavailable(error, http.shown_address(url)) from None
         return response
 
 
@@ -219,20 +221,10 @@ def _json_object(response: requests.Response) -> dict[str, Any]:
     try:
         answer = response.json()
     except ValueError:
-        raise InvalidResponse("not_json", url=_shown(response.url)) from None
+        raise InvalidResponse("not_json", url=http.shown_address(response.url)) from None
     if not isinstance(answer, dict):
-        raise InvalidResponse("not_a_json_object", url=_shown(response.url))
+        raise InvalidResponse("not_a_json_object", url=http.shown_address(response.url))
     return answer
-
-
-def _shown(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "malformed"
-    # Not `netloc`, which may hold a password.
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"[:200]
 
 
 def _refusal(response: requests.Response, limits: http.Limits) -> InstanceIDError:
@@ -245,7 +237,7 @@ def _refusal(response: requests.Response, limits: http.Limits) -> InstanceIDErro
         pass
     finally:
         response.close()
-    url = _shown(str(response.url))
+    url = http.shown_address(str(response.url))
     if response.status_code == TOO_MANY_REQUESTS:
         return InstanceUnavailable("too_many_requests", url=url, status=response.status_code)
     if response.status_code in UNAVAILABLE:

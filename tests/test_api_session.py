@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api_session import InstanceSession, open_session
 from erpnet_instanceid.arefresh import arenew
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc.errors import InvalidResponse
+from erpnet_instanceid.oidc.errors import InstanceIDError, InvalidResponse
 from erpnet_instanceid.testing import Instance, run_instance
 
 from .visitor import Visitor
@@ -33,6 +35,11 @@ class OneToken:
 
     def newer_than(self, refused: str) -> str | None:
         return None
+
+
+class TwoTokens(OneToken):
+    def newer_than(self, refused: str) -> str | None:
+        return "a newer token"
 
 
 @pytest.fixture
@@ -56,6 +63,101 @@ def test_refuses_address_whose_host_the_sender_reads_otherwise(
 def test_refuses_what_is_no_address(api: InstanceSession, url: str) -> None:
     with pytest.raises(InvalidResponse, match="foreign_address"):
         api.get(url)
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+def test_header_of_the_caller_does_not_take_the_place_of_the_token(
+    api: InstanceSession, instance: Instance, name: str
+) -> None:
+    instance.next_answer("api", status=204)
+    api.get("/api/x", headers={name: "Bearer another's", "X-Else": "kept"})
+    (sent,) = instance.calls("api")
+    assert sent.headers.getlist("Authorization") == ["Bearer the visitor's token"]
+    assert sent.headers["X-Else"] == "kept"
+
+
+def test_name_and_password_in_an_address_do_not_take_the_place_of_the_token(
+    api: InstanceSession, instance: Instance
+) -> None:
+    instance.next_answer("api", status=204)
+    api.get(instance.url.replace("://", "://somebody:password@") + "/api/x")
+    (sent,) = instance.calls("api")
+    assert sent.headers.getlist("Authorization") == ["Bearer the visitor's token"]
+
+
+def chunks() -> Iterator[bytes]:
+    yield b"all "
+    yield b"of it"
+
+
+BODIES_READ_ONCE: dict[str, Callable[[], dict[str, Any]]] = {
+    "file": lambda: {"data": io.BytesIO(b"all of it")},
+    "generator": lambda: {"data": chunks()},
+    "form with a file": lambda: {"files": {"f": io.BytesIO(b"all of it")}},
+}
+
+
+@pytest.mark.parametrize("body", BODIES_READ_ONCE)
+@pytest.mark.parametrize(("status", "code"), [(429, "too_many_requests"), (401, "http_401")])
+def test_body_that_has_been_read_is_not_sent_again(
+    instance: Instance, body: str, status: int, code: str
+) -> None:
+    """The second request would be sent with an empty one, and be carried out."""
+    instance.next_answer("api", status=status, headers={"Retry-After": "0"})
+    with pytest.raises(InstanceIDError) as caught:
+        open_session(TwoTokens()).put("/api/x", **BODIES_READ_ONCE[body]())
+    assert caught.value.code == code
+    assert len(instance.calls("api")) == 1
+
+
+@pytest.mark.parametrize("body", [{"data": b"all"}, {"data": {"a": "all"}}, {"json": ["all"]}])
+@pytest.mark.parametrize("status", [429, 401])
+def test_body_that_is_still_there_is_sent_again(
+    instance: Instance, body: dict[str, Any], status: int
+) -> None:
+    instance.next_answer("api", status=status, headers={"Retry-After": "0"})
+    instance.next_answer("api", status=204)
+    assert open_session(TwoTokens()).put("/api/x", **body).status_code == 204
+    first, second = instance.calls("api")
+    assert first.body == second.body != b""
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"status": 400}, "http_400"),
+        ({"status": 429, "headers": {"Retry-After": "60"}}, "too_many_requests"),
+        ({"status": 503}, "server_error"),
+        ({"drop": "before"}, "connection_lost"),
+        ({"body": "?"}, "not_json"),
+        ({"json": []}, "not_a_json_object"),
+        ({"json": {}}, "not_a_collection"),
+        ({"body": b"x" * 1001}, "answer_too_large"),
+        (
+            {"status": 302, "headers": {"Location": "//u:hidden@op.test/?k=hidden"}},
+            "foreign_redirect",
+        ),
+    ],
+)
+@pytest.mark.parametrize("end", ["?key=hidden#hidden", "#hidden"])
+def test_errors_show_no_secret_that_an_address_may_hold(
+    api: InstanceSession, instance: Instance, answer: dict[str, Any], code: str, end: str
+) -> None:
+    api.max_bytes = 1000
+    instance.always("api", **answer)
+    address = instance.url.replace("://", "://somebody:hidden@") + "/api/x" + end
+    with pytest.raises(InstanceIDError) as caught:
+        list(api.items(address))
+    assert caught.value.code == code
+    assert "hidden" not in str(caught.value)
+    if code != "foreign_redirect":
+        assert caught.value.facts["url"] == instance.url + "/api/x"
+
+
+def test_refused_address_is_shown_without_its_secrets(api: InstanceSession) -> None:
+    with pytest.raises(InvalidResponse) as caught:
+        api.get("https://somebody:hidden@evil.test:8443/path?key=hidden#hidden")
+    assert caught.value.facts == {"url": "https://evil.test:8443/path"}
 
 
 @pytest.mark.parametrize("threads", [1, 8])

@@ -141,6 +141,17 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
+def shown_address(url: str) -> str:
+    """``url`` without what in it may be a secret, for an error."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "malformed"
+    # Not `netloc`, which may hold a password.
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"[:200]
+
+
 def exchange(
     method: str,
     url: str,
@@ -200,9 +211,8 @@ def read_body(response: requests.Response, max_bytes: int) -> None:
         if size > max_bytes:
             response.raw.close()
             response.close()
-            raise InvalidResponse(
-                "answer_too_large", url=response.url.partition("?")[0], limit=max_bytes
-            )
+            url = shown_address(response.url)
+            raise InvalidResponse("answer_too_large", url=url, limit=max_bytes)
         chunks.append(chunk)
     # Where requests itself keeps what it has read; `content` and `json()` take it from there.
     response._content = b"".join(chunks)
