@@ -243,6 +243,26 @@ def test_too_many_requests_is_met_with_pauses_where_repeating_does_no_harm(
     assert call(maria, CUSTOMERS) == busy
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "get", "delete"])
+def test_too_many_requests_is_met_with_another_where_the_method_allows_it(
+    maria: Visitor, instance: Instance, method: str
+) -> None:
+    """RFC 9110 9.2.2; requests sends a name in lower case as one in capitals."""
+    instance.next_answer("api", status=429, headers={"Retry-After": "0"})
+    instance.next_answer("api", status=204)
+    assert call(maria, CUSTOMERS, method)["status"] == 204
+    assert [sent.method for sent in instance.calls("api")] == [method.upper()] * 2
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST", "patch"])
+def test_too_many_requests_is_not_met_with_a_second_change(
+    maria: Visitor, instance: Instance, method: str
+) -> None:
+    instance.next_answer("api", status=429, headers={"Retry-After": "0"})
+    assert call(maria, CUSTOMERS, method, json={"Name": "x"})["code"] == "too_many_requests"
+    assert len(instance.calls("api")) == 1
+
+
 def test_answer_larger_than_the_setting_is_refused(
     maria: Visitor, instance: Instance, settings: Any
 ) -> None:
@@ -296,6 +316,15 @@ def test_items_count_on_where_links_end_at_top_or_there_are_none(
     assert found == list(range(sum(sizes)))
     skips = [call.get("$skip") for call in instance.calls("api")]
     assert skips == [None, *(str(sizes[0] * at) for at in range(1, len(sizes)))]
+
+
+def test_items_end_at_an_empty_page_whatever_it_links_to(
+    maria: Visitor, instance: Instance
+) -> None:
+    page = {"value": [], "@odata.nextLink": instance.url + CUSTOMERS}
+    instance.always("api", json=page)
+    assert maria.get("/listed").json()["ids"] == []
+    assert len(instance.calls("api")) == 1
 
 
 def test_items_do_not_follow_a_link_away(maria: Visitor, instance: Instance) -> None:
