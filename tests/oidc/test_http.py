@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from erpnet_instanceid.oidc import http, pool
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
@@ -253,6 +254,43 @@ def test_refused_connection_was_not_heard_of() -> None:
     assert (caught.value.code, caught.value.answer_lost) == ("unreachable", False)
 
 
+def test_connection_that_is_not_taken_was_not_heard_of() -> None:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        # As many as wait to be accepted; the next one is left without an answer.
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        port = listener.getsockname()[1]
+
+        with pytest.raises(InstanceUnavailable) as caught:
+            exchange("GET", f"http://127.0.0.1:{port}/", limits=Limits(0.3, 5))
+
+    assert (caught.value.code, caught.value.answer_lost) == ("timeout", False)
+    assert caught.value.facts["cause"] == "ConnectTimeoutError"
+
+
+def test_nothing_is_told_to_who_does_not_speak_tls(no_proxies: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        port = listener.getsockname()[1]
+
+        with pytest.raises(InstanceUnavailable) as caught:
+            exchange("POST", f"https://127.0.0.1:{port}/", limits=LONG, form={"code": "x"})
+
+        serving.join()
+    assert (caught.value.code, caught.value.answer_lost) == ("tls_failed", False)
+
+
 def test_unknown_host_was_not_heard_of(no_proxies: None) -> None:
     with pytest.raises(InstanceUnavailable) as caught:
         exchange("GET", "http://no-such-host.invalid/", limits=Limits(5, 10))
@@ -397,6 +435,28 @@ def test_cookies_are_not_kept(wire: Wire) -> None:
 
     get(wire)
     get(wire)
+
+    assert b"cookie" not in wire.requests[1].lower()
+
+
+def test_session_reads_no_netrc(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / ".netrc"
+    file.write_text("default login operator password of-the-host\n")
+    monkeypatch.setenv("NETRC", str(file))
+
+    http.new_session(requests.Session).get(wire.url)
+
+    assert b"authorization" not in wire.requests[0].lower()
+
+
+def test_session_keeps_no_cookies(wire: Wire) -> None:
+    wire.answers(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n\r\n"))
+
+    session = http.new_session(requests.Session)
+    session.get(wire.url)
+    session.get(wire.url)
 
     assert b"cookie" not in wire.requests[1].lower()
 
