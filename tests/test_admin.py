@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 
 from erpnet_instanceid.models import Account, SignIn
@@ -74,3 +76,77 @@ def test_visitor_whose_row_goes_is_signed_out(
     assert not Session.objects.filter(session_key=key).exists()
     assert maria.whoami()["user"] == ""
     assert admin.whoami()["user"] == "admin"
+
+
+@pytest.fixture
+def new_operator(new_visitor: NewVisitor) -> Callable[..., Visitor]:
+    """Makes somebody who works in the admin, and may do there what is named."""
+
+    def make(*allowed: str) -> Visitor:
+        user = User.objects.create_user("operator", password="right", is_staff=True)
+        for codename in allowed:
+            model = {"account": Account, "signin": SignIn}[codename.partition("_")[2]]
+            kind = ContentType.objects.get_for_model(model)
+            # There may be none: see `django_db_setup`.
+            found, _ = Permission.objects.get_or_create(content_type=kind, codename=codename)
+            user.user_permissions.add(found)
+        operator = new_visitor()
+        form = {"username": "operator", "password": "right"}
+        assert operator.post("/admin/login/?next=/admin/", form).status_code == 302
+        return operator
+
+    return make
+
+
+@pytest.mark.parametrize("model", ["signin", "account"])
+def test_nobody_adds_or_changes_a_row(
+    new_visitor: NewVisitor, new_operator: Callable[..., Visitor], model: str
+) -> None:
+    """Whatever they are allowed."""
+    new_visitor().sign_in("maria")
+    operator = new_operator(*(f"{verb}_{model}" for verb in ("view", "add", "change", "delete")))
+    row: Any = (Account if model == "account" else SignIn).objects.get()
+    table = f"/admin/erpnet_instanceid/{model}/"
+
+    for address in (f"{table}add/", f"{table}{row.pk}/change/"):
+        assert operator.post(address, {"sub": "admin", "generation": "5"}).status_code == 403
+    assert operator.get(f"{table}add/").status_code == 403
+    page = operator.get(f"{table}{row.pk}/change/")
+    assert page.status_code == 200
+    assert 'name="_save"' not in page.text
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_who_may_not_delete_a_sign_in_ends_none(
+    new_visitor: NewVisitor,
+    new_operator: Callable[..., Visitor],
+    ends: list[tuple[str, Any]],
+    allowed: bool,
+) -> None:
+    maria = new_visitor()
+    maria.sign_in("maria")
+    operator = new_operator("view_signin", *(["delete_signin"] if allowed else []))
+    table = "/admin/erpnet_instanceid/signin/"
+
+    assert ("end_sign_ins" in operator.get(table).text) is allowed
+    form = {"action": "end_sign_ins", "_selected_action": str(SignIn.objects.get().pk)}
+    operator.post(table, form)
+
+    assert ends == ([("ended_in_admin", "maria")] if allowed else [])
+    assert maria.whoami()["user"] == ("" if allowed else "maria")
+
+
+def test_pages_show_neither_tokens_nor_the_key_of_a_session(new_visitor: NewVisitor) -> None:
+    admin, maria = new_visitor(), new_visitor()
+    admin.sign_in("admin")
+    maria.sign_in("maria")
+    sign_in = SignIn.objects.get(session_key=maria.whoami()["session"])
+    table = "/admin/erpnet_instanceid/signin/"
+
+    pages = [admin.get(address).text for address in (table, f"{table}{sign_in.pk}/change/")]
+
+    for page in pages:
+        assert "maria" in page
+        assert sign_in.tokens
+        assert sign_in.tokens not in page
+        assert sign_in.session_key not in page
