@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,14 +16,17 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.urls import clear_url_caches, path
 from django.utils.log import AdminEmailHandler
+from django.views.debug import ExceptionReporter
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.session import unseal_tokens
 from erpnet_instanceid.signals import signed_in
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.views.reporting import sensitive_request
 
 from ..leaks import Watch
 from ..outcomes import assert_signed_in, assert_unavailable, look
@@ -139,6 +143,30 @@ def test_hyg_01_error_mails_hold_no_address_by_a_servers_own_name(
     assert len(reports) == 2
     for name in names:
         assert all(f"{name} = '/signin-callback'" in report for report in reports)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_hyg_01_error_report_names_posted_fields_and_shows_them_to_developers_only(
+    settings: Any, debug: bool
+) -> None:
+    settings.DEBUG = debug
+    # Put together, for a report quotes these lines.
+    request = RequestFactory().post("/signin-callback", {"id_token": "posted" * 3})
+    request.COOKIES["erpnet_answer"] = "cookie" * 3
+
+    @sensitive_request
+    def view(request: HttpRequest) -> HttpResponse:
+        raise RuntimeError(request.path)
+
+    try:
+        view(request)
+    except RuntimeError:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+
+    for report in (reporter.get_traceback_text(), reporter.get_traceback_html()):
+        assert "id_token" in report
+        assert ("posted" * 3 in report) is debug
+        assert ("cookie" * 3 in report) is debug
 
 
 def test_hyg_01_refused_refresh_leaves_no_secret_behind(
