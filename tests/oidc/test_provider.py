@@ -214,6 +214,18 @@ def test_clock_that_is_set_back_holds_nothing_up(
     assert provider.metadata().issuer == instance.issuer
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_instance_that_is_too_busy_may_be_asked_later(
+    instance: Instance, provider: Provider, status: int
+) -> None:
+    instance.next_answer("discovery", status=status)
+
+    with pytest.raises(InstanceUnavailable) as caught:
+        provider.metadata()
+
+    assert (caught.value.code, caught.value.facts["status"]) == ("server_error", status)
+
+
 def test_metadata_that_cannot_be_used_is_refused_by_what_is_wrong(instance: Instance) -> None:
     good = {
         "issuer": "https://op.test/id",
@@ -337,6 +349,19 @@ def test_unknown_key_is_looked_for_at_most_once_a_minute(
     assert len(instance.calls("jwks")) == 3
 
 
+def test_unknown_key_is_looked_for_although_a_fetch_has_just_failed(
+    instance: Instance, provider: Provider, clock: Clock
+) -> None:
+    known = signed(instance)
+    verify(provider, known)
+    clock.now += DAY + 1
+    instance.next_answer("jwks", status=500)
+    assert verify(provider, known) == "maria"
+
+    instance.rotate_keys()
+    assert verify(provider, signed(instance)) == "maria"
+
+
 def test_unknown_key_tells_whether_it_was_looked_for(
     instance: Instance, provider: Provider
 ) -> None:
@@ -382,6 +407,17 @@ def test_nameless_token_may_be_of_a_newer_key(instance: Instance, provider: Prov
     stranger = Token({"alg": "RS256"}, {"sub": "maria"}, new_key()).serialize()
     assert refusal(provider, stranger) == "bad_signature"
     assert len(instance.calls("jwks")) == 2
+
+
+def test_nameless_key_may_be_the_one_that_a_token_names(
+    instance: Instance, provider: Provider
+) -> None:
+    """Where the issuer names none, a token's name for it says nothing."""
+    instance.change("jwks", lambda found: [key.pop("kid") for key in found["keys"]] and None)
+
+    assert verify(provider, signed(instance)) == "maria"
+    forged = Token({"alg": "RS256", "kid": instance.kid}, {"sub": "maria"}, new_key()).serialize()
+    assert refusal(provider, forged) == "bad_signature"
 
 
 def test_malformed_token_asks_nobody(instance: Instance, provider: Provider) -> None:
