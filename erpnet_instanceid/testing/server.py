@@ -95,7 +95,8 @@ class Server(ThreadedWSGIServer):
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._is_closing = False
-        self._connections: dict[Any, threading.Thread] = {}
+        self._connections: set[Any] = set()
+        self._serving: list[threading.Thread] = []
         self._connections_lock = threading.Lock()
         self.connection_numbers = itertools.count(1)
         super().__init__(host, port, _not_ready, _Handler, ssl_context=tls)
@@ -119,12 +120,14 @@ class Server(ThreadedWSGIServer):
             daemon=True,
         )
         with self._connections_lock:
-            self._connections[request] = thread
+            self._connections.add(request)
+        # Kept until they have ended, which is a moment after their connection has.
+        self._serving = [*filter(threading.Thread.is_alive, self._serving), thread]
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
         with self._connections_lock:
-            self._connections.pop(request, None)
+            self._connections.discard(request)
         super().shutdown_request(request)
 
     def close(self) -> None:
@@ -134,9 +137,9 @@ class Server(ThreadedWSGIServer):
             socket.create_connection((self.host, self.port), timeout=5).close()
         self._thread.join()
         with self._connections_lock:
-            connections = dict(self._connections)
+            connections = list(self._connections)
         for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        for thread in connections.values():
+        for thread in self._serving:
             thread.join(timeout=5)
