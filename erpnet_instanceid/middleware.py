@@ -56,7 +56,7 @@ class TokenRefreshMiddleware:
         if self.is_async:
             return self._acall(request)
         # Every request of a site comes this way, and what is called here is cold in the processor's
-        # caches by then. In one piece it takes half as long as in small functions.
+        # caches by then. In one piece it takes less than in small functions.
         held = None
         store, path = request.session, request.path_info
         # The start of a sign-in needs nothing of the session: no query.
