@@ -10,13 +10,13 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import auth
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from . import held_forms, session
 from .arefresh import arenew
 from .challenge import sign_in_required
-from .conf import conf
 from .held_forms import is_worth_holding
 from .models import SignIn
 from .oidc.api_error import MaximumLicenseCountExceeded
@@ -28,8 +28,6 @@ from .targets import is_own_path
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# As in urls.py, which is above this module.
-SIGN_IN_ENDS = ("/signin", "/signin/")
 USER_BEFORE = "_instance_user_before"
 
 GetResponse = Callable[[HttpRequest], Any]
@@ -60,9 +58,7 @@ class TokenRefreshMiddleware:
         held = None
         store, path = request.session, request.path_info
         # The start of a sign-in needs nothing of the session: no query.
-        if store.session_key is not None and not (
-            path.endswith(SIGN_IN_ENDS) and is_own_path(path)
-        ):
+        if "/signin" not in path or not starts_sign_in(path):
             # A page that does not look at the session is not to vary by cookie for this.
             accessed = store.accessed
             try:
@@ -71,10 +67,10 @@ class TokenRefreshMiddleware:
                 store.accessed = accessed
             if held.__class__ is not dict:
                 held = None
-            elif held["expires_at"] - time.time() <= held["lifetime"] / 3 and is_due(held):
+            elif held["renew_at"] <= time.time():
                 held = self._attend(request, held)
         response: HttpResponseBase = self.get_response(request)
-        if held is not None and request.session.session_key not in (held["session_key"], None):
+        if held is not None and request.session.modified and has_moved(request.session, held):
             follow_session(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
@@ -85,9 +81,7 @@ class TokenRefreshMiddleware:
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         held = None
         store, path = request.session, request.path_info
-        if store.session_key is not None and not (
-            path.endswith(SIGN_IN_ENDS) and is_own_path(path)
-        ):
+        if "/signin" not in path or not starts_sign_in(path):
             accessed = store.accessed
             try:
                 held = await store.aget(SESSION_KEY)
@@ -95,10 +89,10 @@ class TokenRefreshMiddleware:
                 store.accessed = accessed
             if held.__class__ is not dict:
                 held = None
-            elif held["expires_at"] - time.time() <= held["lifetime"] / 3 and is_due(held):
+            elif held["renew_at"] <= time.time():
                 held = await self._aattend(request, held)
         response: HttpResponseBase = await self.get_response(request)
-        if held is not None and request.session.session_key not in (held["session_key"], None):
+        if held is not None and request.session.modified and has_moved(request.session, held):
             await sync_to_async(follow_session)(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
@@ -153,10 +147,9 @@ class TokenRefreshMiddleware:
         return await sync_to_async(_take)(request, held, renewed)
 
 
-def is_due(held: Held) -> bool:
-    """Whether a request may renew: REFRESH_MARGIN before the end, at most a third of the life."""
-    left = held["expires_at"] - time.time()
-    return bool(left < held["lifetime"] / 3 and left < conf.refresh_margin) or left <= 0
+def starts_sign_in(path: str) -> bool:
+    # As in urls.py, which is above this module.
+    return path.endswith(("/signin", "/signin/")) and is_own_path(path)
 
 
 def has_expired(held: Held) -> bool:
@@ -208,12 +201,17 @@ def _remember_user(request: HttpRequest) -> None:
     setattr(request, USER_BEFORE, request.user if request.user.is_authenticated else None)
 
 
+def has_moved(store: SessionBase, held: Held) -> bool:
+    """Whether the session has another key than when the sign-in was told of it."""
+    return store.session_key not in (held["session_key"], None)
+
+
 def follow_session(request: HttpRequest) -> None:
     """Notes the new key of a session, so that a sign-out notice finds it there."""
     held = session.held(request.session)
-    key = request.session.session_key
-    if held is None or key in (held["session_key"], None):
+    if held is None or not has_moved(request.session, held):
         return
+    key = request.session.session_key
     if SignIn.objects.filter(pk=held["sign_in"], ended=None).update(session_key=key):
         request.session[SESSION_KEY] = {**held, "session_key": key}
     else:

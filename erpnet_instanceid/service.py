@@ -95,4 +95,4 @@ def _service_tokens(issuer: str, application_uri: str, scope: str) -> ServiceTok
 
 
 def _is_due(tokens: TokenSet) -> bool:
-    return tokens.expires_at - time.time() < min(conf.refresh_margin, tokens.lifetime / 3)
+    return tokens.renew_at(conf.refresh_margin) <= time.time()

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
+from .conf import conf
 from .connections import after_commit
 from .models import SignIn
 from .oidc.tokens import JUST_ISSUED_SECONDS, TokenSet
@@ -80,7 +81,7 @@ def _of_tokens(generation: int, tokens: TokenSet) -> Held:
     return {
         "generation": generation,
         "expires_at": tokens.expires_at,
-        "lifetime": tokens.lifetime,
+        "renew_at": tokens.renew_at(conf.refresh_margin),
         "access_token": seal("access_token", tokens.access_token.encode()),
     }
 

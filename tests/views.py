@@ -16,6 +16,8 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
 from erpnet_instanceid.session import get_sign_in, get_tokens, seal_tokens, unseal_tokens
 
+from .ageing import older_by
+
 CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
 
 
@@ -51,7 +53,7 @@ def whoami(request: HttpRequest) -> JsonResponse:
 def age(request: HttpRequest) -> HttpResponse:
     """Makes the visitor's tokens as old as if a minute had passed, on the session and the row."""
     held = request.session["erpnet_instanceid"]
-    request.session["erpnet_instanceid"] = {**held, "expires_at": held["expires_at"] - 60}
+    request.session["erpnet_instanceid"] = older_by(60, held)
     sign_in = get_sign_in(request)
     tokens = unseal_tokens(sign_in)
     older = dataclasses.replace(tokens, expires_at=tokens.expires_at - 60)

@@ -24,6 +24,13 @@ class TokenSet:
     scope: str
     lifetime: int
 
+    def renew_at(self, margin: float) -> float:
+        """When it is due: ``margin`` seconds before its end, at most a third of its life before.
+
+        In Unix seconds.
+        """
+        return self.expires_at - min(margin, self.lifetime / 3)
+
     def is_just_issued(self, now: float) -> bool:
         """Whether the access token is new, its life not over: a newer one would fare no better."""
         # The clock of another machine may be ahead, or have been set back since.
