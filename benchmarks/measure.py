@@ -49,6 +49,13 @@ def figure(values: Sequence[float]) -> Figure:
     return Figure(statistics.median(ordered), (high - low) / 2)
 
 
+def of_processes(figures: Sequence[Figure]) -> Figure:
+    """The figures of several processes as one; how far off it may be is what they differ by."""
+    if len(figures) == 1:
+        return figures[0]
+    return figure([one.value / MICROSECONDS for one in figures])
+
+
 def added(turns: Turns, name: str, to: str) -> Figure:
     """What ``name`` takes beyond what ``to`` takes in the same turn."""
     return figure([one - other for one, other in zip(turns[name], turns[to], strict=True)])
