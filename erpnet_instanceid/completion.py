@@ -136,12 +136,10 @@ def sign_visitor_in(
         "tokens": session.seal_tokens(tokens),
         **_named_by(claims),
     }
-    if not SignIn.objects.filter(pk=sign_in.pk, ended=None).update(**row):
+    if not sign_in.change(row):
         # A sign-out notice was faster.
         auth.logout(request)
         raise AttemptError("sign_in_ended")
-    for name, value in row.items():
-        setattr(sign_in, name, value)
     more = {"arrived": target, "identity": _identity(sign_in, claims)}
     session.hold(request.session, sign_in.pk, 1, tokens, more)
     if before is not None:

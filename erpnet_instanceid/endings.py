@@ -21,13 +21,11 @@ logger = logging.getLogger("erpnet_instanceid")
 def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
     """Ends a sign-in and drops its tokens, of ``sign_in`` too. False where it had ended before."""
     values = {"ended": timezone.now(), "tokens": "", "leased_until": None}
-    ended = SignIn.objects.filter(pk=sign_in.pk, ended=None, **only_where).update(**values)
+    ended = sign_in.change(values, **only_where)
     if ended:
-        for name, value in values.items():
-            setattr(sign_in, name, value)
         logger.info("sign_in_ended reason=%s sign_in=%s", reason, sign_in.pk)
         sign_in_ended.send(SignIn, sign_in=sign_in, reason=reason)
-    return bool(ended)
+    return ended
 
 
 def end_with_session(request: HttpRequest, reason: str) -> TokenSet | None:

@@ -28,7 +28,7 @@ STORE_PAUSE_SECONDS = 0.2
 
 def load(sign_in_id: str | UUID) -> SignIn:
     """The row as it is now. Raises SignInExpired where the sign-in is over."""
-    rows = SignIn.objects.using(database()).select_related("account")
+    rows = SignIn.objects.select_related("account")
     try:
         sign_in = rows.filter(pk=sign_in_id).first()
     except OperationalError:
@@ -49,20 +49,19 @@ def take(sign_in: SignIn, seconds: float) -> bool:
     until = now + timedelta(seconds=seconds)
     free = Q(leased_until=None) | Q(leased_until__lte=now)
     try:
-        taken = bool(_as_read(sign_in).filter(free).update(leased_until=until))
+        return sign_in.change({"leased_until": until}, free, generation=sign_in.generation)
     except OperationalError:
         # Nothing has been spent yet, so nothing is lost by saying no.
         raise _database_busy(sign_in.pk) from None
-    if taken:
-        sign_in.leased_until = until
-    return taken
 
 
 def release(sign_in: SignIn, **values: int | datetime) -> None:
     """Gives the lease back, if it is still the caller's, and notes ``values`` with that."""
     try:
-        _as_read(sign_in).filter(leased_until=sign_in.leased_until).update(
-            leased_until=None, **values
+        sign_in.change(
+            {"leased_until": None, **values},
+            generation=sign_in.generation,
+            leased_until=sign_in.leased_until,
         )
     except OperationalError:
         # The lease then ends by itself.
@@ -87,9 +86,12 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
     gives_up_at = time.monotonic() + STORE_SECONDS
     while True:
         try:
-            if _as_read(sign_in).update(**values) or _holds(sign_in.pk, generation, sealed_tokens):
-                break
-            return None
+            if sign_in.change(values, generation=sign_in.generation):
+                return generation
+            if not _holds(sign_in.pk, generation, sealed_tokens):
+                return None
+            vars(sign_in).update(values)
+            return generation
         except (DatabaseError, InterfaceError):
             # To give up is to sign the visitor out, whatever kind of failure it is: after a
             # failover PostgreSQL calls it an internal one that the server is read only.
@@ -97,15 +99,12 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
                 raise
             _leave_connection()
             time.sleep(STORE_PAUSE_SECONDS)
-    for name, value in values.items():
-        setattr(sign_in, name, value)
-    return generation
 
 
 def _holds(sign_in_id: UUID, generation: int, sealed_tokens: str) -> bool:
     # The connection may have broken after the update was carried out. Sealing is random, so equal
     # text is this very update's.
-    rows = SignIn.objects.using(database()).filter(pk=sign_in_id, generation=generation)
+    rows = SignIn.objects.filter(pk=sign_in_id, generation=generation)
     return rows.values_list("tokens", flat=True).first() == sealed_tokens
 
 
@@ -115,13 +114,6 @@ def _leave_connection() -> None:
     connection = connections[database()]
     if not connection.in_atomic_block:
         connection.close()
-
-
-def _as_read(sign_in: SignIn) -> Any:
-    # Only as long as it is the row that was read: nobody renewed it, nobody ended it.
-    return SignIn.objects.using(database()).filter(
-        pk=sign_in.pk, generation=sign_in.generation, ended=None
-    )
 
 
 def _database_busy(sign_in_id: object) -> InstanceUnavailable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import models, router
@@ -97,3 +97,15 @@ class SignIn(models.Model):
 
     def __repr__(self) -> str:
         return f"<SignIn {self.id} generation={self.generation}>"
+
+    def change(self, values: dict[str, Any], *where: models.Q, **only_where: Any) -> bool:
+        """Sets ``values`` on the row, and then here too; False where the row is not as expected.
+
+        That is: where it has ended, or ``where`` and ``only_where`` do not hold.
+        """
+        rows = SignIn.objects.filter(*where, pk=self.pk, ended=None, **only_where)
+        changed = bool(rows.update(**values))
+        if changed:
+            for name, value in values.items():
+                setattr(self, name, value)
+        return changed

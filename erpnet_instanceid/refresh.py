@@ -7,7 +7,6 @@ before anything uses it; the others read the row.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from dataclasses import dataclass
@@ -21,14 +20,11 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from . import lease
-from .accounts import is_of
 from .backoff import Backoff, pause_after
-from .claims import merge_claims
 from .conf import SETTING, conf
 from .connections import beside_transaction, inside_transaction
 from .endings import end
-from .models import Account, SignIn
-from .oidc.access_token import access_token_claims
+from .models import SignIn
 from .oidc.client import Client
 from .oidc.errors import (
     InstanceIDError,
@@ -38,12 +34,12 @@ from .oidc.errors import (
     SignInExpired,
     TokenRejected,
 )
-from .oidc.id_token import NO_NONCE, Claims, check_id_token, subject_of
 from .oidc.pool import deadline, seconds_left
 from .oidc.token_endpoint import REVOCATION_SECONDS, revoke, spend_refresh_token
 from .oidc.tokens import TokenSet
 from .once import once
 from .pruning import prune_now_and_then
+from .refreshed import with_checked_id_token
 from .session import seal_tokens, unseal_tokens
 from .signals import tokens_refreshed
 
@@ -172,7 +168,8 @@ def _spend(sign_in: SignIn, tokens: TokenSet) -> Renewed:
     try:
         # Metadata and keys included, where they have to be fetched.
         with deadline(_lease_seconds() - STORE_SECONDS):
-            newer = _checked(_ask(client, str(tokens.refresh_token)), tokens, client, sign_in)
+            newer = _ask(client, str(tokens.refresh_token))
+            newer = with_checked_id_token(newer, tokens, client, sign_in)
     except OAuthError as error:
         instance.succeeded()
         if error.code == "invalid_grant":
@@ -204,47 +201,6 @@ def _ask(client: Client, refresh_token: str) -> TokenSet:
         logger.warning("refresh_answer_lost error=%s", error)
     # The instance may have carried it out, or not have heard of it. Once more tells.
     return spend_refresh_token(client, refresh_token, now=time.time())
-
-
-def _checked(newer: TokenSet, before: TokenSet, client: Client, sign_in: SignIn) -> TokenSet:
-    """``newer``, its ID token checked where it has one. Core 12.2."""
-    if not newer.id_token:
-        return newer
-    assert sign_in.account is not None  # noqa: S101 - told to the type checker; see lease.load
-    try:
-        claims = check_id_token(
-            newer.id_token,
-            client=client,
-            nonce=NO_NONCE,
-            access_token=newer.access_token,
-            now=time.time(),
-        )
-        _check_same_person(claims, newer, before, client, sign_in.account)
-    except (InstanceUnavailable, InvalidResponse):
-        pass
-    except TokenRejected as error:
-        if error.facts.get("looked_for") is not False:
-            raise
-    else:
-        return newer
-    # Its key could not be fetched. It came from the token endpoint itself, and what it came with
-    # cannot be had twice: that is kept, and the unchecked ID token is not.
-    return dataclasses.replace(newer, id_token="")
-
-
-def _check_same_person(
-    claims: Claims, newer: TokenSet, before: TokenSet, client: Client, account: Account
-) -> None:
-    # The `sub` of the ID token before, which the account may not have any more: somebody renamed
-    # has signed in elsewhere by their new name.
-    if claims["sub"] == (subject_of(before.id_token, client=client) or account.sub):
-        return
-    # The instance may take up the new name here as well. Its `id`, in the access token, stays.
-    told = access_token_claims(
-        newer.access_token, client=client, subject=claims["sub"], now=time.time()
-    )
-    if not is_of(account, merge_claims([claims, told])):
-        raise TokenRejected("claim_mismatch", claim="sub")
 
 
 def _store(sign_in: SignIn, tokens: TokenSet, client: Client, started: float) -> Renewed:

@@ -18,7 +18,7 @@ FLOORS = (
     ("conf", "sealing", "models", "signals", "backoff", "once"),
     ("connections",),
     ("attempts", "session", "targets", "pruning", "lease", "claims"),
-    ("challenge", "endings", "refresh", "arefresh", "accounts", "backends"),
+    ("challenge", "endings", "refreshed", "refresh", "arefresh", "accounts", "backends"),
     ("pages", "held_forms", "completion", "notices", "api_session", "service"),
     ("middleware", "api", "decorators"),
     ("views",),
