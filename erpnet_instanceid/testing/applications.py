@@ -52,6 +52,20 @@ class Application(ClientMixin):  # type: ignore[misc]
     community_users_allowed: bool = True
     system_user_allowed: bool = True
 
+    def change(self, **values: Any) -> None:
+        """Set fields; `login_urls` and `logout_urls` take any URLs, None for all of this machine.
+
+        Raises TypeError for what is no field.
+        """
+        for name in values:
+            if name not in self.__dataclass_fields__:
+                raise TypeError(f"an application has no {name!r}")
+        for name in values.keys() & {"login_urls", "logout_urls"}:
+            urls = values[name]
+            values[name] = LocalURLs() if urls is None else list(urls)
+        for name, value in values.items():
+            setattr(self, name, value)
+
     # What Authlib asks a client, RFC 6749 section 2.
 
     def get_client_id(self) -> str:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from joserfc.jwk import RSAKey
 from requests import Session as HTTPSession
 
-from .applications import Application, LocalURLs, application_secret_hash
+from .applications import Application, application_secret_hash
 from .changes import Changes
 from .customers import make_customers
 from .domain_api import Licences
@@ -24,8 +24,6 @@ from .recording import RecordedRequest, Recording
 from .sign_out import Notice, Notices
 from .tokens import Tokens
 from .visitor import AuthorizationAnswer, visit
-
-_UNCHANGED: Any = object()
 
 
 class Instance:
@@ -101,15 +99,7 @@ class Instance:
         return self.applications[self.application_uri]
 
     def register(
-        self,
-        *,
-        application_uri: str | None = None,
-        secret: str | None = None,
-        login_urls: Iterable[str] | None = _UNCHANGED,
-        logout_urls: Iterable[str] | None = _UNCHANGED,
-        backchannel_url: str | None = _UNCHANGED,
-        frontchannel_url: str | None = _UNCHANGED,
-        **fields: Any,
+        self, *, application_uri: str | None = None, secret: str | None = None, **fields: Any
     ) -> Application:
         """Change the registration: only what is given. `fields` are those of `Application`.
 
@@ -125,19 +115,7 @@ class Instance:
         application = self.applications.setdefault(
             self.application_uri, Application(self.application_uri, secret_hash)
         )
-        application.secret_hash = secret_hash
-        if login_urls is not _UNCHANGED:
-            application.login_urls = LocalURLs() if login_urls is None else list(login_urls)
-        if logout_urls is not _UNCHANGED:
-            application.logout_urls = LocalURLs() if logout_urls is None else list(logout_urls)
-        if backchannel_url is not _UNCHANGED:
-            application.backchannel_url = backchannel_url
-        if frontchannel_url is not _UNCHANGED:
-            application.frontchannel_url = frontchannel_url
-        for name, value in fields.items():
-            if not hasattr(application, name):
-                raise TypeError(f"an application has no {name!r}")
-            setattr(application, name, value)
+        application.change(secret_hash=secret_hash, **fields)
         return application
 
     # What was asked of the instance
