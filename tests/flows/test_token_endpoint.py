@@ -285,6 +285,8 @@ def test_tok_10_unusable_refresh_token_is_left_out(
         ("-1", 0),
         ("-1e400", LIFETIME),
         ("1.5", 1),
+        ("31622400", 366 * 24 * 3600),
+        ("31622401", LIFETIME),
         ("1" + 30 * "0", LIFETIME),
         ("1" + 400 * "0", LIFETIME),
         ("1e400", LIFETIME),
@@ -295,6 +297,7 @@ def test_tok_10_unusable_refresh_token_is_left_out(
         ('""', LIFETIME),
         ('"-5"', LIFETIME),
         ('"٣"', LIFETIME),
+        pytest.param('"' + 5000 * "1" + '"', LIFETIME, id="5000 digits"),
     ],
 )
 def test_tok_12_lifetime_is_bounded_whatever_is_said_of_it(
@@ -346,6 +349,17 @@ def test_tok_12_opaque_token_without_lifetime_is_taken_to_live_five_minutes(
     assert_signed_in(visitor, visitor.bring(answer), before)
 
     assert kept().lifetime == 300
+
+
+def test_tok_12_end_that_the_token_names_is_bounded_too(
+    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before
+) -> None:
+    instance.change("access_token", lambda token: token.claims.update(exp=10**17))
+    instance.change("token_answer", lambda tokens: tokens.pop("expires_in") and None)
+
+    assert_signed_in(visitor, visitor.bring(answer), before)
+
+    assert kept().lifetime == 366 * 24 * 3600
 
 
 @pytest.mark.parametrize(
