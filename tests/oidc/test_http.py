@@ -222,6 +222,25 @@ def test_deadline_of_one_exchange_is_not_that_of_the_next(wire: Wire) -> None:
     assert wire.connections == 1
 
 
+@pytest.mark.parametrize("each_read", [False, True])
+def test_deadline_within_another_is_no_later(wire: Wire, each_read: bool) -> None:
+    wire.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    started = time.monotonic()
+
+    with pool.deadline(0.5), pool.deadline(20, each_read=each_read):
+        unavailable(wire, LONG)
+
+    assert 0.4 < time.monotonic() - started < 1.5
+
+
+def test_nothing_is_asked_once_the_time_is_over(wire: Wire) -> None:
+    with pool.deadline(0):
+        error = unavailable(wire, LONG)
+
+    assert (error.code, error.answer_lost) == ("timeout", False)
+    assert wire.requests == []
+
+
 def test_threads_have_deadlines_of_their_own(wire: Wire) -> None:
     def serve(connection: socket.socket, request: bytes) -> None:
         time.sleep(0.6 if b"/slow" in request else 0)
