@@ -10,6 +10,7 @@ import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db.models.signals import post_migrate
 
+from erpnet_instanceid.oidc import http
 from erpnet_instanceid.testing import Instance
 
 from .visitor import Visitor
@@ -90,6 +91,17 @@ def new_visitor(live_server: Any, instance: Instance) -> Iterator[Callable[..., 
 @pytest.fixture
 def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
     return new_visitor()
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An environment that names no proxy, until the test does."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    http.environment.cache_clear()
+    yield
+    http.environment.cache_clear()
 
 
 @pytest.fixture

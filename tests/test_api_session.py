@@ -176,6 +176,22 @@ def test_sessions_of_all_requests_share_the_processs_connections(
     assert len({call.connection for call in instance.calls("api")}) <= threads
 
 
+def test_proxy_of_the_environment_is_used(
+    api: InstanceSession,
+    instance: Instance,
+    monkeypatch: pytest.MonkeyPatch,
+    no_proxies: None,
+) -> None:
+    with run_instance() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        proxy.next_answer("api", status=204)
+        assert api.get("/api/x").status_code == 204
+        assert [call.headers["Host"] for call in proxy.calls("api")] == [
+            instance.url.removeprefix("http://")
+        ]
+    assert not instance.calls("api")
+
+
 def in_child(call: Callable[[], object]) -> int:
     """Runs ``call`` in a fork of this process: how that ended, 0 for well."""
     child = os.fork()

@@ -116,16 +116,6 @@ def wire() -> Iterator[Wire]:
     http.forget_connections()
 
 
-@pytest.fixture
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    http.environment.cache_clear()
-    yield
-    http.environment.cache_clear()
-
-
 def get(wire: Wire, limits: Limits = LONG, **kwargs: Any) -> Answer:
     return exchange("GET", wire.url, limits=limits, **kwargs)
 
@@ -415,6 +405,27 @@ def test_answer_is_read_up_to_a_cap(wire: Wire, framing: str, over: int) -> None
         assert get(wire).body == body
 
 
+def test_instance_need_not_send_the_rest_of_an_answer_that_is_too_large(wire: Wire) -> None:
+    """Its connection ends there and then, though the caller may hold the answer for longer."""
+    ended = threading.Event()
+
+    def serve(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while not wire.stopping.is_set():
+                connection.sendall(64 * 1024 * b"x")
+        except OSError:
+            ended.set()
+
+    wire.serve = serve
+    response = http.new_session(requests.Session).get(wire.url, stream=True)
+
+    with pytest.raises(InvalidResponse, match="answer_too_large"):
+        http.read_body(response, 1000)
+
+    assert ended.wait(5)
+
+
 def test_compression_is_declined_and_not_undone(wire: Wire) -> None:
     packed = gzip.compress(b'{"a": 1}')
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
@@ -468,6 +479,15 @@ def test_session_reads_no_netrc(
     http.new_session(requests.Session).get(wire.url)
 
     assert b"authorization" not in wire.requests[0].lower()
+
+
+def test_session_looks_for_no_proxy_by_itself(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
+) -> None:
+    """What the environment names is looked up once, and handed to each call."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+
+    assert http.new_session(requests.Session).get(wire.url).status_code == 200
 
 
 def test_session_keeps_no_cookies(wire: Wire) -> None:
@@ -632,7 +652,12 @@ def test_threads_share_the_pool_and_no_connection(wire: Wire) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_two_processes_share_no_connection(wire: Wire) -> None:
+@pytest.mark.parametrize("by_proxy", [False, True])
+def test_two_processes_share_no_connection(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None, by_proxy: bool
+) -> None:
+    if by_proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{wire.address}")
     get(wire)
     assert wire.connections == 1
     readable, writable = os.pipe()
