@@ -192,9 +192,6 @@ def exchange(
                     body += chunk
                     if len(body) > MAX_ANSWER_BYTES:
                         raise InvalidResponse("answer_too_large", url=shown, limit=MAX_ANSWER_BYTES)
-            except BaseException:
-                response.raw.close()
-                raise
             finally:
                 response.close()
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -209,7 +206,6 @@ def read_body(response: requests.Response, max_bytes: int) -> None:
     for chunk in response.iter_content(64 * 1024):
         size += len(chunk)
         if size > max_bytes:
-            response.raw.close()
             response.close()
             url = shown_address(response.url)
             raise InvalidResponse("answer_too_large", url=url, limit=max_bytes)
