@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +17,12 @@ from erpnet_instanceid.testing import Instance, Token, new_key
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 WEEK = 7 * DAY
+DOCUMENT = {
+    "issuer": "https://op.test/id",
+    "authorization_endpoint": "https://op.test/a",
+    "token_endpoint": "https://op.test/t",
+    "jwks_uri": "https://op.test/k",
+}
 
 
 class Clock:
@@ -198,6 +204,24 @@ def test_failed_first_fetch_is_tried_again_after_five_seconds(
     assert discoveries(instance) == 2
 
 
+def test_fetch_that_took_long_to_fail_is_not_tried_again_at_once(
+    instance: Instance, provider: Provider, clock: Clock
+) -> None:
+    """Else each of those who wait would wait as long, one after the other."""
+
+    def slowly() -> Iterator[bytes]:
+        clock.now += 10
+        yield b""
+
+    instance.next_answer("discovery", status=500, body=slowly)
+
+    for _ in range(2):
+        with pytest.raises(InstanceUnavailable):
+            provider.metadata()
+
+    assert discoveries(instance) == 1
+
+
 def test_clock_that_is_set_back_holds_nothing_up(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,20 +251,13 @@ def test_instance_that_is_too_busy_may_be_asked_later(
 
 
 def test_metadata_that_cannot_be_used_is_refused_by_what_is_wrong(instance: Instance) -> None:
-    good = {
-        "issuer": "https://op.test/id",
-        "authorization_endpoint": "https://op.test/a",
-        "token_endpoint": "https://op.test/t",
-        "jwks_uri": "https://op.test/k",
-    }
-
     def code(**changes: Any) -> str:
-        document = {k: v for k, v in {**good, **changes}.items() if v is not ...}
+        document = {k: v for k, v in {**DOCUMENT, **changes}.items() if v is not ...}
         with pytest.raises(InvalidResponse) as caught:
             read_metadata(document, issuer="https://op.test/id")
         return caught.value.code
 
-    read = read_metadata(good, issuer="https://op.test/id")
+    read = read_metadata(DOCUMENT, issuer="https://op.test/id")
     assert (read.userinfo_endpoint, read.end_session_endpoint) == (None, None)
     assert code(issuer="https://op.test/id/") == "issuer_mismatch"
     assert code(issuer=...) == "issuer_mismatch"
@@ -249,6 +266,16 @@ def test_metadata_that_cannot_be_used_is_refused_by_what_is_wrong(instance: Inst
     # Plain http is for an instance on this machine, and for none that is spoken to by https.
     assert code(token_endpoint="http://127.0.0.1/t") == "endpoint_not_https"
     assert code(revocation_endpoint="http://op.test/r") == "endpoint_not_https"
+
+
+@pytest.mark.parametrize(
+    ("told", "promised"), [(True, True), (False, False), ("false", False), (1, False), (..., False)]
+)
+def test_issuer_parameter_is_promised_by_true_alone(told: Any, promised: bool) -> None:
+    """RFC 9207 3; else an answer without it would be refused."""
+    more = {} if told is ... else {"authorization_response_iss_parameter_supported": told}
+
+    assert read_metadata({**DOCUMENT, **more}, issuer="https://op.test/id").names_issuer is promised
 
 
 @pytest.mark.parametrize(

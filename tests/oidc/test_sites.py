@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from erpnet_instanceid.oidc.http import Limits
-from erpnet_instanceid.oidc.sites import SiteDirectory
+from erpnet_instanceid.oidc.sites import SiteDirectory, read_sites
 from erpnet_instanceid.testing import Instance
 
 from .test_provider import DAY, Clock
@@ -88,3 +88,52 @@ def test_instance_without_auto_discovery_is_asked_once_a_day(
     clock.now += 10
     directory.sites()
     assert lookups(instance) == 4
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_instance_that_is_too_busy_is_asked_at_one_address(
+    instance: Instance, directory: SiteDirectory, status: int
+) -> None:
+    instance.always("auto_discovery", status=status)
+
+    assert directory.sites().domain_api == f"{instance.url}/api/domain/odata/"
+
+    assert lookups(instance) == 1
+
+
+@pytest.mark.parametrize(
+    ("instance_url", "url", "taken"),
+    [
+        ("https://op.test", "https://profile.op.test/x", True),
+        ("https://op.test", "http://op.test/x", False),
+        ("https://op.test", "http://127.0.0.1/x", False),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:9000/x", True),
+        ("http://127.0.0.1:8000", "http://op.test/x", False),
+        ("https://op.test", "https://somebody@op.test/x", False),
+        ("https://op.test", "ftp://op.test/x", False),
+        ("https://op.test", "/x", False),
+        ("https://op.test", ["https://op.test/x"], False),
+        ("https://op.test", None, False),
+    ],
+)
+def test_site_that_a_token_cannot_be_sent_to_is_where_it_always_is(
+    instance_url: str, url: Any, taken: bool
+) -> None:
+    told = {
+        "WebSites": [
+            {"Type": "UserProfile", "Url": url},
+            {"Type": "DomainAPI", "AdditionalProperties": {"ODataServiceRoot": url}},
+        ]
+    }
+
+    found = read_sites(told, instance_url)
+
+    assert found.profile == (f"{url}/" if taken else f"{instance_url}/profile/")
+    assert found.domain_api == (f"{url}/" if taken else f"{instance_url}/api/domain/odata/")
+
+
+def test_first_of_several_sites_of_one_kind_is_the_one() -> None:
+    urls = ["https://op.test/one/", "https://op.test/other/"]
+    told = {"WebSites": [{"Type": "UserProfile", "Url": url} for url in urls]}
+
+    assert read_sites(told, "https://op.test").profile == urls[0]
