@@ -162,13 +162,13 @@ class Kept(Generic[T]):
         try:
             value = self._fetch()
         except (InstanceUnavailable, InvalidResponse) as error:
-            self._failed_at, self._error = self._clock(), error
+            # Without its traceback, which holds whatever the caller has at hand.
+            self._failed_at, self._error = self._clock(), error.again()
             if stale is None:
                 raise
             logger.warning("instance_stale error=%s", error)
             return stale
         self._value, self._fetched_at = value, self._clock()
-        self._failed_at = self._error = None
         return value
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -220,6 +222,26 @@ def test_fetch_that_took_long_to_fail_is_not_tried_again_at_once(
             provider.metadata()
 
     assert discoveries(instance) == 1
+
+
+def test_failed_fetch_holds_on_to_no_caller(instance: Instance, provider: Provider) -> None:
+    """What a request has at hand may be a secret, and ends with the request."""
+
+    class Held:
+        pass
+
+    def ask() -> weakref.ref[Held]:
+        held = Held()
+        with pytest.raises(InstanceUnavailable):
+            provider.metadata()
+        return weakref.ref(held)
+
+    instance.next_answer("discovery", status=500)
+
+    held = ask()
+    gc.collect()
+
+    assert held() is None
 
 
 def test_clock_that_is_set_back_holds_nothing_up(
