@@ -38,6 +38,12 @@ def test_threads_that_ask_at_the_same_moment_get_the_same_value() -> None:
     assert made("x") is not made("y")
 
 
+def test_arguments_by_name_are_told_apart() -> None:
+    made = once(inherited=False)(lambda *, name: Made())
+    assert made(name="x") is made(name="x")
+    assert made(name="x") is not made(name="y")
+
+
 def test_no_more_are_kept_than_a_site_may_need() -> None:
     made = once(inherited=False)(lambda _number: Made())
     first = made(0)
