@@ -95,7 +95,10 @@ def test_form_that_met_the_detour_can_be_sent_after_it(
     assert "prompt=login" in sent
     back = visitor.bring(visitor.at(sent, "maria"))
     assert back.headers["Location"] == "/signin-resume"
-    page = visitor.get("/signin-resume").text
+    kept = visitor.get("/signin-resume")
+    # Of a page that tells nobody where from, browsers send "Origin: null", and Django refuses it.
+    assert kept.headers["Referrer-Policy"] == "same-origin"
+    page = kept.text
     assert 'action="/sensitive"' in page
     assert 'name="amount" value="7 &amp; &lt;8&gt;"' in page
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
@@ -164,6 +167,18 @@ def test_form_whose_page_finds_the_sign_in_ended_is_kept(
     assert response.headers["Location"] == "/signin?next=%2Fsignin-resume"
     visitor.sign_in("maria", "/signin-resume")
     assert 'name="note"' in visitor.get("/signin-resume").text
+
+
+def test_kept_form_waits_for_its_sender_to_sign_in(ended: Visitor) -> None:
+    """They may open its page before, from the history."""
+    form = {"note": "maria's", "csrfmiddlewaretoken": CSRF}
+    ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
+
+    early = ended.get("/signin-resume")
+    assert (early.status_code, early.headers["Location"]) == (302, "/signin?next=%2Fsignin-resume")
+
+    ended.sign_in("maria", "/signin-resume")
+    assert 'name="note"' in ended.get("/signin-resume").text
 
 
 def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> None:
