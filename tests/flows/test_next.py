@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -294,6 +296,19 @@ def test_nxt_10_foreign_target_of_a_sign_out_is_dropped(
     page = visitor.arrive(back)
     assert (page.status_code, page.headers.get("Location")) == (200, None)
     assert visitor.whoami()["user"] == ""
+
+
+def test_target_is_kept_by_the_page_of_a_sign_in_that_failed(
+    visitor: Visitor, instance: Instance
+) -> None:
+    answer = visitor.at(visitor.start("/private?a=1"))
+    instance.next_token_answer(error="invalid_grant")
+
+    failed = visitor.bring(answer)
+
+    assert failed.status_code == 400
+    (again,) = re.findall(r'href="/signin\?([^"]*)"', failed.text)
+    assert land(visitor, instance, unescape(again)).headers["Location"] == "/private?a=1"
 
 
 @pytest.mark.parametrize("default", [None, "/private"])
