@@ -13,7 +13,9 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth import aauthenticate, authenticate, get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.db.models.lookups import IExact
 from django.test import RequestFactory
+from django.test.utils import register_lookup
 
 from erpnet_instanceid.backends import InstanceIDBackend
 from erpnet_instanceid.claims import is_true, merge_claims
@@ -150,6 +152,17 @@ def test_links_by_username_only_where_it_is_the_same(site: Configure, name: str)
     local = User.objects.create_user(name)
 
     assert sign_in() != local
+
+
+def test_links_by_username_in_the_same_case_whatever_the_database_takes_for_the_same(
+    site: Configure,
+) -> None:
+    """MySQL and SQL Server look away from it, unless told otherwise."""
+    site(LINK_USERS_BY="username")
+    local = User.objects.create_user("Maria")
+
+    with register_lookup(User._meta.get_field("username"), IExact, lookup_name="exact"):
+        assert sign_in() != local
 
 
 @pytest.mark.parametrize("verified", [True, "true", "True"])
@@ -312,6 +325,17 @@ def test_email_fits_the_field_or_is_left_out(
 
     assert user.email == (email if fits else "")
     assert user.first_name == "Maria"
+
+
+@pytest.mark.usefixtures("site")
+def test_email_that_is_the_username_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a user model of the site's own; it is by that name that the site knows them."""
+    sign_in(email="maria@company.example")
+    monkeypatch.setattr(User, "USERNAME_FIELD", "email")
+
+    user = sign_in(name="Maria", email="other@company.example")
+
+    assert (user.first_name, user.email) == ("Maria", "maria@company.example")
 
 
 @pytest.mark.usefixtures("site")
