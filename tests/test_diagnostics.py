@@ -52,6 +52,37 @@ def test_doctor_finds_a_scope_that_is_not_offered(instance: Instance, settings: 
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("response_types_supported", "code id_token"),
+        ("response_modes_supported", "form_post"),
+        ("id_token_signing_alg_values_supported", "RS256"),
+        ("code_challenge_methods_supported", "S256"),
+    ],
+)
+def test_doctor_finds_what_the_instance_does_not_list(
+    instance: Instance, name: str, wanted: str
+) -> None:
+    instance.change("discovery", lambda found: found.update({name: ["another"]}))
+    text = doctors_finding()
+    assert f"BAD   The instance does not list {wanted!r} in {name}.\n" in text
+    assert "It offers ['another']." in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "name", ["response_modes_supported", "code_challenge_methods_supported", "scopes_supported"]
+)
+def test_doctor_is_content_with_what_the_instance_need_not_list(
+    instance: Instance, name: str
+) -> None:
+    """RFC 8414 2."""
+    instance.change("discovery", lambda found: found.pop(name, None) and None)
+    assert "BAD" not in told("doctor")
+
+
+@pytest.mark.django_db
 def test_doctor_asks_an_issuer_that_ends_in_a_slash_the_time(
     instance: Instance, settings: Any
 ) -> None:
