@@ -216,14 +216,24 @@ def test_without_auto_discovery_addresses_are_as_documented(
     assert call(maria, "Crm_Sales_Customers")["status"] == 200
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
 def test_errors_carry_what_the_instance_says_without_its_stack_trace(
-    maria: Visitor, instance: Instance
+    maria: Visitor, instance: Instance, wrapped: bool
 ) -> None:
+    """OData wraps its errors: JSON format 4.01, 21.1."""
     error = {"message": "Out of\nstock", "code": 42, "type": "StoreError", "info": "at Line 1"}
-    instance.next_answer("api", status=500, json=error)
+    instance.next_answer("api", status=500, json={"error": error} if wrapped else error)
     told = call(maria, CUSTOMERS)
     assert (told["code"], told["message"], told["type"]) == ("42", "Out of stock", "StoreError")
     assert "Line 1" not in told["text"]
+
+
+def test_error_of_an_api_is_cut_to_what_a_line_can_hold(maria: Visitor, instance: Instance) -> None:
+    error = {"message": "m" * 5000, "code": "c" * 5000, "type": "t" * 5000}
+    instance.next_answer("api", status=400, json=error)
+    told = call(maria, CUSTOMERS)
+    assert (told["code"], told["message"]) == ("c" * 300, "m" * 300)
+    assert len(told["text"]) < 1500
 
 
 def test_too_many_requests_is_met_with_pauses_where_repeating_does_no_harm(
