@@ -9,6 +9,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
 
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.signals import sign_in_ended
@@ -150,3 +152,18 @@ def test_pages_show_neither_tokens_nor_the_key_of_a_session(new_visitor: NewVisi
         assert sign_in.tokens
         assert sign_in.tokens not in page
         assert sign_in.session_key not in page
+
+
+def test_sign_ins_that_have_ended_go_at_once(
+    admin_client: Client, django_assert_max_num_queries: Any
+) -> None:
+    """There may be very many."""
+    for number in range(50):
+        SignIn.objects.create(attempt=str(number), session_key=str(number), ended=timezone.now())
+    form = {"action": "delete_selected", "select_across": "1", "post": "yes"}
+    form["_selected_action"] = str(SignIn.objects.first().pk)
+
+    with django_assert_max_num_queries(30):
+        admin_client.post("/admin/erpnet_instanceid/signin/", form)
+
+    assert not SignIn.objects.exists()
