@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.sessions.backends.base import SessionBase
-from django.http import HttpRequest, HttpResponseBase, RawPostDataException
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from .challenge import shows_page
@@ -53,12 +53,9 @@ def is_a_form(request: HttpRequest) -> bool:
 
 
 def hold(request: HttpRequest, user: Any) -> bool:
-    """Keeps the posted form. False where it has files, is too large, was read already, or comes
-    without a session to keep it on."""
-    try:
-        posted = request.POST.lists()
-    except RawPostDataException:
-        return False
+    """Keeps the posted form. False where it has files, is too large, or comes without a session to
+    keep it on."""
+    posted = request.POST.lists()
     fields = [(name, value) for name, values in posted for value in values if name != CSRF_FIELD]
     owner = str(user.pk) if user is not None and user.is_authenticated else None
     if owner is None and request.session.session_key is None:
