@@ -95,6 +95,16 @@ def test_tok_02_refused_code_ends_the_sign_in(
     )
 
 
+def test_tok_02_error_is_cut_to_what_can_be_shown(
+    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before
+) -> None:
+    instance.next_token_answer(error="e" * 5000)
+
+    response = visitor.bring(answer)
+
+    assert_rejected(visitor, response, before, token_requests=1, code="e" * 64, corrected=answer)
+
+
 @pytest.mark.parametrize(
     ("status", "error"), [(401, "invalid_client"), (400, "unauthorized_client")]
 )
@@ -368,6 +378,7 @@ def test_tok_12_end_that_the_token_names_is_bounded_too(
         ("openid read", "openid read"),
         (["openid", "read", 5], "openid read"),
         ("", ""),
+        ("openid\nread", ""),
         (5, ""),
         ({}, ""),
         (None, "openid profile offline_access read update"),
