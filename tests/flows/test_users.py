@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
@@ -144,7 +146,9 @@ def test_uin_03_userinfo_that_cannot_be_had_is_a_passing_failure(
 
     response = visitor.bring(answer)
 
-    assert_unavailable(visitor, response, before, token_requests=1, userinfo_requests=1)
+    # Who is too busy now may be asked later, and has given no wrong answer.
+    code = "server_error" if fault.get("status") in (429, 500) else None
+    assert_unavailable(visitor, response, before, token_requests=1, userinfo_requests=1, code=code)
     instance.heal()
     before = look(visitor, instance)
     assert_signed_in(visitor, visitor.sign_in(), before)
@@ -590,6 +594,10 @@ def test_uin_19_login_that_was_given_to_somebody_else_is_another_user(
 def test_uin_19_renamed_login_is_the_same_user(new_visitor: NewVisitor, instance: Instance) -> None:
     new_visitor().sign_in()
     user = User.objects.get()
+    first = timezone.now() - timedelta(days=9)
+    Account.objects.update(created=first, changed=first)
+    new_visitor().sign_in()
+    assert Account.objects.get().changed == first
     instance.rename("maria", "maria.ivanova")
     visitor = new_visitor()
     before = look(visitor, instance)
@@ -599,9 +607,9 @@ def test_uin_19_renamed_login_is_the_same_user(new_visitor: NewVisitor, instance
     account = Account.objects.get()
     assert account.user == user
     assert account.sub == "maria.ivanova"
-    assert account.changed > account.created
+    assert account.changed > account.created == first
     assert User.objects.count() == 1
-    assert SignIn.objects.filter(account=account).count() == 2
+    assert SignIn.objects.filter(account=account).count() == 3
 
 
 def test_uin_19_two_who_swap_their_logins_keep_their_users(
