@@ -469,6 +469,24 @@ def test_nameless_key_may_be_the_one_that_a_token_names(
     assert refusal(provider, forged) == "bad_signature"
 
 
+@pytest.mark.parametrize("others", [63, 64])
+def test_of_very_many_keys_the_first_ones_count(
+    instance: Instance, provider: Provider, others: int
+) -> None:
+    """Each costs time to read, and a token without a name is tried with all of them."""
+
+    def publish(found: dict[str, Any]) -> None:
+        (key,) = found["keys"]
+        found["keys"] = [*({**key, "kid": str(number)} for number in range(others)), key]
+
+    instance.change("jwks", publish)
+
+    if others < 64:
+        assert verify(provider, signed(instance)) == "maria"
+    else:
+        assert refusal(provider, signed(instance)) == "unknown_key"
+
+
 def test_malformed_token_asks_nobody(instance: Instance, provider: Provider) -> None:
     for raw in (
         "",
