@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,6 +104,19 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     http.environment.cache_clear()
     yield
     http.environment.cache_clear()
+
+
+@pytest.fixture
+def untaken() -> Iterator[str]:
+    """The address of a server that takes no connection, and refuses none."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        # As many as wait to be accepted; the next one is left without an answer.
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.fixture

@@ -14,14 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api_session import InstanceSession, open_session
 from erpnet_instanceid.arefresh import arenew
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc.errors import InstanceIDError, InvalidResponse
+from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.testing import Instance, run_instance
 
+from .outcomes import within
 from .visitor import Visitor
 
 CUSTOMERS = "Crm_Sales_Customers"
@@ -176,6 +178,16 @@ def test_sessions_of_all_requests_share_the_processs_connections(
     assert len({call.connection for call in instance.calls("api")}) <= threads
 
 
+def test_connection_is_waited_for_as_long_as_the_settings_say(
+    configure: Callable[..., None], untaken: str
+) -> None:
+    configure(INSTANCE_URL=untaken, CONNECT_TIMEOUT=0.3)
+    # Without a limit of ours it is the system's, of two minutes.
+    with within(20), pytest.raises(InstanceUnavailable) as caught:
+        open_session(OneToken()).get("/api/x")
+    assert (caught.value.code, caught.value.facts["cause"]) == ("timeout", "ConnectTimeoutError")
+
+
 def test_proxy_of_the_environment_is_used(
     api: InstanceSession,
     instance: Instance,
@@ -190,6 +202,24 @@ def test_proxy_of_the_environment_is_used(
             instance.url.removeprefix("http://")
         ]
     assert not instance.calls("api")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_async_call_leaves_no_database_connection_open(
+    visitor: Visitor, instance: Instance
+) -> None:
+    """Nobody else closes those of the event loop's threads, of which there are many."""
+    visitor.sign_in("maria")
+    api = SignIn.objects.get().api()
+    instance.next_answer("api", status=401)
+
+    async def call() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        assert (await api.arequest("GET", CUSTOMERS)).status_code == 200
+        assert await asyncio.to_thread(lambda: connection.connection) is None
+
+    asyncio.run(call())
+    assert len(instance.calls("token", "refresh_token")) == 1
 
 
 def in_child(call: Callable[[], object]) -> int:

@@ -263,18 +263,9 @@ def test_refused_connection_was_not_heard_of() -> None:
     assert (caught.value.code, caught.value.answer_lost) == ("unreachable", False)
 
 
-def test_connection_that_is_not_taken_was_not_heard_of() -> None:
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        # As many as wait to be accepted; the next one is left without an answer.
-        for _ in range(2):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        port = listener.getsockname()[1]
-
-        with pytest.raises(InstanceUnavailable) as caught:
-            exchange("GET", f"http://127.0.0.1:{port}/", limits=Limits(0.3, 5))
+def test_connection_that_is_not_taken_was_not_heard_of(untaken: str) -> None:
+    with pytest.raises(InstanceUnavailable) as caught:
+        exchange("GET", untaken, limits=Limits(0.3, 5))
 
     assert (caught.value.code, caught.value.answer_lost) == ("timeout", False)
     assert caught.value.facts["cause"] == "ConnectTimeoutError"
@@ -699,3 +690,18 @@ def test_two_processes_share_no_connection(
 )
 def test_origins_can_be_compared(url: str, origin: str) -> None:
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://op.test:8443/id/keys", "https://op.test:8443/id/keys"),
+        ("https://user:pw@op.test/id?token=x#token", "https://op.test/id"),
+        ("https://op.test/" + "x" * 5000, "https://op.test/" + "x" * 184),
+        ("https://op.test:port/", "malformed"),
+        ("https://[op.test/", "malformed"),
+    ],
+    ids=["whole", "secrets", "long", "port", "host"],
+)
+def test_error_shows_what_of_an_address_can_be_shown(url: str, shown: str) -> None:
+    assert http.shown_address(url) == shown
