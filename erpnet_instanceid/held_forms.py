@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from .challenge import shows_page
+from .conf import redirect_field_name
 from .sealing import seal, unseal
 
 SESSION_KEY = "erpnet_instanceid_form"
@@ -35,13 +36,20 @@ class HeldForm:
 
 
 def is_worth_holding(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether a page's form was answered with the way to sign-in, which would lose it."""
+    """Whether a page's form was answered with the way to sign-in and back, which would lose it.
+
+    Back to the form's own address, that is: a view that has done its work, and then wants a
+    sign-in for some other page, is not to do it twice.
+    """
     if request.method != "POST" or response.status_code not in (302, 303):
         return False
     if hasattr(request, _HELD) or not is_a_form(request):
         return False
-    path = urlsplit(response.headers.get("Location", "")).path
-    return path.rstrip("/") == reverse("erpnet_instanceid:signin")
+    location = urlsplit(response.headers.get("Location", ""))
+    if location.path.rstrip("/") != reverse("erpnet_instanceid:signin"):
+        return False
+    back = parse_qs(location.query).get(redirect_field_name(), [""])[-1]
+    return back in (request.get_full_path(), request.build_absolute_uri())
 
 
 def is_a_form(request: HttpRequest) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import auth
-from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
@@ -70,7 +69,7 @@ class TokenRefreshMiddleware:
             elif held["renew_at"] <= time.time():
                 held = self._attend(request, held)
         response: HttpResponseBase = self.get_response(request)
-        if held is not None and request.session.modified and has_moved(request.session, held):
+        if held is not None and request.session.session_key not in (held["session_key"], None):
             follow_session(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
@@ -92,7 +91,7 @@ class TokenRefreshMiddleware:
             elif held["renew_at"] <= time.time():
                 held = await self._aattend(request, held)
         response: HttpResponseBase = await self.get_response(request)
-        if held is not None and request.session.modified and has_moved(request.session, held):
+        if held is not None and request.session.session_key not in (held["session_key"], None):
             await sync_to_async(follow_session)(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
@@ -201,17 +200,12 @@ def _remember_user(request: HttpRequest) -> None:
     setattr(request, USER_BEFORE, request.user if request.user.is_authenticated else None)
 
 
-def has_moved(store: SessionBase, held: Held) -> bool:
-    """Whether the session has another key than when the sign-in was told of it."""
-    return store.session_key not in (held["session_key"], None)
-
-
 def follow_session(request: HttpRequest) -> None:
     """Notes the new key of a session, so that a sign-out notice finds it there."""
     held = session.held(request.session)
-    if held is None or not has_moved(request.session, held):
-        return
     key = request.session.session_key
+    if held is None or key in (held["session_key"], None):
+        return
     if SignIn.objects.filter(pk=held["sign_in"], ended=None).update(session_key=key):
         request.session[SESSION_KEY] = {**held, "session_key": key}
     else:

@@ -243,3 +243,44 @@ def test_row_follows_a_session_that_changes_its_key_unless_a_notice_came_first(
     assert SignIn.objects.get().session_key == key
     # And is told once, not in every request from then on.
     assert other.session["erpnet_instanceid"]["session_key"] == key
+
+
+class RotatesKeysOnTheWayOut:
+    """A middleware of the site, further out, that gives a session another key."""
+
+    def __init__(self, get_response: Callable[..., Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        response = self.get_response(request)
+        if "rotate" in request.GET:
+            request.session.cycle_key()
+        return response
+
+
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
+def test_row_follows_a_key_that_was_changed_behind_a_request(
+    client: Client, instance_sign_in: Callable[..., Any], client_class: type, settings: Any
+) -> None:
+    sessions = "django.contrib.sessions.middleware.SessionMiddleware"
+    at = settings.MIDDLEWARE.index(sessions) + 1
+    rotates = f"{__name__}.RotatesKeysOnTheWayOut"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], rotates, *settings.MIDDLEWARE[at:]]
+    instance_sign_in(client, "maria")
+    other = client_class()
+    other.cookies = client.cookies
+    get = async_to_sync(other.get) if client_class is AsyncClient else other.get
+    before = get("/whoami?rotate=1").json()["session"]
+    key = get("/whoami").json()["session"]
+    assert key != before
+    assert SignIn.objects.get().session_key == key
+
+
+@pytest.mark.usefixtures("instance")
+def test_form_that_has_been_carried_out_is_not_kept(client: Client) -> None:
+    """The view wants a sign-in for another page: to send the form again would do it twice."""
+    client.get("/basket?add=tea")
+    response = client.post("/terms", {"accept": "yes"})
+    assert response.headers["Location"] == "/signin?next=/private"
+    assert client.session["terms"] == 1
+    assert "erpnet_instanceid_form" not in client.session

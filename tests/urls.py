@@ -20,6 +20,7 @@ urlpatterns = [
     path("slow", views.slow),
     path("fails", views.fails),
     path("cycle", views.cycle),
+    path("terms", views.terms),
     path("api-in-atomic", views.api_in_atomic),
     path("async/whoami", views.async_whoami),
     path("async/api", views.async_api),

@@ -8,6 +8,7 @@ import time
 from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import Group
+from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -108,6 +109,12 @@ def cycle(request: HttpRequest) -> JsonResponse:
     if "api" in request.GET:
         user_api(request).get(CUSTOMERS, params={"$top": 1})
     return JsonResponse({"session": request.session.session_key})
+
+
+def terms(request: HttpRequest) -> HttpResponse:
+    """Does what the form asks for, and then wants a sign-in for another page."""
+    request.session["terms"] = request.session.get("terms", 0) + 1
+    return redirect_to_login("/private")
 
 
 def api_in_atomic(request: HttpRequest) -> JsonResponse:
