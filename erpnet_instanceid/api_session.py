@@ -132,7 +132,9 @@ class InstanceSession(requests.Session):
         """``url`` as an address of the instance. Raises InvalidResponse for any other."""
         if url.startswith("/") and not url.startswith("//"):
             return self.origin + url
-        absolute = url if "://" in url else urljoin(self.directory.sites().domain_api, url)
+        # A filter may hold an address of its own.
+        is_absolute = "://" in url.partition("?")[0]
+        absolute = url if is_absolute else urljoin(self.directory.sites().domain_api, url)
         if not self._is_own(absolute):
             raise InvalidResponse("foreign_address", url=http.shown_address(absolute))
         return absolute

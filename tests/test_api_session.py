@@ -67,6 +67,13 @@ def test_refuses_what_is_no_address(api: InstanceSession, url: str) -> None:
         api.get(url)
 
 
+def test_relative_address_may_hold_another_in_its_filter(
+    api: InstanceSession, instance: Instance
+) -> None:
+    instance.next_answer("api", status=204)
+    assert api.get("Crm_Sales_Customers?$filter=Website eq 'https://acme.test'").status_code == 204
+
+
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
 def test_header_of_the_caller_does_not_take_the_place_of_the_token(
     api: InstanceSession, instance: Instance, name: str
