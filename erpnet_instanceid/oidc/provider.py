@@ -215,7 +215,7 @@ class Provider:
                 token.is_signed_by(key) for key in _candidates(newer, token)
             ):
                 return token
-            if not candidates:
+            if newer is None or not candidates:
                 # Not looked for: the key may be good, and is known within a minute.
                 raise TokenRejected("unknown_key", looked_for=newer is not None)
         raise TokenRejected("bad_signature")
