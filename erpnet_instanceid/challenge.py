@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from .targets import safe_target, signin_address
 
-VARIES_BY = ("Sec-Fetch-Mode", "HX-Request", "Accept")
+VARIES_BY = ("Sec-Fetch-Mode", "HX-Request", "X-Requested-With", "Accept")
 
 
 def shows_page(request: HttpRequest) -> bool:

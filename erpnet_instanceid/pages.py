@@ -232,7 +232,7 @@ def form_page(request: HttpRequest, template: str, context: dict[str, Any]) -> H
 
 
 def form_not_kept_page(request: HttpRequest, **params: str) -> HttpResponse:
-    """Tells who sent a form that it was too large to be kept; ``params`` are the sign-in's."""
+    """Tells who sent a form that it could not be kept; ``params`` are the sign-in's."""
     address = signin_address(**params)
     return page(request, "form_not_kept.html", {"address": address}, status=401)
 

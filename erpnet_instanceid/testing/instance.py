@@ -115,7 +115,7 @@ class Instance:
         application = self.applications.setdefault(
             self.application_uri, Application(self.application_uri, secret_hash)
         )
-        application.change(secret_hash=secret_hash, **fields)
+        application.change(**{"secret_hash": secret_hash, **fields})
         return application
 
     # What was asked of the instance
@@ -233,10 +233,6 @@ class Instance:
     @property
     def kid(self) -> str:
         return str(self.keys.current.kid)
-
-    def public_jwk(self) -> dict[str, Any]:
-        """The published form of the signing key."""
-        return dict(self.keys.current.as_dict(private=False))
 
     # People, sessions, tokens
 

@@ -119,7 +119,7 @@ def test_form_that_cannot_be_kept_leads_to_the_fresh_sign_in_it_needs(
 
     answer = visitor.post("/sensitive", {"amount": "7"}, files={"scan": b"bytes"})
     assert answer.status_code == 401
-    assert "too large to be kept" in answer.text
+    assert "could not be kept" in answer.text
     link = re.search(r'href="(/signin[^"]*)"', answer.text)
     assert link is not None
     asked = parse_qs(urlsplit(unescape(link[1])).query)
@@ -222,7 +222,7 @@ def test_form_with_a_file_says_that_it_is_not_kept(ended: Visitor) -> None:
         allow_redirects=False,
     )
     assert response.status_code == 401
-    assert "too large to be kept" in response.text
+    assert "could not be kept" in response.text
 
 
 def test_form_is_kept_for_an_hour(
