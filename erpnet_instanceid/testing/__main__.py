@@ -86,6 +86,8 @@ def _greeting(instance: Instance) -> str:
         "",
     ]
     for person in instance.people.values():
+        if not person.listed:
+            continue
         role = "administrator" if person.is_admin else person.user_type
         lines.append(f"  {person.login:<12} {person.name} ({role})")
     return "\n".join([*lines, "", "Ctrl+C ends it.", ""])

@@ -183,6 +183,8 @@ def test_command_runs_until_it_is_told_to_end(number):
         process.send_signal(number)
         output, errors = process.communicate(timeout=10)
     assert "Мария Иванова" in greeting
+    # Nobody whom the sign-in page has no button for.
+    assert "robot" not in greeting
     assert (process.returncode, output, errors) == (0, "", "")
 
 
