@@ -4,7 +4,7 @@
 // and any password will do; the login "community" is a community user, "admin" an administrator.
 // GET /events lists what happened, for the tests.
 
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 
 import { createLocalJWKSet, jwtVerify } from 'jose';
@@ -16,8 +16,15 @@ const ACCESS_TOKEN_SECONDS = Number(process.env.ACCESS_TOKEN_SECONDS ?? 3600);
 const url = `http://127.0.0.1:${PORT}`;
 const issuer = `${url}/id`;
 const resources = `${issuer}/resources`;
+// By way of PEM: Node locks up for ever where it collects the generator's garbage while it exports
+// the generator's own key.
+const { privateKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+});
 const key = {
-  ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
+  ...createPrivateKey(privateKey).export({ format: 'jwk' }),
   kid: 'A1B2C3D4E5F60718',
   alg: 'RS256',
   use: 'sig',
