@@ -144,12 +144,9 @@ def origin_of(url: str) -> str:
 def shown_address(url: str) -> str:
     """``url`` without what in it may be a secret, for an error."""
     try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
+        return f"{origin_of(url)}{urlsplit(url).path}"[:200]
     except ValueError:
         return "malformed"
-    # Not `netloc`, which may hold a password.
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"[:200]
 
 
 def exchange(
@@ -164,7 +161,7 @@ def exchange(
 
     Raises InstanceUnavailable, with ``answer_lost`` where the instance may have done the work.
     """
-    shown = url.partition("?")[0]
+    shown = shown_address(url)
     # Compression is declined: a small answer could unpack into one that fills the memory.
     fields = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
     try:
