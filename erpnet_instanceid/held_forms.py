@@ -41,7 +41,7 @@ def is_worth_holding(request: HttpRequest, response: HttpResponseBase) -> bool:
     Back to the form's own address, that is: a view that has done its work, and then wants a
     sign-in for some other page, is not to do it twice.
     """
-    if request.method != "POST" or response.status_code not in (302, 303):
+    if response.status_code not in (302, 303):
         return False
     if hasattr(request, _HELD) or not is_a_form(request):
         return False
