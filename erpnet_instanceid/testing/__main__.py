@@ -85,9 +85,7 @@ def _greeting(instance: Instance) -> str:
         "People to sign in as, without a password:",
         "",
     ]
-    for person in instance.people.values():
-        if not person.listed:
-            continue
+    for person in instance.people.offered():
         role = "administrator" if person.is_admin else person.user_type
         lines.append(f"  {person.login:<12} {person.name} ({role})")
     return "\n".join([*lines, "", "Ctrl+C ends it.", ""])

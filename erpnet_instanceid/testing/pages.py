@@ -49,7 +49,7 @@ def _with_params(url: str, params: Iterable[tuple[str, str]], mode: str) -> str:
 
 def sign_in_page(instance: Instance, fields: list[tuple[str, str]], hint: str) -> Response:
     """One button per person; the fields of the authorize request travel along."""
-    people = [p for p in instance.people.values() if p.listed and p.is_active]
+    people = instance.people.offered()
     people.sort(key=lambda person: person.login != hint)
     page = _render("sign_in.html", people=people, fields=fields, hint=hint)
     return _page(page, 200)

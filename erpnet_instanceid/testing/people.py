@@ -58,6 +58,10 @@ class People(dict[str, Person]):
         self[login] = person
         return person
 
+    def offered(self) -> list[Person]:
+        """Whom the sign-in page has a button for."""
+        return [person for person in self.values() if person.listed and person.is_active]
+
     def of_token(self, claims: dict[str, Any]) -> Person | None:
         """The person an access token is about, also after a rename; None for a service."""
         person = self.get(str(claims.get("sub")))

@@ -154,8 +154,7 @@ def banner(port: int, instance: Instance) -> str:
     people = (
         f"    {person.login:<13}{person.name}, {person.user_type}"
         f"{', administrator' if person.is_admin else ''}"
-        for person in instance.people.values()
-        if person.listed
+        for person in instance.people.offered()
     )
     environment = {**erpnet_settings(instance), "DJANGO_DEBUG": "1"}
     return BANNER.format(
