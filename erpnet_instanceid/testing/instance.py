@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -16,7 +16,7 @@ from .applications import Application, application_secret_hash
 from .changes import Changes
 from .customers import make_customers
 from .domain_api import Licences
-from .faults import NOT_GIVEN, Faults, make_fault
+from .faults import Faults, make_fault
 from .keys import KeyRing
 from .ledger import Ledger, RefreshToken, Session
 from .people import People, ready_people
@@ -141,25 +141,7 @@ class Instance:
 
     # Misbehaviour
 
-    def next_answer(
-        self,
-        endpoint: str,
-        *,
-        status: int | None = None,
-        json: Any = NOT_GIVEN,
-        error: str | None = None,
-        error_description: str | None = None,
-        body: bytes | str | Callable[[], Iterable[bytes]] | None = None,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-        delay: float = 0,
-        hold: float = 0,
-        drop: Literal["before", "after"] | None = None,
-        drip: float | None = None,
-        work: bool = False,
-        grant_type: str | None = None,
-        when: Callable[[RecordedRequest], bool] | None = None,
-        times: int | None = 1,
-    ) -> None:
+    def next_answer(self, endpoint: str, **fault: Any) -> None:
         """Spoil the next answer (or `times` of them) of an endpoint.
 
         status, json, body, error   sent in place of the real answer, whose work is not done
@@ -173,23 +155,7 @@ class Instance:
 
         Several calls queue up.
         """
-        fault = make_fault(
-            status=status,
-            json=json,
-            error=error,
-            error_description=error_description,
-            body=body,
-            headers=headers,
-            delay=delay,
-            hold=hold,
-            drop=drop,
-            drip=drip,
-            work=work,
-            grant_type=grant_type,
-            when=when,
-            times=times,
-        )
-        self.faults.add(endpoint, fault)
+        self.faults.add(endpoint, make_fault(**fault))
 
     def next_token_answer(self, **answer: Any) -> None:
         """`next_answer("token", ...)`."""
