@@ -57,7 +57,7 @@ class TokenRefreshMiddleware:
         held = None
         store, path = request.session, request.path_info
         # The start of a sign-in needs nothing of the session: no query.
-        if store.session_key is not None and ("/signin" not in path or not starts_sign_in(path)):
+        if "/signin" not in path or not starts_sign_in(path):
             # A page that does not look at the session is not to vary by cookie for this.
             accessed = store.accessed
             try:
@@ -69,7 +69,7 @@ class TokenRefreshMiddleware:
             elif held["renew_at"] <= time.time():
                 held = self._attend(request, held)
         response: HttpResponseBase = self.get_response(request)
-        if held is not None and request.session.session_key not in (held["session_key"], None):
+        if held is not None and request.session.session_key != held["session_key"]:
             follow_session(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
@@ -80,7 +80,7 @@ class TokenRefreshMiddleware:
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         held = None
         store, path = request.session, request.path_info
-        if store.session_key is not None and ("/signin" not in path or not starts_sign_in(path)):
+        if "/signin" not in path or not starts_sign_in(path):
             accessed = store.accessed
             try:
                 held = await store.aget(SESSION_KEY)
@@ -91,7 +91,7 @@ class TokenRefreshMiddleware:
             elif held["renew_at"] <= time.time():
                 held = await self._aattend(request, held)
         response: HttpResponseBase = await self.get_response(request)
-        if held is not None and request.session.session_key not in (held["session_key"], None):
+        if held is not None and request.session.session_key != held["session_key"]:
             await sync_to_async(follow_session)(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
