@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponseBase
 
+from . import cookies
 from .oidc.authorization import ANSWER_PARAMETERS, Secrets
 from .oidc.errors import AttemptError
 from .oidc.jose import decode_base64url, encode_base64url
@@ -40,7 +41,10 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Attempt:
-    """One sign-in under way, in one browser. ``started`` is in Unix seconds."""
+    """One sign-in under way, in one browser. ``started`` is in Unix seconds.
+
+    ``restarts`` are of this one; ``in_a_row`` are those completed right before it: see arrivals.
+    """
 
     secrets: Secrets = field(repr=False)
     redirect_uri: str
@@ -48,6 +52,7 @@ class Attempt:
     started: int
     max_age: int | None = None
     restarts: int = 0
+    in_a_row: int = 0
 
     @property
     def ref(self) -> str:
@@ -96,16 +101,17 @@ def remember(request: HttpRequest, response: HttpResponseBase, attempt: Attempt)
     for position, (name, other) in enumerate(others, start=1):
         room -= len(request.COOKIES[name])
         if position >= MAX_ATTEMPTS or room < 0 or other.is_over(COOKIE_SECONDS):
-            _delete(request, response, name)
-    _set(request, response, _ATTEMPT + attempt.ref, sealed, COOKIE_SECONDS)
+            cookies.delete(request, response, name)
+    name = cookies.full_name(request, _ATTEMPT + attempt.ref)
+    cookies.write(request, response, name, sealed, COOKIE_SECONDS)
 
 
 def find(request: HttpRequest, ref: str) -> Attempt | None:
     """The attempt of this browser that goes by ``ref``, over or not."""
-    name = _cookie_name(request, _ATTEMPT + ref)
+    name = cookies.full_name(request, _ATTEMPT + ref)
     sealed = request.COOKIES.get(name)
     # Two of one name: a neighbouring site has set one, and nothing tells which.
-    attempt = _unseal_attempt(sealed) if sealed and _times_sent(request, name) < 2 else None
+    attempt = _unseal_attempt(sealed) if sealed and cookies.times_sent(request, name) < 2 else None
     return attempt if attempt is not None and attempt.ref == ref else None
 
 
@@ -118,9 +124,9 @@ def forget(
     if carried is None or reference(carried.state) == ref:
         names.append(_ANSWER)
     for name in names:
-        full_name = _cookie_name(request, name)
+        full_name = cookies.full_name(request, name)
         if full_name in request.COOKIES:
-            _delete(request, response, full_name)
+            cookies.delete(request, response, full_name)
 
 
 @dataclass(frozen=True)
@@ -144,12 +150,13 @@ def carry_answer(request: HttpRequest, response: HttpResponseBase, answer: Carri
     sealed = seal("answer", zlib.compress(_pack(known, answer.in_query), 9))
     if len(sealed) > MAX_ANSWER_CHARACTERS:
         raise AttemptError("answer_too_large", characters=len(sealed), limit=MAX_ANSWER_CHARACTERS)
-    _set(request, response, _ANSWER, sealed, ANSWER_SECONDS)
+    name = cookies.full_name(request, _ANSWER)
+    cookies.write(request, response, name, sealed, ANSWER_SECONDS)
 
 
 def carried_answer(request: HttpRequest) -> CarriedAnswer | None:
     """What `carry_answer` sealed, or None where there is nothing (any more)."""
-    sealed = request.COOKIES.get(_cookie_name(request, _ANSWER))
+    sealed = request.COOKIES.get(cookies.full_name(request, _ANSWER))
     data = unseal("answer", sealed, max_age=ANSWER_SECONDS) if sealed else None
     return None if data is None else _unpack(zlib.decompress(data))
 
@@ -193,7 +200,7 @@ def _unseal_attempt(sealed: str) -> Attempt | None:
 
 
 def _all_attempts(request: HttpRequest) -> Iterator[tuple[str, Attempt]]:
-    prefix = _cookie_name(request, _ATTEMPT)
+    prefix = cookies.full_name(request, _ATTEMPT)
     for name, sealed in request.COOKIES.items():
         # A browser sends names that cannot be set again, not even to delete them.
         if name.startswith(prefix) and is_reference(name.removeprefix(prefix)):
@@ -201,39 +208,3 @@ def _all_attempts(request: HttpRequest) -> Iterator[tuple[str, Attempt]]:
             # Another site of this host has its own, sealed with another key.
             if attempt is not None:
                 yield name, attempt
-
-
-def _times_sent(request: HttpRequest, name: str) -> int:
-    # Django keeps the last of several.
-    pairs = request.META.get("HTTP_COOKIE", "").split(";")
-    return sum(pair.partition("=")[0].strip() == name for pair in pairs)
-
-
-def _cookie_name(request: HttpRequest, name: str) -> str:
-    # The prefix makes the browser refuse a cookie of this name from a neighbouring site.
-    return f"__Host-{name}" if request.is_secure() else name
-
-
-def _set(
-    request: HttpRequest, response: HttpResponseBase, name: str, value: str, seconds: int
-) -> None:
-    _write(request, response, _cookie_name(request, name), value, seconds)
-
-
-def _write(
-    request: HttpRequest, response: HttpResponseBase, full_name: str, value: str, seconds: int
-) -> None:
-    response.set_cookie(
-        full_name,
-        value,
-        max_age=seconds,
-        path="/",
-        secure=request.is_secure(),
-        httponly=True,
-        # Lax, whatever the session's is: it has to be there when the instance sends back.
-        samesite="Lax",
-    )
-
-
-def _delete(request: HttpRequest, response: HttpResponseBase, full_name: str) -> None:
-    _write(request, response, full_name, "", 0)

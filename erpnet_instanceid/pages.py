@@ -75,6 +75,10 @@ _SENTENCES: dict[str, Promise] = {
         "Your user on this site could not be made, because another one is in its way. "
         "Ask the people who run it."
     ),
+    "sent_back": _(
+        "You are signed in, but this page asks you to sign in again each time. "
+        "You may not be allowed to open it, or your browser refuses the cookies of this site."
+    ),
     "user_type_refused": _("This site is not open to your kind of user at the instance."),
     "token_expired": _CLOCKS,
     "token_not_yet_valid": _CLOCKS,

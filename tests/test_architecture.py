@@ -15,9 +15,9 @@ NAME = PACKAGE.name
 # A room may import from the rooms before it, and from its own.
 FLOORS = (
     ("oidc",),
-    ("conf", "sealing", "models", "signals", "backoff", "once"),
+    ("conf", "sealing", "models", "signals", "backoff", "once", "cookies"),
     ("connections",),
-    ("attempts", "session", "targets", "pruning", "lease", "claims"),
+    ("attempts", "arrivals", "session", "targets", "pruning", "lease", "claims"),
     ("challenge", "endings", "refreshed", "refresh", "arefresh", "accounts", "backends"),
     ("pages", "held_forms", "completion", "notices", "api_session", "service"),
     ("middleware", "api", "decorators"),

@@ -13,6 +13,7 @@ urlpatterns = [
     path("whoami", views.whoami),
     path("age", views.age),
     path("private", views.private),
+    path("permitted", views.permitted),
     path("basket", views.basket),
     path("customers", views.customers),
     path("plain", views.plain),

@@ -6,7 +6,7 @@ import dataclasses
 import time
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
@@ -65,6 +65,12 @@ def age(request: HttpRequest) -> HttpResponse:
 @login_required
 def private(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f"private page of {request.user.get_username()}")
+
+
+@permission_required("erpnet_instanceid.view_signin")
+def permitted(request: HttpRequest) -> HttpResponse:
+    """A page that sends away whom it does not let in, as Django does unless told otherwise."""
+    return HttpResponse("permitted page")
 
 
 def basket(request: HttpRequest) -> JsonResponse:

@@ -19,7 +19,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
 
-from .. import attempts, session
+from .. import arrivals, attempts, session
 from ..attempts import Attempt, CarriedAnswer
 from ..completion import redeem, sign_visitor_in
 from ..conf import conf, oidc_setting
@@ -104,7 +104,9 @@ class SignInCallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         except IntegrityError:
             return _again(request, attempt, AttemptError("already_claimed"))
         self.user = sign_visitor_in(request, attempt, claims, tokens, sign_in, self.success_url)
-        return HttpResponseRedirect(self.success_url)
+        response = HttpResponseRedirect(self.success_url)
+        arrivals.note(request, response, attempt.next_url, attempt.in_a_row + 1)
+        return response
 
     def _without_attempt(self, request: HttpRequest) -> HttpResponse:
         # The back button, a reload or a double click, after the sign-in went through.

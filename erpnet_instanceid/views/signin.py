@@ -9,14 +9,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
-from .. import attempts
+from .. import arrivals, attempts
 from ..attempts import Attempt
 from ..challenge import shows_page, sign_in_required
 from ..conf import conf, oidc_setting
 from ..oidc.authorization import authorization_url, new_secrets
-from ..oidc.errors import AttemptError, InstanceIDError
+from ..oidc.errors import AttemptError, InstanceIDError, SignInDenied
 from ..pages import private, sign_in_failed_page
 from ..targets import callback_address, requested_target, safe_target
+
+_SENT_BACK_CURE = "raise_exception=True for permission_required; a session cookie that comes back"
 
 
 class SignInView(OIDCAuthenticationRequestView):  # type: ignore[misc]
@@ -116,6 +118,11 @@ def start(
     restarts: int = 0,
 ) -> HttpResponse:
     """A redirect to the instance, the attempt in a cookie beside those of other tabs."""
+    # Whom the instance asks who they are goes round of their own accord.
+    in_a_row = 0 if prompt == "login" else arrivals.in_a_row(request, target)
+    if in_a_row >= arrivals.MAX_IN_A_ROW:
+        error = SignInDenied("sent_back", sign_ins=in_a_row, cure=_SENT_BACK_CURE)
+        return sign_in_failed_page(request, error, target=target)
     client = conf.client
     try:
         metadata = client.provider.metadata()
@@ -128,6 +135,7 @@ def start(
         started=int(time.time()),
         max_age=max_age,
         restarts=restarts,
+        in_a_row=in_a_row,
     )
     response = HttpResponseRedirect(
         authorization_url(

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 from mozilla_django_oidc.views import OIDCLogoutView
 
+from .. import arrivals
 from ..conf import conf, oidc_setting, redirect_field_name
 from ..endings import end_with_session
 from ..oidc.authorization import with_parameters
@@ -65,7 +66,9 @@ class SignOutView(OIDCLogoutView):  # type: ignore[misc]
         tokens = end_with_session(request, "signed_out")
         auth.logout(request)
         address = _end_at_instance(tokens, target) if tokens else None
-        return private(HttpResponseRedirect(address or target))
+        response = HttpResponseRedirect(address or target)
+        arrivals.forget(request, response)
+        return private(response)
 
 
 class SignOutCallbackView(View):

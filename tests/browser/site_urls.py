@@ -1,8 +1,8 @@
-"""The example site's pages, and a form that only a signed-in visitor may send."""
+"""The example site's pages, a form for signed-in visitors, and a page for hardly anybody."""
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.urls import include, path
@@ -22,4 +22,9 @@ def note(request: HttpRequest) -> HttpResponse:
     )
 
 
-urlpatterns = [path("note/", note), path("", include("shop.urls"))]
+@permission_required("erpnet_instanceid.view_signin")
+def secret(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("<h1>Secret</h1>")
+
+
+urlpatterns = [path("note/", note), path("secret/", secret), path("", include("shop.urls"))]

@@ -160,6 +160,21 @@ def test_pages_when_something_is_wrong(
     album.take(page, "error-503")
 
 
+def test_page_for_whom_the_site_sends_back(
+    new_page: Callable[[], Page], demo: Demo, album: Album
+) -> None:
+    page = new_page()
+    page.goto(f"{demo.shop}/secret/")
+    choose(page, EMPLOYEE)
+    expect(page.get_by_role("heading")).to_have_text("You cannot enter")
+    expect(page.get_by_role("paragraph").first).to_contain_text("You are signed in, but")
+    album.take(page, "sent-back")
+    page.get_by_role("link", name="Sign in as somebody else").click()
+    expect_at_instance(page, demo)
+    choose(page, ADMINISTRATOR)
+    expect(page.get_by_role("heading")).to_have_text("Secret")
+
+
 @pytest.mark.parametrize("same_site", ["Strict"])
 def test_page_between_the_instance_and_the_site(
     new_page: Callable[[], Page], demo: Demo, album: Album
