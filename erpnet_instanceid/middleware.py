@@ -166,7 +166,7 @@ def _take(request: HttpRequest, held: Held, renewed: Renewed | None) -> Held:
 
 def hold_form(request: HttpRequest) -> HttpResponseBase:
     """Keeps the form that was sent too late, and sends the visitor to sign in for it."""
-    if held_forms.hold(request, getattr(request, USER_BEFORE, None)):
+    if held_forms.hold(request, getattr(request, USER_BEFORE, None) or request.user):
         return sign_in_required(request, reverse("erpnet_instanceid:signin_resume"))
     return form_not_kept_page(request)
 

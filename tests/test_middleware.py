@@ -104,6 +104,18 @@ def test_form_is_kept_for_the_user_whose_sign_in_has_ended(
     assert "erpnet_instanceid_form" not in client.session
 
 
+def test_form_of_somebody_signed_in_is_theirs(
+    client: Client, instance_sign_in: Callable[..., Any]
+) -> None:
+    """The page sends them away for want of a right, and another person may sign in here next."""
+    instance_sign_in(client, "maria")
+    response = client.post("/permitted", {"text": "for maria alone"})
+    assert response["Location"] == "/signin?next=%2Fsignin-resume"
+    assert kept_form(client.session, AnonymousUser()) is None
+    maria = get_user_model().objects.get(username="maria")
+    assert kept_form(client.session, maria) is not None
+
+
 # When tokens are renewed, and who waits for that
 
 
