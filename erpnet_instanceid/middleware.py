@@ -11,6 +11,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.csrf import CSRF_SESSION_KEY
 from django.urls import reverse
 
 from . import held_forms, session
@@ -175,9 +176,15 @@ def _leave(request: HttpRequest) -> None:
     """Makes the visitor anonymous: the sign-in that they are here by is over."""
     key = request.session.session_key
     is_here = key is not None and request.session.exists(key)
+    csrf_secret = None
     if is_here:
         _remember_user(request)
+        if request.method not in ("GET", "HEAD"):
+            csrf_secret = request.session.get(CSRF_SESSION_KEY)
     _sign_out(request)
+    if csrf_secret is not None:
+        # By CSRF_USE_SESSIONS what is being sent is checked against it, and that comes next.
+        request.session[CSRF_SESSION_KEY] = csrf_secret
     if not is_here:
         # They have left meanwhile, or signed in again: what cookie their browser has now is not
         # this session's, and an answer that comes late does not take it away.

@@ -214,6 +214,46 @@ def test_form_that_no_csrf_check_looked_at_is_not_kept(
     assert client.get("/signin-resume").status_code == 410
 
 
+@pytest.fixture(params=[False, True], ids=["csrf cookie", "csrf in the session"])
+def checked(
+    request: Any, instance_sign_in: Any, instance: Instance, settings: Any, transactional_db: None
+) -> tuple[Client, str]:
+    """As ``ended``, in process; and the CSRF token of the pages that they have open."""
+    settings.CSRF_USE_SESSIONS = request.param
+    client = Client(enforce_csrf_checks=True)
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    instance_sign_in(client, "maria")
+    found = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', client.get("/signout").text)
+    assert found is not None
+    instance.revoke_refresh_tokens("maria")
+    return client, found[1]
+
+
+def test_form_is_kept_wherever_its_csrf_secret_is(
+    checked: tuple[Client, str], instance_sign_in: Any
+) -> None:
+    client, token = checked
+    response = client.post("/order", {"note": "n", "csrfmiddlewaretoken": token})
+    assert response["Location"] == "/signin?next=%2Fsignin-resume"
+    instance_sign_in(client, "maria")
+    assert 'name="note"' in client.get("/signin-resume").text
+
+
+def test_forged_form_is_refused_wherever_its_csrf_secret_is(checked: tuple[Client, str]) -> None:
+    client, _token = checked
+    form = {"note": "n", "csrfmiddlewaretoken": "x" * 64}
+    assert client.post("/order", form).status_code == 403
+
+
+def test_script_is_told_to_sign_in_wherever_its_csrf_secret_is(
+    checked: tuple[Client, str],
+) -> None:
+    client, token = checked
+    headers = {"X-CSRFToken": token, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+    response = client.put("/uncaught", b"{}", headers=headers, follow=True)
+    assert (response.status_code, response.json()["error"]) == (401, "sign_in_required")
+
+
 def test_form_with_a_file_says_that_it_is_not_kept(ended: Visitor) -> None:
     response = ended.http.post(
         ended.site + "/order",
