@@ -6,7 +6,7 @@ import logging
 
 from . import http
 from .client import Client
-from .errors import InstanceIDError, InstanceUnavailable, InvalidResponse, TokenRejected
+from .errors import InstanceIDError, InvalidResponse, TokenRejected
 from .id_token import Claims, check_times, is_subject
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -59,8 +59,7 @@ def userinfo_claims(access_token: str, *, client: Client, subject: str) -> Claim
         limits=client.limits,
         headers={"Authorization": f"Bearer {access_token}"},
     )
-    if answer.status >= 500 or answer.status == 429:
-        raise InstanceUnavailable("server_error", url=answer.url, status=answer.status)
+    answer.check_available()
     if answer.status != 200:
         raise InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
     claims = answer.json_object()

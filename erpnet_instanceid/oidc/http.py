@@ -48,6 +48,11 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+    def check_available(self) -> None:
+        """Raises InstanceUnavailable where the instance says that it cannot answer now."""
+        if self.status >= 500 or self.status == 429:
+            raise InstanceUnavailable("server_error", url=self.url, status=self.status)
+
     def json_object(self) -> dict[str, Any]:
         """The JSON object in the body. Raises InvalidResponse where it holds none."""
         try:

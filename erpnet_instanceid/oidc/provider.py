@@ -229,8 +229,7 @@ class Provider:
 
     def _fetch(self, url: str) -> dict[str, Any]:
         answer = http.exchange("GET", url, limits=self.limits)
-        if answer.status >= 500 or answer.status == 429:
-            raise InstanceUnavailable("server_error", url=answer.url, status=answer.status)
+        answer.check_available()
         if answer.status != 200:
             raise InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
         return answer.json_object()

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urljoin
 from . import http
 from .authorization import authorization_url, check_answer, new_secrets, read_answer
 from .client import Client
-from .errors import InstanceIDError, InstanceUnavailable
+from .errors import InstanceIDError
 
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 # From the authorize endpoint to the page with the error, where that is another one.
@@ -57,8 +57,7 @@ def rehearse_sign_in(
     )
     for _ in range(1 + MAX_OWN_REDIRECTS):
         answer = http.exchange("GET", url, limits=client.limits, headers=PAGE)
-        if answer.status >= 500 or answer.status == 429:
-            raise InstanceUnavailable("server_error", url=answer.url, status=answer.status)
+        answer.check_available()
         onward = urljoin(url, _location(answer))
         if _is_address(onward, redirect_uri):
             return Rehearsal(came_back=True, error=_error_in(_parameters(onward), client))

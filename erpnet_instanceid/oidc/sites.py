@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import http
-from .errors import InstanceIDError, InstanceUnavailable, InvalidResponse
+from .errors import InstanceIDError, InvalidResponse
 from .provider import Clock, Kept, is_safe_address
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -58,8 +58,7 @@ class SiteDirectory:
             answer = http.exchange("GET", self.instance_url + path, limits=self.limits)
             if answer.status == 200:
                 return read_sites(answer.json_object(), self.instance_url)
-            if answer.status >= 500 or answer.status == 429:
-                raise InstanceUnavailable("server_error", url=answer.url, status=answer.status)
+            answer.check_available()
             if answer.status != 404:
                 refused = InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
         if refused is not None:

@@ -79,10 +79,7 @@ def revoke(client: Client, refresh_token: str) -> bool:
 
 def _ask(client: Client, form: Mapping[str, str]) -> dict[str, Any]:
     answer = _post(client, client.provider.metadata().token_endpoint, form)
-    if answer.status >= 500 or answer.status == 429:
-        raise InstanceUnavailable(
-            "server_error", url=answer.url, status=answer.status, answer_lost=False
-        )
+    answer.check_available()
     if answer.status == 200:
         fields = answer.json_object()
         if "error" in fields:
