@@ -22,7 +22,8 @@ from .oidc.errors import InstanceUnavailable, SignInExpired
 
 logger = logging.getLogger("erpnet_instanceid")
 
-STORE_SECONDS = 20.0
+# How long an answer that the database refuses is offered to it.
+STORE_DEADLINE_SECONDS = 20.0
 STORE_PAUSE_SECONDS = 0.2
 
 
@@ -83,7 +84,7 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
         "retry_at": None,
         "failures": 0,
     }
-    gives_up_at = time.monotonic() + STORE_SECONDS
+    gives_up_at = time.monotonic() + STORE_DEADLINE_SECONDS
     while True:
         try:
             if sign_in.change(values, generation=sign_in.generation):

@@ -47,7 +47,7 @@ logger = logging.getLogger("erpnet_instanceid")
 
 MAX_LEASE_SECONDS = 40.0
 # Of the lease, to store the answer in.
-STORE_SECONDS = 2.0
+STORE_RESERVE_SECONDS = 2.0
 # The generation that a sign-in brings.
 OF_SIGN_IN = 1
 
@@ -138,7 +138,7 @@ def _stored(sign_in: SignIn) -> Renewed:
 
 def _lease_seconds() -> float:
     # As long as an exchange and its one repetition may take.
-    return min(2 * conf.deadline + STORE_SECONDS, MAX_LEASE_SECONDS)
+    return min(2 * conf.deadline + STORE_RESERVE_SECONDS, MAX_LEASE_SECONDS)
 
 
 def _is_held_back(sign_in: SignIn, tokens: TokenSet, *, wait: bool) -> bool:
@@ -167,7 +167,7 @@ def _spend(sign_in: SignIn, tokens: TokenSet) -> Renewed:
         raise InstanceUnavailable("backing_off", sign_in=str(sign_in.pk))
     try:
         # Metadata and keys included, where they have to be fetched.
-        with deadline(_lease_seconds() - STORE_SECONDS):
+        with deadline(_lease_seconds() - STORE_RESERVE_SECONDS):
             newer = _ask(client, str(tokens.refresh_token))
             newer = with_checked_id_token(newer, tokens, client, sign_in)
     except OAuthError as error:
