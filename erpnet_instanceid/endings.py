@@ -31,13 +31,17 @@ def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
 def end_with_session(request: HttpRequest, reason: str) -> TokenSet | None:
     """Ends the sign-in on the session of ``request``; the last tokens it had, None for none."""
     held = session.held(request.session)
-    while held is not None:
-        sign_in = SignIn.objects.filter(pk=held["sign_in"], ended=None).first()
+    if held is None:
+        return None
+    rows = SignIn.objects.filter(pk=held["sign_in"], ended=None)
+    for last in (False, False, True):
+        sign_in = rows.first()
         if sign_in is None:
             break
         tokens = session.unseal_tokens(sign_in)
-        # A refresh that stored its answer since the row was read has newer tokens than these.
-        if end(sign_in, reason, generation=sign_in.generation):
+        # A refresh that stored its answer since the row was read has newer tokens than these. Where
+        # that is not to be seen (REPEATABLE READ, as MySQL has it), it ends all the same.
+        if end(sign_in, reason, **({} if last else {"generation": sign_in.generation})):
             return tokens
     return None
 

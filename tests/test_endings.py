@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 
 from erpnet_instanceid.models import SignIn
 
@@ -39,3 +42,26 @@ def test_form_of_an_anonymous_session_is_kept(visitor: Visitor) -> None:
     assert response.status_code == 302
     visitor.sign_in("maria", "/signin-resume")
     assert 'name="note"' in visitor.get("/signin-resume").text
+
+
+def test_sign_out_where_a_transaction_reads_what_was(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MySQL's REPEATABLE READ: rows are read as they were when the transaction began, and changed
+    as they are. Played here by Django's own read, which goes on to tell the first generation."""
+    visitor.sign_in("maria")
+    SignIn.objects.update(generation=2)
+    read = QuerySet.first
+
+    def read_as_it_was(rows: QuerySet[Any]) -> Any:
+        found = read(rows)
+        if isinstance(found, SignIn):
+            found.generation = 1
+        return found
+
+    monkeypatch.setattr(QuerySet, "first", read_as_it_was)
+
+    visitor.post("/signout")
+
+    assert visitor.whoami()["user"] == ""
+    assert SignIn.objects.get().ended is not None
