@@ -146,6 +146,7 @@ SETTINGS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ),
     ("E011", {"ADMIN_FLAGS": "is_staff"}, {"ADMIN_FLAGS": ["is_staff"]}, "square brackets"),
     ("E011", {"ADMIN_FLAGS": 5}, {"ADMIN_FLAGS": []}, "square brackets"),
+    ("E026", {"ADMIN_FLAGS": None}, {"ADMIN_FLAGS": []}, "[] to leave"),
     (
         "E012",
         {"ALLOWED_USER_TYPES": ["InternalUser", "SystemUserNoLogin"]},

@@ -160,6 +160,13 @@ def _values(value: dict[str, Any]) -> Iterator[CheckMessage]:
     for key in ("ALLOWED_USER_TYPES", "ADMIN_FLAGS"):
         if not _are_names(conf.get(key)):
             yield error(11, f"{name(key)} must be a list.", "Put the names in square brackets.")
+        elif key == "ADMIN_FLAGS" and value.get(key, ()) is None:
+            # As with every setting None is the default, and who writes it here means none of them.
+            yield error(
+                26,
+                f"{name(key)} is None, which stands for {conf.get(key)}.",
+                "Write that, or [] to leave all flags alone.",
+            )
         elif key == "ADMIN_FLAGS":
             # The default is for whom it fits: a user model may do without these flags.
             yield from _unknown_flags(value.get(key) or ())
