@@ -6,7 +6,6 @@ go to and fro until they close it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 
@@ -14,37 +13,36 @@ from django.http import HttpRequest, HttpResponseBase
 
 from . import cookies
 
-# A person who signs in five times over has not done so in less time, page by page.
+# Nobody who signs in by hand does so this often, this fast.
 MAX_IN_A_ROW = 5
 SECONDS = 10
 
 _COOKIE = "erpnet_arrived"
-_MARK = re.compile(r"([0-9]{1,2})\.([0-9]{1,12})\.([0-9a-f]{16})", re.ASCII)
+_MARK = re.compile(r"([0-9]{1,2})\.([0-9]{1,12})", re.ASCII)
 
 
-def note(request: HttpRequest, response: HttpResponseBase, target: str, in_a_row: int) -> None:
-    """Marks that a sign-in for ``target`` has just been completed, the so-manieth in a row.
+def note(request: HttpRequest, response: HttpResponseBase, in_a_row: int) -> None:
+    """Marks that a sign-in has just been completed, and how many in a row that makes.
 
-    The mark is not sealed: whoever makes one up is asked by the instance who they are.
+    Of whatever pages: a circle may lead over several, and through several tabs. The mark is not
+    sealed: who makes one up meets an error page, and its button leads on.
     """
-    mark = f"{in_a_row}.{int(time.time())}.{_digest(target)}"
-    cookies.write(request, response, cookies.full_name(request, _COOKIE), mark, SECONDS)
+    name = cookies.full_name(request, _COOKIE)
+    cookies.write(request, response, name, f"{in_a_row}.{int(time.time())}", SECONDS)
 
 
-def in_a_row(request: HttpRequest, target: str) -> int:
-    """How many sign-ins for ``target`` this browser has just completed, one right after another."""
-    mark = _MARK.fullmatch(request.COOKIES.get(cookies.full_name(request, _COOKIE), ""))
-    if mark is None or mark[3] != _digest(target):
+def in_a_row(request: HttpRequest) -> int:
+    """How many sign-ins this browser has just completed, each right after the one before."""
+    name = cookies.full_name(request, _COOKIE)
+    mark = _MARK.fullmatch(request.COOKIES.get(name, ""))
+    if mark is None or cookies.times_sent(request, name) > 1:
         return 0
-    return int(mark[1]) if 0 <= time.time() - int(mark[2]) <= SECONDS else 0
+    # Either way: another host of the site has written it, by a clock of its own.
+    return int(mark[1]) if abs(time.time() - int(mark[2])) <= SECONDS else 0
 
 
 def forget(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Takes the mark off the browser of somebody who signs out."""
+    """Takes the mark off the browser of somebody who is told, or who signs out."""
     name = cookies.full_name(request, _COOKIE)
     if name in request.COOKIES:
         cookies.delete(request, response, name)
-
-
-def _digest(target: str) -> str:
-    return hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -179,11 +179,11 @@ def _leave(request: HttpRequest) -> None:
     csrf_secret = None
     if is_here:
         _remember_user(request)
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
             csrf_secret = request.session.get(CSRF_SESSION_KEY)
     _sign_out(request)
     if csrf_secret is not None:
-        # By CSRF_USE_SESSIONS what is being sent is checked against it, and that comes next.
+        # By CSRF_USE_SESSIONS what is being sent is checked against it, mostly after this.
         request.session[CSRF_SESSION_KEY] = csrf_secret
     if not is_here:
         # They have left meanwhile, or signed in again: what cookie their browser has now is not

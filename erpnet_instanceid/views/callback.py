@@ -105,7 +105,7 @@ class SignInCallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]
             return _again(request, attempt, AttemptError("already_claimed"))
         self.user = sign_visitor_in(request, attempt, claims, tokens, sign_in, self.success_url)
         response = HttpResponseRedirect(self.success_url)
-        arrivals.note(request, response, attempt.next_url, attempt.in_a_row + 1)
+        arrivals.note(request, response, attempt.in_a_row + 1)
         return response
 
     def _without_attempt(self, request: HttpRequest) -> HttpResponse:

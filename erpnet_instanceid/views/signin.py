@@ -118,11 +118,13 @@ def start(
     restarts: int = 0,
 ) -> HttpResponse:
     """A redirect to the instance, the attempt in a cookie beside those of other tabs."""
-    # Whom the instance asks who they are goes round of their own accord.
-    in_a_row = 0 if prompt == "login" else arrivals.in_a_row(request, target)
+    # Where the instance asks the visitor who they are, no circle goes on by itself.
+    in_a_row = arrivals.in_a_row(request) if prompt in (None, "none") else 0
     if in_a_row >= arrivals.MAX_IN_A_ROW:
         error = SignInDenied("sent_back", sign_ins=in_a_row, cure=_SENT_BACK_CURE)
-        return sign_in_failed_page(request, error, target=target)
+        told = sign_in_failed_page(request, error, target=target)
+        arrivals.forget(request, told)
+        return told
     client = conf.client
     try:
         metadata = client.provider.metadata()
