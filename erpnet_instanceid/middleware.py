@@ -58,7 +58,7 @@ class TokenRefreshMiddleware:
         held = None
         store, path = request.session, request.path_info
         # The start of a sign-in needs nothing of the session: no query.
-        if "/signin" not in path or not starts_sign_in(path):
+        if store.session_key is not None and ("/signin" not in path or not starts_sign_in(path)):
             # A page that does not look at the session is not to vary by cookie for this.
             accessed = store.accessed
             try:
@@ -81,7 +81,7 @@ class TokenRefreshMiddleware:
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         held = None
         store, path = request.session, request.path_info
-        if "/signin" not in path or not starts_sign_in(path):
+        if store.session_key is not None and ("/signin" not in path or not starts_sign_in(path)):
             accessed = store.accessed
             try:
                 held = await store.aget(SESSION_KEY)
