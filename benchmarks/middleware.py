@@ -2,7 +2,8 @@
 
 Each candidate's page is measured with and without the candidate's middleware, on a session as the
 candidate leaves it, below Django's default middleware. Where a process's code and stack happen to
-lie is worth microseconds, so several processes measure, one after another, each on one core.
+lie is worth microseconds, so several processes measure, one after another, and what has no threads
+on one core each.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
@@ -156,15 +158,25 @@ class Measured:
     pages: Mapping[str, Page]
 
 
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Moved from core to core a process would find other caches each time."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
 def measure(turns: int) -> Measured:
-    if hasattr(os, "sched_setaffinity"):
-        # Moved from core to core a process would find other caches each time.
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     user, keys = make_sessions()
-    alone = measure_call(keys, user, turns)
-    without_cookie = measure_call(None, user, turns)
     by_wsgi = handlers(WSGIHandler)
-    pages = {page: measure_page(page, by_wsgi, keys, turns) for page in WSGI_PAGES}
+    with on_one_core():
+        alone = measure_call(keys, user, turns)
+        without_cookie = measure_call(None, user, turns)
+        pages = {page: measure_page(page, by_wsgi, keys, turns) for page in WSGI_PAGES}
     no_cookie_vary = {
         name: varies_by_cookie(wsgi_get(by_wsgi[name], "/neither", None)) for name in NAMES
     }
