@@ -18,7 +18,7 @@ MAX_IN_A_ROW = 5
 SECONDS = 10
 
 _COOKIE = "erpnet_arrived"
-_MARK = re.compile(r"([0-9]{1,2})\.([0-9]{1,12})", re.ASCII)
+_MARK = re.compile(r"([0-9]{1,2})\.([0-9]{1,12})")
 
 
 def note(request: HttpRequest, response: HttpResponseBase, in_a_row: int) -> None:
@@ -27,15 +27,13 @@ def note(request: HttpRequest, response: HttpResponseBase, in_a_row: int) -> Non
     Of whatever pages: a circle may lead over several, and through several tabs. The mark is not
     sealed: who makes one up meets an error page, and its button leads on.
     """
-    name = cookies.full_name(request, _COOKIE)
-    cookies.write(request, response, name, f"{in_a_row}.{int(time.time())}", SECONDS)
+    cookies.put(request, response, _COOKIE, f"{in_a_row}.{int(time.time())}", SECONDS)
 
 
 def in_a_row(request: HttpRequest) -> int:
     """How many sign-ins this browser has just completed, each right after the one before."""
-    name = cookies.full_name(request, _COOKIE)
-    mark = _MARK.fullmatch(request.COOKIES.get(name, ""))
-    if mark is None or cookies.times_sent(request, name) > 1:
+    mark = _MARK.fullmatch(cookies.only(request, _COOKIE))
+    if mark is None:
         return 0
     # Either way: another host of the site has written it, by a clock of its own.
     return int(mark[1]) if abs(time.time() - int(mark[2])) <= SECONDS else 0
@@ -43,6 +41,4 @@ def in_a_row(request: HttpRequest) -> int:
 
 def forget(request: HttpRequest, response: HttpResponseBase) -> None:
     """Takes the mark off the browser of somebody who is told, or who signs out."""
-    name = cookies.full_name(request, _COOKIE)
-    if name in request.COOKIES:
-        cookies.delete(request, response, name)
+    cookies.forget(request, response, _COOKIE)

@@ -102,16 +102,13 @@ def remember(request: HttpRequest, response: HttpResponseBase, attempt: Attempt)
         room -= len(request.COOKIES[name])
         if position >= MAX_ATTEMPTS or room < 0 or other.is_over(COOKIE_SECONDS):
             cookies.delete(request, response, name)
-    name = cookies.full_name(request, _ATTEMPT + attempt.ref)
-    cookies.write(request, response, name, sealed, COOKIE_SECONDS)
+    cookies.put(request, response, _ATTEMPT + attempt.ref, sealed, COOKIE_SECONDS)
 
 
 def find(request: HttpRequest, ref: str) -> Attempt | None:
     """The attempt of this browser that goes by ``ref``, over or not."""
-    name = cookies.full_name(request, _ATTEMPT + ref)
-    sealed = request.COOKIES.get(name)
-    # Two of one name: a neighbouring site has set one, and nothing tells which.
-    attempt = _unseal_attempt(sealed) if sealed and cookies.times_sent(request, name) < 2 else None
+    sealed = cookies.only(request, _ATTEMPT + ref)
+    attempt = _unseal_attempt(sealed) if sealed else None
     return attempt if attempt is not None and attempt.ref == ref else None
 
 
@@ -119,14 +116,10 @@ def forget(
     request: HttpRequest, response: HttpResponseBase, ref: str, carried: CarriedAnswer | None
 ) -> None:
     """Ends the attempt, and takes its answer off the browser, where it is the ``carried`` one."""
-    names = [_ATTEMPT + ref]
+    cookies.forget(request, response, _ATTEMPT + ref)
     # The answer of another tab may be on its way in the same cookie.
     if carried is None or reference(carried.state) == ref:
-        names.append(_ANSWER)
-    for name in names:
-        full_name = cookies.full_name(request, name)
-        if full_name in request.COOKIES:
-            cookies.delete(request, response, full_name)
+        cookies.forget(request, response, _ANSWER)
 
 
 @dataclass(frozen=True)
@@ -150,8 +143,7 @@ def carry_answer(request: HttpRequest, response: HttpResponseBase, answer: Carri
     sealed = seal("answer", zlib.compress(_pack(known, answer.in_query), 9))
     if len(sealed) > MAX_ANSWER_CHARACTERS:
         raise AttemptError("answer_too_large", characters=len(sealed), limit=MAX_ANSWER_CHARACTERS)
-    name = cookies.full_name(request, _ANSWER)
-    cookies.write(request, response, name, sealed, ANSWER_SECONDS)
+    cookies.put(request, response, _ANSWER, sealed, ANSWER_SECONDS)
 
 
 def carried_answer(request: HttpRequest) -> CarriedAnswer | None:
