@@ -65,7 +65,7 @@ def hold(request: HttpRequest, user: Any) -> bool:
     keep it on."""
     posted = request.POST.lists()
     fields = [(name, value) for name, values in posted for value in values if name != CSRF_FIELD]
-    owner = str(user.pk) if user is not None and user.is_authenticated else None
+    owner = str(user.pk) if user.is_authenticated else None
     if owner is None and request.session.session_key is None:
         # Somebody without a session, who may be anybody, does not get one for this.
         return False
