@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable
@@ -126,12 +127,17 @@ def test_form_that_cannot_be_kept_leads_to_the_fresh_sign_in_it_needs(
     assert asked == {"prompt": ["login"], "max_age": ["300"]}
 
 
+def sign_in_and_end(instance: Instance, sign_in: Callable[[str], Any]) -> None:
+    """Signs maria in, and ends that at the instance, which the next page of the site learns."""
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    sign_in("maria")
+    instance.revoke_refresh_tokens("maria")
+
+
 @pytest.fixture
 def ended(visitor: Visitor, instance: Instance) -> Visitor:
     """A visitor who does not know yet that the instance has ended their sign-in."""
-    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
-    visitor.sign_in("maria")
-    instance.revoke_refresh_tokens("maria")
+    sign_in_and_end(instance, visitor.sign_in)
     visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
     return visitor
 
@@ -203,9 +209,7 @@ def test_form_that_no_csrf_check_looked_at_is_not_kept(
     # In process: the live site has loaded its middleware by now.
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     client = Client(enforce_csrf_checks=True)
-    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
-    instance_sign_in(client, "maria")
-    instance.revoke_refresh_tokens("maria")
+    sign_in_and_end(instance, functools.partial(instance_sign_in, client))
 
     response = client.post("/order", {"a": "9999"}, headers={"Origin": "https://evil.test"})
 
@@ -221,11 +225,10 @@ def checked(
     """As ``ended``, in process; and the CSRF token of the pages that they have open."""
     settings.CSRF_USE_SESSIONS = request.param
     client = Client(enforce_csrf_checks=True)
-    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
-    instance_sign_in(client, "maria")
+    sign_in_and_end(instance, functools.partial(instance_sign_in, client))
+    # The app's own pages leave the sign-in as it is.
     found = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', client.get("/signout").text)
     assert found is not None
-    instance.revoke_refresh_tokens("maria")
     return client, found[1]
 
 
