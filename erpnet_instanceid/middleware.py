@@ -30,15 +30,19 @@ logger = logging.getLogger("erpnet_instanceid")
 
 USER_BEFORE = "_instance_user_before"
 
+# So many sessions take about 2 MB.
+MAX_REMEMBERED = 10_000
+
 GetResponse = Callable[[HttpRequest], Any]
 
 
 class TokenRefreshMiddleware:
     """Renews the access token on the session before it expires.
 
-    While it is fresh this costs a look at the session. Near its end one request renews it and the
-    others go on with what they have; when it has ended they wait for the one. A visitor whose
-    sign-in the instance has ended becomes anonymous; one whose instance does not answer does not.
+    While it is fresh this costs a look at the session, and that once in each process. Near its end
+    one request renews it and the others go on with what they have; when it has ended they wait for
+    the one. A visitor whose sign-in the instance has ended becomes anonymous; one whose instance
+    does not answer does not.
     """
 
     sync_capable = True
@@ -49,28 +53,19 @@ class TokenRefreshMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
+        # When the tokens of a session are due, as this process last saw them there. Until then a
+        # page that does without the session need not have it loaded for their sake. Should an older
+        # set be written back meanwhile, whoever calls the instance sees it, and takes the newest.
+        self._due_at: dict[str, float] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        # Every request of a site comes this way, and what is called here is cold in the processor's
-        # caches by then. In one piece it takes less than in small functions.
-        held = None
-        store, path = request.session, request.path_info
-        # The start of a sign-in needs nothing of the session: no query.
-        if store.session_key is not None and ("/signin" not in path or not starts_sign_in(path)):
-            # A page that does not look at the session is not to vary by cookie for this.
-            accessed = store.accessed
-            try:
-                held = store.get(SESSION_KEY)
-            finally:
-                store.accessed = accessed
-            if held.__class__ is not dict:
-                held = None
-            elif held["renew_at"] <= time.time():
-                held = self._attend(request, held)
+        key = request.session.session_key
+        if key is not None and self._due_at.get(key, 0) <= time.time():
+            key = self._look(request)
         response: HttpResponseBase = self.get_response(request)
-        if held is not None and request.session.session_key != held["session_key"]:
+        if key is not None and request.session.session_key != key:
             follow_session(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
@@ -79,26 +74,46 @@ class TokenRefreshMiddleware:
         return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        held = None
-        store, path = request.session, request.path_info
-        if store.session_key is not None and ("/signin" not in path or not starts_sign_in(path)):
-            accessed = store.accessed
-            try:
-                held = await store.aget(SESSION_KEY)
-            finally:
-                store.accessed = accessed
-            if held.__class__ is not dict:
-                held = None
-            elif held["renew_at"] <= time.time():
-                held = await self._aattend(request, held)
+        key = request.session.session_key
+        if key is not None and self._due_at.get(key, 0) <= time.time():
+            key = await self._alook(request)
         response: HttpResponseBase = await self.get_response(request)
-        if held is not None and request.session.session_key != held["session_key"]:
+        if key is not None and request.session.session_key != key:
             await sync_to_async(follow_session)(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
                 return await sync_to_async(hold_form)(request)
             held_forms.forget_sent(request)
         return response
+
+    def _look(self, request: HttpRequest) -> str | None:
+        """Sees to the tokens on the session; the key by which their sign-in knows the session."""
+        if starts_sign_in(request.path_info):
+            return None
+        with session.left_alone(request.session):
+            held = session.held(request.session)
+        if held is not None and held["renew_at"] <= time.time():
+            held = self._attend(request, held)
+        return self._remember(request, held)
+
+    async def _alook(self, request: HttpRequest) -> str | None:
+        if starts_sign_in(request.path_info):
+            return None
+        with session.left_alone(request.session):
+            held = await session.aheld(request.session)
+        if held is not None and held["renew_at"] <= time.time():
+            held = await self._aattend(request, held)
+        return self._remember(request, held)
+
+    def _remember(self, request: HttpRequest, held: Held | None) -> str | None:
+        if held is None:
+            return None
+        key: str = held["session_key"]
+        if request.session.session_key == key:
+            if len(self._due_at) >= MAX_REMEMBERED:
+                self._due_at.clear()
+            self._due_at[key] = held["renew_at"]
+        return key
 
     def process_exception(
         self, request: HttpRequest, exception: Exception
@@ -148,7 +163,7 @@ class TokenRefreshMiddleware:
 
 
 def starts_sign_in(path: str) -> bool:
-    # As in urls.py, which is above this module.
+    # It needs nothing of the session: no query. The address as in urls.py, which is above this.
     return path.endswith(("/signin", "/signin/")) and is_own_path(path)
 
 

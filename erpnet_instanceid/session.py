@@ -55,7 +55,7 @@ def hold_newer(session: SessionBase, value: Held, generation: int, tokens: Token
     would fail where the session's key has changed.
     """
     newer = {**value, **_of_tokens(generation, tokens)}
-    with _left_alone(session):
+    with left_alone(session):
         session[SESSION_KEY] = newer
     after_commit(functools.partial(_keep, session, newer))
 
@@ -67,7 +67,7 @@ def catch_up(session: SessionBase, value: Held, generation: int, tokens: TokenSe
     """
     newer = {**value, **_of_tokens(generation, tokens)}
     kept = _keep(session, newer)
-    with _left_alone(session):
+    with left_alone(session):
         if kept is not None and not session.modified:
             newer = kept[SESSION_KEY]
             content = dict(kept.items())
@@ -107,7 +107,7 @@ def _keep(session: SessionBase, newer: Held) -> SessionBase | None:
 
 
 @contextmanager
-def _left_alone(session: SessionBase) -> Iterator[None]:
+def left_alone(session: SessionBase) -> Iterator[None]:
     """Neither saved nor varied by, for what happens to the session inside the block."""
     accessed, modified = session.accessed, session.modified
     try:
@@ -132,7 +132,15 @@ def was_just_renewed(request: HttpRequest) -> bool:
 
 def held(session: SessionBase) -> Held | None:
     """What `hold` put on the session, None where nothing or something else is there."""
-    value = session.get(SESSION_KEY)
+    return _as_held(session.get(SESSION_KEY))
+
+
+async def aheld(session: SessionBase) -> Held | None:
+    """As `held`, in async code."""
+    return _as_held(await session.aget(SESSION_KEY))
+
+
+def _as_held(value: object) -> Held | None:
     return value if isinstance(value, dict) else None
 
 

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
+from erpnet_instanceid import middleware
 from erpnet_instanceid.held_forms import kept_form
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
@@ -233,6 +234,89 @@ def test_whatever_goes_wrong_gives_the_lease_back(
     assert SignIn.objects.get().leased_until is None
     configure(APPLICATION_SECRET=instance.application_secret)
     assert client.get("/whoami").json()["generation"] == 2
+
+
+# What it costs while they are fresh, and what it notices all the same
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])
+def get(request: pytest.FixtureRequest, client: Client) -> Callable[[str], Any]:
+    """Asks for pages of one process, with the cookies of ``client``."""
+    other = request.param()
+
+    def ask(path: str) -> Any:
+        other.cookies = client.cookies
+        return (async_to_sync(other.get) if request.param is AsyncClient else other.get)(path)
+
+    return ask
+
+
+def test_page_without_session_costs_no_query_once_the_tokens_were_seen_to_be_fresh(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    get: Callable[[str], Any],
+    django_assert_num_queries: Any,
+) -> None:
+    instance_sign_in(client, "maria")
+    for queries in (1, 0, 0):
+        with django_assert_num_queries(queries):
+            page = get("/plain")
+        assert "Cookie" not in page.headers.get("Vary", "")
+
+
+def test_page_without_session_renews_when_the_tokens_are_due(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    instance: Instance,
+    get: Callable[[str], Any],
+    later: Callable[[float], None],
+) -> None:
+    instance_sign_in(client, "maria")
+    for seconds, expected in ((0, 0), (3200, 0), (3400, 1), (6400, 1), (6800, 2)):
+        later(seconds)
+        get("/plain")
+        assert refreshes(instance) == expected
+
+
+def test_call_takes_the_newest_tokens_where_older_ones_were_written_back_unseen(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    instance: Instance,
+    get: Callable[[str], Any],
+    later: Callable[[float], None],
+) -> None:
+    instance_sign_in(client, "maria")
+    older = client.session["erpnet_instanceid"]
+    later(3700)
+    assert get("/whoami").json()["generation"] == 2
+    session = client.session
+    session["erpnet_instanceid"] = older
+    session.save()
+    assert get("/plain").status_code == 200
+    assert get("/api").json() == {"customers": 1}
+    assert get("/whoami").json()["generation"] == 2
+    assert refreshes(instance) == 1
+    assert instance.refresh_tokens_refused == 0
+
+
+def test_what_is_remembered_of_sessions_is_bounded(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    get: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Any,
+) -> None:
+    """Whom another visitor displaces is looked at again, and that is all."""
+    monkeypatch.setattr(middleware, "MAX_REMEMBERED", 1)
+    cookies = []
+    for login in ("maria", "ivan"):
+        client.cookies.clear()
+        instance_sign_in(client, login)
+        cookies.append(client.cookies["sessionid"].value)
+    for number, queries in ((0, 1), (0, 0), (1, 1), (1, 0), (0, 1)):
+        client.cookies["sessionid"] = cookies[number]
+        with django_assert_num_queries(queries):
+            get("/plain")
 
 
 @pytest.mark.parametrize("client_class", [Client, AsyncClient])
