@@ -33,11 +33,13 @@ from django.http import HttpRequest
 from django.test import override_settings
 from lasuite.oidc_login.backends import store_tokens
 
+from erpnet_instanceid.middleware import TokenRefreshMiddleware
 from erpnet_instanceid.oidc.tokens import TokenSet
 from erpnet_instanceid.session import hold
 
 OURS, MOZILLA, LASUITE = "erpnet_instanceid", "mozilla-django-oidc", "django-lasuite"
 LOAD = "the session's own load"
+FIRST = "ours, a session that the process has not seen"
 
 # As long as the access tokens of the instance, which each candidate keeps in its own way.
 ACCESS_TOKEN = base64.urlsafe_b64encode(os.urandom(825)).decode()
@@ -75,6 +77,14 @@ class LoadsSession:
         await request.session.aget("anything")
         request.session.accessed = False
         return await self.get_response(request)
+
+
+class NeverSeen(TokenRefreshMiddleware):
+    """Ours as the first request of a visitor to a process meets it."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        self.due_at.clear()
+        return super().__call__(request)
 
 
 def fill_ours(session: Any) -> None:
@@ -194,9 +204,11 @@ def varies_by_cookie(headers: Sequence[tuple[str, str]]) -> bool:
 
 
 def handlers(make: Callable[[], Any]) -> dict[str, Any]:
-    """A handler for each candidate's stack, for the plain one and for the session's load."""
+    """A handler for each candidate's stack, for the plain one and for those to compare with."""
     stacks = {candidate.name: [candidate.middleware] for candidate in CANDIDATES}
-    stacks |= {"none": [], LOAD: [f"{LoadsSession.__module__}.{LoadsSession.__name__}"]}
+    stacks["none"] = []
+    for name, middleware in ((LOAD, LoadsSession), (FIRST, NeverSeen)):
+        stacks[name] = [f"{middleware.__module__}.{middleware.__name__}"]
     made = {}
     for name, more in stacks.items():
         with override_settings(MIDDLEWARE=settings.MIDDLEWARE + more):
@@ -213,5 +225,6 @@ def requests_to(
         cookie = f"sessionid={keys[name]}"
         requests[name] = partial(get, by_name[name], page, cookie)
         requests[f"{name} without"] = partial(get, by_name["none"], page, cookie)
-    requests[LOAD] = partial(get, by_name[LOAD], page, f"sessionid={keys[OURS]}")
+    for name in (LOAD, FIRST):
+        requests[name] = partial(get, by_name[name], page, f"sessionid={keys[OURS]}")
     return requests

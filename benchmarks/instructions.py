@@ -16,7 +16,17 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .candidates import LASUITE, LOAD, MOZILLA, NAMES, OURS, asgi_get, handlers, make_sessions
+from .candidates import (
+    FIRST,
+    LASUITE,
+    LOAD,
+    MOZILLA,
+    NAMES,
+    OURS,
+    asgi_get,
+    handlers,
+    make_sessions,
+)
 from .candidates import requests_to, wsgi_get
 
 # ruff: noqa: I001 - the settings come with the candidates
@@ -87,7 +97,7 @@ def count() -> dict[str, dict[str, float]]:
     return {
         page: {
             name: (totals[page, name, MANY] - totals[page, name, FEW]) / (MANY - FEW)
-            for name in (*NAMES, *(f"{name} without" for name in NAMES), LOAD)
+            for name in (*NAMES, *(f"{name} without" for name in NAMES), LOAD, FIRST)
         }
         for page in PAGES
     }
@@ -109,11 +119,12 @@ def show(counted: Mapping[str, Mapping[str, float]]) -> int:
             )
             target = f"the session's own load ({by_name[LOAD] - plain:,.0f}) and what we may add"
         verdict = report.verdict(page, target, met=more[OURS] <= limit)
-        cells = [f"{more[name]:,.0f}" for name in (MOZILLA, LASUITE, OURS)]
+        more[FIRST] = by_name[FIRST] - plain
+        cells = [f"{more[name]:,.0f}" for name in (MOZILLA, LASUITE, FIRST, OURS)]
         rows.append([f"{page} ({plain:,.0f})", *cells, verdict])
     report.table(
         "Instructions that the middleware adds to a request with a fresh token",
-        ["", "mozilla SessionRefresh", "django-lasuite", "erpnet_instanceid", "target"],
+        ["", "mozilla SessionRefresh", "django-lasuite", FIRST, "erpnet_instanceid", "target"],
         rows,
     )
     return report.end()

@@ -2,8 +2,7 @@
 
 Each candidate's page is measured with and without the candidate's middleware, on a session as the
 candidate leaves it, below Django's default middleware. Where a process's code and stack happen to
-lie is worth microseconds, so several processes measure, one after another, and what has no threads
-on one core each.
+lie is worth microseconds, so several processes measure, one after another, on one core each.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
@@ -22,6 +20,7 @@ from typing import Any
 
 from .candidates import (
     CANDIDATES,
+    FIRST,
     LASUITE,
     LOAD,
     MOZILLA,
@@ -72,6 +71,7 @@ class Page:
 
     plain: Figure
     load: Figure
+    first: Figure
     times: Mapping[str, Figure]
     queries: Mapping[str, int]
     hops: Mapping[str, int]
@@ -83,6 +83,8 @@ class Page:
             parts.append(_number(self.hops[name], "hop", "hops"))
         if self.vary[name]:
             parts.append("``Vary``")
+        if name == OURS:
+            parts.append(f"at first {self.first}")
         return ", ".join(parts)
 
 
@@ -97,6 +99,7 @@ def _page(turns: Turns, counted: Mapping[str, tuple[Counts, bool]]) -> Page:
     return Page(
         plain=figure(turns[f"{OURS} without"]),
         load=added(turns, LOAD, f"{OURS} without"),
+        first=added(turns, FIRST, f"{OURS} without"),
         times={name: added(turns, name, f"{name} without") for name in NAMES},
         queries={name: more(name, lambda counts: len(counts.queries)) for name in NAMES},
         hops={name: more(name, lambda counts: counts.hops) for name in NAMES},
@@ -158,28 +161,22 @@ class Measured:
     pages: Mapping[str, Page]
 
 
-@contextmanager
-def on_one_core() -> Iterator[None]:
-    """Moved from core to core a process would find other caches each time."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(cores)})
-    yield
-    os.sched_setaffinity(0, cores)
+def stay_on_one_core() -> None:
+    """Moved from core to core a process finds other caches, and its threads meet in other ways."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def measure(turns: int) -> Measured:
+    stay_on_one_core()
     user, keys = make_sessions()
     by_wsgi = handlers(WSGIHandler)
-    with on_one_core():
-        alone = measure_call(keys, user, turns)
-        without_cookie = measure_call(None, user, turns)
-        pages = {page: measure_page(page, by_wsgi, keys, turns) for page in WSGI_PAGES}
+    alone = measure_call(keys, user, turns)
+    without_cookie = measure_call(None, user, turns)
     no_cookie_vary = {
         name: varies_by_cookie(wsgi_get(by_wsgi[name], "/neither", None)) for name in NAMES
     }
+    pages = {page: measure_page(page, by_wsgi, keys, turns) for page in WSGI_PAGES}
 
     async def measure_async() -> None:
         by_asgi = handlers(ASGIHandler)
@@ -202,6 +199,7 @@ def together(measured: Sequence[Measured]) -> Measured:
             seen[0],
             plain=of_processes([one.plain for one in seen]),
             load=of_processes([one.load for one in seen]),
+            first=of_processes([one.first for one in seen]),
             times=times([one.times for one in seen]),
         )
 

@@ -56,13 +56,13 @@ class TokenRefreshMiddleware:
         # When the tokens of a session are due, as this process last saw them there. Until then a
         # page that does without the session need not have it loaded for their sake. Should an older
         # set be written back meanwhile, whoever calls the instance sees it, and takes the newest.
-        self._due_at: dict[str, float] = {}
+        self.due_at: dict[str, float] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
         key = request.session.session_key
-        if key is not None and self._due_at.get(key, 0) <= time.time():
+        if key is not None and self.due_at.get(key, 0) <= time.time():
             key = self._look(request)
         response: HttpResponseBase = self.get_response(request)
         if key is not None and request.session.session_key != key:
@@ -75,7 +75,7 @@ class TokenRefreshMiddleware:
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         key = request.session.session_key
-        if key is not None and self._due_at.get(key, 0) <= time.time():
+        if key is not None and self.due_at.get(key, 0) <= time.time():
             key = await self._alook(request)
         response: HttpResponseBase = await self.get_response(request)
         if key is not None and request.session.session_key != key:
@@ -110,9 +110,9 @@ class TokenRefreshMiddleware:
             return None
         key: str = held["session_key"]
         if request.session.session_key == key:
-            if len(self._due_at) >= MAX_REMEMBERED:
-                self._due_at.clear()
-            self._due_at[key] = held["renew_at"]
+            if len(self.due_at) >= MAX_REMEMBERED:
+                self.due_at.clear()
+            self.due_at[key] = held["renew_at"]
         return key
 
     def process_exception(
