@@ -208,8 +208,16 @@ class Identity:
 
 
 def get_identity(request: HttpRequest) -> Identity | None:
-    """Who the visitor is at the instance, None where they did not sign in there. No query."""
-    value = held(request.session)
+    """Who the visitor is at the instance, None where they did not sign in there."""
+    return _identity(held(request.session))
+
+
+async def aget_identity(request: HttpRequest) -> Identity | None:
+    """As `get_identity`, in async views."""
+    return _identity(await aheld(request.session))
+
+
+def _identity(value: Held | None) -> Identity | None:
     identity = value.get("identity") if value is not None else None
     return Identity(*identity) if identity else None
 

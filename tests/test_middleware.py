@@ -299,6 +299,15 @@ def test_call_takes_the_newest_tokens_where_older_ones_were_written_back_unseen(
     assert instance.refresh_tokens_refused == 0
 
 
+def test_async_page_is_told_who_is_there_whoever_has_loaded_the_session(
+    client: Client, instance_sign_in: Callable[..., Any], get: Callable[[str], Any]
+) -> None:
+    assert get("/async/identity").json() == {"sub": ""}
+    instance_sign_in(client, "maria")
+    for _ in range(2):
+        assert get("/async/identity").json() == {"sub": "maria"}
+
+
 def test_what_is_remembered_of_sessions_is_bounded(
     client: Client,
     instance_sign_in: Callable[..., Any],

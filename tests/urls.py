@@ -24,6 +24,7 @@ urlpatterns = [
     path("terms", views.terms),
     path("api-in-atomic", views.api_in_atomic),
     path("async/whoami", views.async_whoami),
+    path("async/identity", views.async_identity),
     path("async/api", views.async_api),
     path("admin/", admin.site.urls),
 ]

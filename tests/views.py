@@ -15,7 +15,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from erpnet_instanceid.api import user_api
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
-from erpnet_instanceid.session import get_sign_in, get_tokens, seal_tokens, unseal_tokens
+from erpnet_instanceid.session import (
+    aget_identity,
+    get_sign_in,
+    get_tokens,
+    seal_tokens,
+    unseal_tokens,
+)
 
 from .ageing import older_by
 
@@ -146,6 +152,12 @@ async def async_whoami(request: HttpRequest) -> JsonResponse:
             "generation": held.get("generation"),
         }
     )
+
+
+async def async_identity(request: HttpRequest) -> JsonResponse:
+    """Asks for nothing but who the visitor is at the instance."""
+    identity = await aget_identity(request)
+    return JsonResponse({"sub": identity.sub if identity else ""})
 
 
 async def async_api(request: HttpRequest) -> JsonResponse:
