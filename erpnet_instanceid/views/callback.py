@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +16,6 @@ from django.http import (
     HttpResponseRedirect,
     QueryDict,
 )
-from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
 
@@ -35,17 +35,21 @@ logger = logging.getLogger("erpnet_instanceid")
 CARRIED = "answer"
 
 
-# The instance cannot know a CSRF token; what it may do here is guarded by the attempt.
-@method_decorator(csrf_exempt, name="dispatch")
-@method_decorator(sensitive_request, name="dispatch")
-# Also where a site's own URLs lead to a class of its own: see urls.py.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class SignInCallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]
     """Takes the answer of the instance. ``success_url`` may be overridden as in
     mozilla-django-oidc."""
 
     http_method_names = ["get", "post"]
     attempt: Attempt | None = None
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        # As `method_decorator` would, which decorates anew for each request.
+        view = sensitive_request(super().as_view(**initkwargs))
+        # Also where a site's own URLs lead to a class of its own: see urls.py.
+        view = transaction.non_atomic_requests(view)
+        # The instance cannot know a CSRF token; what it may do here is guarded by the attempt.
+        return csrf_exempt(view)
 
     @staticmethod
     def get_settings(attr: str, *args: Any) -> Any:
