@@ -18,6 +18,7 @@ from django.urls import reverse
 from .challenge import shows_page
 from .conf import redirect_field_name
 from .sealing import seal, unseal
+from .session import loaded
 
 SESSION_KEY = "erpnet_instanceid_form"
 MAX_CHARACTERS = 64 * 1024
@@ -66,6 +67,8 @@ def hold(request: HttpRequest, user: Any) -> bool:
     posted = request.POST.lists()
     fields = [(name, value) for name, values in posted for value in values if name != CSRF_FIELD]
     owner = str(user.pk) if user.is_authenticated else None
+    # Whether there is one behind the cookie is known when it has been looked at.
+    request.session.get(SESSION_KEY)
     if owner is None and request.session.session_key is None:
         # Somebody without a session, who may be anybody, does not get one for this.
         return False
@@ -88,8 +91,8 @@ def kept_form(session: SessionBase, user: Any) -> HeldForm | None:
 
 def forget_sent(request: HttpRequest) -> None:
     """Drops the kept form, if it is what this request has sent."""
-    # A session that this request has not looked at is not loaded for it.
-    sealed = request.session.__dict__.get("_session_cache", {}).get(SESSION_KEY)
+    # Where one may wait, the middleware has the session loaded.
+    sealed = (loaded(request.session) or {}).get(SESSION_KEY)
     if sealed is None or hasattr(request, _HELD):
         return
     form = _read(sealed)

@@ -10,6 +10,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import auth
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CSRF_SESSION_KEY
 from django.urls import reverse
@@ -30,7 +31,7 @@ logger = logging.getLogger("erpnet_instanceid")
 
 USER_BEFORE = "_instance_user_before"
 
-# So many sessions take about 2 MB.
+# So many sessions take about 1 MB.
 MAX_REMEMBERED = 10_000
 
 GetResponse = Callable[[HttpRequest], Any]
@@ -54,66 +55,89 @@ class TokenRefreshMiddleware:
         if self.is_async:
             markcoroutinefunction(self)
         # When the tokens of a session are due, as this process last saw them there. Until then a
-        # page that does without the session need not have it loaded for their sake. Should an older
-        # set be written back meanwhile, whoever calls the instance sees it, and takes the newest.
-        self.due_at: dict[str, float] = {}
+        # page that does without the session need not have it loaded for their sake; one that uses
+        # it tells anew.
+        self.due_at: dict[str | None, float] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        key = request.session.session_key
-        if key is not None and self.due_at.get(key, 0) <= time.time():
+        if self.due_at.get(request.session.session_key, 0) > time.time():
+            key = request.session.session_key
+        else:
             key = self._look(request)
         response: HttpResponseBase = self.get_response(request)
-        if key is not None and request.session.session_key != key:
-            follow_session(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
-                return hold_form(request)
-            held_forms.forget_sent(request)
+                response = hold_form(request)
+            else:
+                held_forms.forget_sent(request)
+        if key is not None:
+            if request.session.session_key != key:
+                follow_session(request)
+            else:
+                self._note(request.session, key)
         return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        key = request.session.session_key
-        if key is not None and self.due_at.get(key, 0) <= time.time():
+        if self.due_at.get(request.session.session_key, 0) > time.time():
+            key = request.session.session_key
+        else:
             key = await self._alook(request)
         response: HttpResponseBase = await self.get_response(request)
-        if key is not None and request.session.session_key != key:
-            await sync_to_async(follow_session)(request)
         if request.method == "POST":
             if is_worth_holding(request, response):
-                return await sync_to_async(hold_form)(request)
-            held_forms.forget_sent(request)
+                response = await sync_to_async(hold_form)(request)
+            else:
+                held_forms.forget_sent(request)
+        if key is not None:
+            if request.session.session_key != key:
+                await sync_to_async(follow_session)(request)
+            else:
+                self._note(request.session, key)
         return response
 
     def _look(self, request: HttpRequest) -> str | None:
         """Sees to the tokens on the session; the key by which their sign-in knows the session."""
-        if starts_sign_in(request.path_info):
+        store = request.session
+        # The start of a sign-in needs nothing of the session: no query.
+        if store.session_key is None or starts_sign_in(request.path_info):
             return None
-        with session.left_alone(request.session):
-            held = session.held(request.session)
+        accessed = store.accessed
+        try:
+            held = session.held(store)
+        finally:
+            # A page that does not look at the session is not to vary by cookie for this.
+            store.accessed = accessed
         if held is not None and held["renew_at"] <= time.time():
             held = self._attend(request, held)
-        return self._remember(request, held)
+        return None if held is None else held["session_key"]
 
     async def _alook(self, request: HttpRequest) -> str | None:
-        if starts_sign_in(request.path_info):
+        store = request.session
+        if store.session_key is None or starts_sign_in(request.path_info):
             return None
-        with session.left_alone(request.session):
-            held = await session.aheld(request.session)
+        accessed = store.accessed
+        try:
+            held = await session.aheld(store)
+        finally:
+            store.accessed = accessed
         if held is not None and held["renew_at"] <= time.time():
             held = await self._aattend(request, held)
-        return self._remember(request, held)
+        return None if held is None else held["session_key"]
 
-    def _remember(self, request: HttpRequest, held: Held | None) -> str | None:
-        if held is None:
-            return None
-        key: str = held["session_key"]
-        if request.session.session_key == key:
-            if len(self.due_at) >= MAX_REMEMBERED:
-                self.due_at.clear()
-            self.due_at[key] = held["renew_at"]
-        return key
+    def _note(self, store: SessionBase, key: str) -> None:
+        loaded = session.loaded(store)
+        if loaded is None:
+            return
+        held = loaded.get(SESSION_KEY)
+        # A form that waits is looked after with each form that is sent.
+        if held is None or held_forms.SESSION_KEY in loaded:
+            self.due_at.pop(key, None)
+            return
+        if len(self.due_at) >= MAX_REMEMBERED and key not in self.due_at:
+            self.due_at.clear()
+        self.due_at[key] = held["renew_at"]
 
     def process_exception(
         self, request: HttpRequest, exception: Exception
@@ -163,7 +187,7 @@ class TokenRefreshMiddleware:
 
 
 def starts_sign_in(path: str) -> bool:
-    # It needs nothing of the session: no query. The address as in urls.py, which is above this.
+    # As in urls.py, which is above this module.
     return path.endswith(("/signin", "/signin/")) and is_own_path(path)
 
 

@@ -10,7 +10,7 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -55,7 +55,7 @@ def hold_newer(session: SessionBase, value: Held, generation: int, tokens: Token
     would fail where the session's key has changed.
     """
     newer = {**value, **_of_tokens(generation, tokens)}
-    with left_alone(session):
+    with _left_alone(session):
         session[SESSION_KEY] = newer
     after_commit(functools.partial(_keep, session, newer))
 
@@ -67,7 +67,7 @@ def catch_up(session: SessionBase, value: Held, generation: int, tokens: TokenSe
     """
     newer = {**value, **_of_tokens(generation, tokens)}
     kept = _keep(session, newer)
-    with left_alone(session):
+    with _left_alone(session):
         if kept is not None and not session.modified:
             newer = kept[SESSION_KEY]
             content = dict(kept.items())
@@ -107,7 +107,7 @@ def _keep(session: SessionBase, newer: Held) -> SessionBase | None:
 
 
 @contextmanager
-def left_alone(session: SessionBase) -> Iterator[None]:
+def _left_alone(session: SessionBase) -> Iterator[None]:
     """Neither saved nor varied by, for what happens to the session inside the block."""
     accessed, modified = session.accessed, session.modified
     try:
@@ -138,6 +138,11 @@ def held(session: SessionBase) -> Held | None:
 async def aheld(session: SessionBase) -> Held | None:
     """As `held`, in async code."""
     return _as_held(await session.aget(SESSION_KEY))
+
+
+def loaded(session: SessionBase) -> Mapping[str, Any] | None:
+    """What is on the session, None where it has not been loaded. It is not loaded for this."""
+    return session.__dict__.get("_session_cache")
 
 
 def _as_held(value: object) -> Held | None:

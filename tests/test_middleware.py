@@ -11,13 +11,16 @@ import pytest
 from asgiref.sync import async_to_sync, markcoroutinefunction
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from erpnet_instanceid import middleware
 from erpnet_instanceid.held_forms import kept_form
 from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.session import end_session
 from erpnet_instanceid.testing import Instance
 
 from .ageing import older_by
@@ -278,6 +281,13 @@ def test_page_without_session_renews_when_the_tokens_are_due(
         assert refreshes(instance) == expected
 
 
+def write_back(client: Client, held: dict[str, Any]) -> None:
+    """What a slow request does that ends with the session as it was when it began."""
+    session = client.session
+    session["erpnet_instanceid"] = held
+    session.save()
+
+
 def test_call_takes_the_newest_tokens_where_older_ones_were_written_back_unseen(
     client: Client,
     instance_sign_in: Callable[..., Any],
@@ -289,14 +299,88 @@ def test_call_takes_the_newest_tokens_where_older_ones_were_written_back_unseen(
     older = client.session["erpnet_instanceid"]
     later(3700)
     assert get("/whoami").json()["generation"] == 2
-    session = client.session
-    session["erpnet_instanceid"] = older
-    session.save()
+    write_back(client, older)
     assert get("/plain").status_code == 200
     assert get("/api").json() == {"customers": 1}
     assert get("/whoami").json()["generation"] == 2
     assert refreshes(instance) == 1
     assert instance.refresh_tokens_refused == 0
+
+
+def test_page_that_finds_older_tokens_has_them_seen_to(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    instance: Instance,
+    get: Callable[[str], Any],
+    later: Callable[[float], None],
+) -> None:
+    """At the next request, as they were not looked at before this one."""
+    instance_sign_in(client, "maria")
+    older = client.session["erpnet_instanceid"]
+    later(3700)
+    get("/whoami")
+    write_back(client, older)
+    assert [get("/whoami").json()["generation"] for _ in range(3)] == [1, 2, 2]
+    write_back(client, older)
+    SignIn.objects.update(ended=timezone.now(), tokens="")
+    assert [get("/whoami").json()["user"] for _ in range(2)] == ["maria", ""]
+    assert refreshes(instance) == 1
+
+
+@pytest.mark.parametrize("signs_in_again", [False, True])
+def test_form_that_was_kept_is_forgotten_by_whatever_page_takes_it(
+    client: Client, instance_sign_in: Callable[..., Any], settings: Any, signs_in_again: bool
+) -> None:
+    """Also by one that does without the session: it must not be offered, and sent, twice."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.AnswersByHeader"]
+    other = Client()
+    instance_sign_in(client, "maria")
+    other.cookies = client.cookies
+    for _ in range(2):
+        other.get("/plain")
+    response = other.post("/private", {"text": "once"}, headers={"X-Answer": "sign-in"})
+    assert response["Location"] == "/signin?next=%2Fsignin-resume"
+    if signs_in_again:
+        instance_sign_in(client, "maria")
+        other.cookies = client.cookies
+    assert "erpnet_instanceid_form" in client.session
+    assert other.get("/plain").status_code == 200
+    assert other.post("/private", {"text": "once"}, headers={"X-Answer": "done"}).content == b"done"
+    assert "erpnet_instanceid_form" not in client.session
+
+
+def test_form_of_nobody_is_not_kept_where_their_session_is_gone(
+    client: Client, instance_sign_in: Callable[..., Any], settings: Any
+) -> None:
+    """Nor is one made for it, whatever part of the site says that nobody is there."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.AnswersByHeader"]
+    other = Client()
+    instance_sign_in(client, "maria")
+    other.cookies = client.cookies
+    for _ in range(2):
+        other.get("/plain")
+    end_session(client.cookies["sessionid"].value)
+    response = other.post("/private", {"text": "lost"}, headers={"X-Answer": "nobody"})
+    assert response.status_code == 401
+    assert Session.objects.count() == 0
+
+
+class AnswersByHeader:
+    """A part of the site that knows its visitors by other means than the session."""
+
+    def __init__(self, get_response: Callable[..., Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_args: Any) -> Any:
+        answer = request.headers.get("X-Answer")
+        if answer == "nobody":
+            request.user = AnonymousUser()
+        if answer in ("sign-in", "nobody"):
+            return redirect_to_login(request.get_full_path())
+        return HttpResponse(answer) if answer else None
 
 
 def test_async_page_is_told_who_is_there_whoever_has_loaded_the_session(

@@ -176,7 +176,7 @@ def exchange(
             if form is not None:
                 request.prepare_body(form, None)
             if headers:
-                request.headers.update(headers)
+                request.prepare_headers({**request.headers, **headers})
             # Straight to the pool: cookies, redirects and hooks, which a session would see to,
             # cost a third of the call, and there are none.
             response = _shared_adapter().send(

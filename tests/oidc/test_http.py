@@ -451,6 +451,31 @@ def test_netrc_is_not_read(
     assert b"Authorization: Bearer token\r\n" in second
 
 
+def test_exchange_has_nothing_of_the_one_before(wire: Wire) -> None:
+    """To the same address, which is taken apart once."""
+    bearer = {"Authorization": "Bearer token"}
+    exchange("POST", wire.url, limits=LONG, form={"code": "first, and longer"}, headers=bearer)
+    exchange("POST", wire.url, limits=LONG, form={"code": "second"})
+    exchange("GET", wire.url, limits=LONG)
+
+    _, second, third = wire.requests
+    assert second.endswith(b"\r\n\r\ncode=second")
+    assert b"Content-Length: 11\r\n" in second
+    assert third.endswith(b"\r\n\r\n")
+    assert b"content-type" not in third.lower()
+    for request in (second, third):
+        assert b"authorization" not in request.lower()
+        assert b"Accept: application/json\r\n" in request
+
+
+@pytest.mark.parametrize("value", ["Bearer secret\r\nX: y", " Bearer secret", "secret\0\n"])
+def test_header_that_cannot_be_sent_is_not_told(wire: Wire, value: str) -> None:
+    with pytest.raises(InstanceUnavailable) as caught:
+        get(wire, headers={"Authorization": value})
+    assert "secret" not in repr(caught.value)
+    assert wire.requests == []
+
+
 def test_cookies_are_not_kept(wire: Wire) -> None:
     wire.answers(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n\r\n"))
 
