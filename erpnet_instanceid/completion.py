@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from typing import Any
@@ -174,4 +173,4 @@ def _identity(sign_in: SignIn, claims: Claims) -> tuple[Any, ...] | None:
         signed_in_at=now,
         authenticated_at=authentication_time(claims),
     )
-    return dataclasses.astuple(identity)
+    return tuple(vars(identity).values())
