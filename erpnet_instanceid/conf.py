@@ -170,9 +170,10 @@ class Conf:
     @property
     def client(self) -> Client:
         """Who this site is to the instance. Raises ImproperlyConfigured."""
+        limits = self.limits
         return Client(
-            provider=_provider(self.issuer, self.limits),
-            limits=self.limits,
+            provider=_provider(self.issuer, limits),
+            limits=limits,
             client_id=self.application_uri,
             client_secret=self.application_secret,
             algorithms=tuple(self.get("SIGNING_ALGORITHMS")),
