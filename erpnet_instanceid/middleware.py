@@ -131,8 +131,8 @@ class TokenRefreshMiddleware:
         if loaded is None:
             return
         held = loaded.get(SESSION_KEY)
-        # A form that waits is looked after with each form that is sent.
-        if held is None or held_forms.SESSION_KEY in loaded:
+        # A form that waits is compared with each that is sent.
+        if not isinstance(held, dict) or held_forms.SESSION_KEY in loaded:
             self.due_at.pop(key, None)
             return
         if len(self.due_at) >= MAX_REMEMBERED and key not in self.due_at:
