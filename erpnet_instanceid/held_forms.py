@@ -18,7 +18,7 @@ from django.urls import reverse
 from .challenge import shows_page
 from .conf import redirect_field_name
 from .sealing import seal, unseal
-from .session import loaded
+from .session import LOADED
 
 SESSION_KEY = "erpnet_instanceid_form"
 MAX_CHARACTERS = 64 * 1024
@@ -92,7 +92,7 @@ def kept_form(session: SessionBase, user: Any) -> HeldForm | None:
 def forget_sent(request: HttpRequest) -> None:
     """Drops the kept form, if it is what this request has sent."""
     # Where one may wait, the middleware has the session loaded.
-    sealed = (loaded(request.session) or {}).get(SESSION_KEY)
+    sealed = request.session.__dict__.get(LOADED, {}).get(SESSION_KEY)
     if sealed is None or hasattr(request, _HELD):
         return
     form = _read(sealed)

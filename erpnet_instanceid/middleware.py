@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import auth
-from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CSRF_SESSION_KEY
 from django.urls import reverse
@@ -18,13 +17,14 @@ from django.urls import reverse
 from . import held_forms, session
 from .arefresh import arenew
 from .challenge import sign_in_required
+from .held_forms import SESSION_KEY as FORM_KEY
 from .held_forms import is_worth_holding
 from .models import SignIn
 from .oidc.api_error import MaximumLicenseCountExceeded
 from .oidc.errors import InstanceUnavailable, SignInExpired
 from .pages import form_not_kept_page, instance_failed_page
 from .refresh import Renewed, renew
-from .session import SESSION_KEY, Held
+from .session import LOADED, SESSION_KEY, Held
 from .targets import is_own_path
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -57,14 +57,17 @@ class TokenRefreshMiddleware:
         # When the tokens of a session are due, as this process last saw them there. Until then a
         # page that does without the session need not have it loaded for their sake; one that uses
         # it tells anew.
-        self.due_at: dict[str | None, float] = {}
+        self.due_at: dict[str, float] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        if self.due_at.get(request.session.session_key, 0) > time.time():
-            key = request.session.session_key
-        else:
+        # Every request of a site comes this way, and what is called here is cold in the processor's
+        # caches by then: in one piece it takes less than in small functions.
+        key = request.session.session_key
+        if key is not None and self.due_at.get(key, 0) <= time.time():
+            # What fails in there is reported with the variables out here.
+            del key
             key = self._look(request)
         response: HttpResponseBase = self.get_response(request)
         if request.method == "POST":
@@ -73,16 +76,24 @@ class TokenRefreshMiddleware:
             else:
                 held_forms.forget_sent(request)
         if key is not None:
-            if request.session.session_key != key:
+            store = request.session
+            loaded = store.__dict__.get(LOADED)
+            if store.session_key != key:
                 follow_session(request)
-            else:
-                self._note(request.session, key)
+            elif loaded is not None:
+                held = loaded.get(SESSION_KEY)
+                if (
+                    held.__class__ is not dict
+                    or held["renew_at"] != self.due_at.get(key)
+                    or FORM_KEY in loaded
+                ):
+                    self._note(loaded, key)
         return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        if self.due_at.get(request.session.session_key, 0) > time.time():
-            key = request.session.session_key
-        else:
+        key = request.session.session_key
+        if key is not None and self.due_at.get(key, 0) <= time.time():
+            del key
             key = await self._alook(request)
         response: HttpResponseBase = await self.get_response(request)
         if request.method == "POST":
@@ -91,10 +102,12 @@ class TokenRefreshMiddleware:
             else:
                 held_forms.forget_sent(request)
         if key is not None:
-            if request.session.session_key != key:
+            store = request.session
+            loaded = store.__dict__.get(LOADED)
+            if store.session_key != key:
                 await sync_to_async(follow_session)(request)
-            else:
-                self._note(request.session, key)
+            elif loaded is not None:
+                self._note(loaded, key)
         return response
 
     def _look(self, request: HttpRequest) -> str | None:
@@ -126,13 +139,10 @@ class TokenRefreshMiddleware:
             held = await self._aattend(request, held)
         return None if held is None else held["session_key"]
 
-    def _note(self, store: SessionBase, key: str) -> None:
-        loaded = session.loaded(store)
-        if loaded is None:
-            return
+    def _note(self, loaded: Mapping[str, Any], key: str) -> None:
         held = loaded.get(SESSION_KEY)
         # A form that waits is compared with each that is sent.
-        if not isinstance(held, dict) or held_forms.SESSION_KEY in loaded:
+        if not isinstance(held, dict) or FORM_KEY in loaded:
             self.due_at.pop(key, None)
             return
         if len(self.due_at) >= MAX_REMEMBERED and key not in self.due_at:

@@ -10,7 +10,7 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -29,6 +29,8 @@ from .sealing import seal, unseal
 logger = logging.getLogger("erpnet_instanceid")
 
 SESSION_KEY = "erpnet_instanceid"
+# Where Django's sessions keep what they have loaded. To look there loads nothing.
+LOADED = "_session_cache"
 _RENEWED_AT = "_instance_tokens_renewed_at"
 
 Held = dict[str, Any]
@@ -138,11 +140,6 @@ def held(session: SessionBase) -> Held | None:
 async def aheld(session: SessionBase) -> Held | None:
     """As `held`, in async code."""
     return _as_held(await session.aget(SESSION_KEY))
-
-
-def loaded(session: SessionBase) -> Mapping[str, Any] | None:
-    """What is on the session, None where it has not been loaded. It is not loaded for this."""
-    return session.__dict__.get("_session_cache")
 
 
 def _as_held(value: object) -> Held | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from asgiref.sync import async_to_sync, markcoroutinefunction
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client
@@ -381,6 +383,30 @@ class AnswersByHeader:
         if answer in ("sign-in", "nobody"):
             return redirect_to_login(request.get_full_path())
         return HttpResponse(answer) if answer else None
+
+
+def test_session_that_cannot_be_loaded_is_reported_without_its_key(
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    get: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    instance_sign_in(client, "maria")
+
+    def fail(_self: SessionStore) -> None:
+        raise OSError("the database is away")
+
+    monkeypatch.setattr(SessionStore, "_get_session_from_db", fail)
+    monkeypatch.setattr(SessionStore, "_aget_session_from_db", fail)
+    with pytest.raises(OSError, match="away") as caught:
+        get("/plain")
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb)]
+    ours = [frame for frame in frames if frame.f_globals["__name__"] == middleware.__name__]
+    assert ours
+    key = client.cookies["sessionid"].value
+    assert not [
+        name for frame in ours for name, value in frame.f_locals.items() if key in str(value)
+    ]
 
 
 def test_async_page_is_told_who_is_there_whoever_has_loaded_the_session(
