@@ -114,7 +114,7 @@ class TokenRefreshMiddleware:
         """Sees to the tokens on the session; the key by which their sign-in knows the session."""
         store = request.session
         # The start of a sign-in needs nothing of the session: no query.
-        if store.session_key is None or starts_sign_in(request.path_info):
+        if starts_sign_in(request.path_info):
             return None
         accessed = store.accessed
         try:
@@ -128,7 +128,7 @@ class TokenRefreshMiddleware:
 
     async def _alook(self, request: HttpRequest) -> str | None:
         store = request.session
-        if store.session_key is None or starts_sign_in(request.path_info):
+        if starts_sign_in(request.path_info):
             return None
         accessed = store.accessed
         try:
