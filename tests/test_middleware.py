@@ -27,6 +27,8 @@ from erpnet_instanceid.testing import Instance
 
 from .ageing import older_by
 
+Get = Callable[[str], Any]
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -46,13 +48,18 @@ def test_user_of_another_backend_stays_signed_in(client: Client) -> None:
     assert client.get("/whoami").json()["user"] == "local"
 
 
+def write_back(client: Client, held: dict[str, Any]) -> None:
+    """What a slow request does that ends with the session as it was when it began."""
+    session = client.session
+    session["erpnet_instanceid"] = held
+    session.save()
+
+
 def end_sign_in(client: Client) -> None:
     """What the instance does without a word, noticed when the token is over."""
     SignIn.objects.update(ended=timezone.now())
-    session = client.session
-    held = session["erpnet_instanceid"]
-    session["erpnet_instanceid"] = older_by(held["expires_at"] - time.time() + 1, held)
-    session.save()
+    held = client.session["erpnet_instanceid"]
+    write_back(client, older_by(held["expires_at"] - time.time() + 1, held))
 
 
 class LooksAtUserFirst:
@@ -137,16 +144,32 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])
-def generation(request: pytest.FixtureRequest, client: Client) -> Callable[[], int]:
-    """Which tokens a page finds on the session, by either path of the middleware."""
+def start_process(request: pytest.FixtureRequest, client: Client) -> Callable[[], Get]:
+    """Starts a process of the site, on either path of the middleware; asks it for pages from then
+    on, with the cookies of ``client``."""
 
-    def ask() -> int:
-        visitor = request.param()
-        visitor.cookies = client.cookies
-        get = async_to_sync(visitor.get) if request.param is AsyncClient else visitor.get
-        return int(get("/async/whoami").json()["generation"])
+    def start() -> Get:
+        other = request.param()
 
-    return ask
+        def get(path: str) -> Any:
+            other.cookies = client.cookies
+            return (async_to_sync(other.get) if request.param is AsyncClient else other.get)(path)
+
+        return get
+
+    return start
+
+
+@pytest.fixture
+def get(start_process: Callable[[], Get]) -> Get:
+    """Asks one process for pages."""
+    return start_process()
+
+
+@pytest.fixture
+def generation(start_process: Callable[[], Get]) -> Callable[[], int]:
+    """Which tokens a page finds on the session, each time in another process."""
+    return lambda: int(start_process()("/async/whoami").json()["generation"])
 
 
 def refreshes(instance: Instance) -> int:
@@ -244,22 +267,10 @@ def test_whatever_goes_wrong_gives_the_lease_back(
 # What it costs while they are fresh, and what it notices all the same
 
 
-@pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])
-def get(request: pytest.FixtureRequest, client: Client) -> Callable[[str], Any]:
-    """Asks for pages of one process, with the cookies of ``client``."""
-    other = request.param()
-
-    def ask(path: str) -> Any:
-        other.cookies = client.cookies
-        return (async_to_sync(other.get) if request.param is AsyncClient else other.get)(path)
-
-    return ask
-
-
 def test_page_without_session_costs_no_query_once_the_tokens_were_seen_to_be_fresh(
     client: Client,
     instance_sign_in: Callable[..., Any],
-    get: Callable[[str], Any],
+    get: Get,
     django_assert_num_queries: Any,
 ) -> None:
     instance_sign_in(client, "maria")
@@ -273,7 +284,7 @@ def test_page_without_session_renews_when_the_tokens_are_due(
     client: Client,
     instance_sign_in: Callable[..., Any],
     instance: Instance,
-    get: Callable[[str], Any],
+    get: Get,
     later: Callable[[float], None],
 ) -> None:
     instance_sign_in(client, "maria")
@@ -283,18 +294,11 @@ def test_page_without_session_renews_when_the_tokens_are_due(
         assert refreshes(instance) == expected
 
 
-def write_back(client: Client, held: dict[str, Any]) -> None:
-    """What a slow request does that ends with the session as it was when it began."""
-    session = client.session
-    session["erpnet_instanceid"] = held
-    session.save()
-
-
 def test_call_takes_the_newest_tokens_where_older_ones_were_written_back_unseen(
     client: Client,
     instance_sign_in: Callable[..., Any],
     instance: Instance,
-    get: Callable[[str], Any],
+    get: Get,
     later: Callable[[float], None],
 ) -> None:
     instance_sign_in(client, "maria")
@@ -313,7 +317,7 @@ def test_page_that_finds_older_tokens_has_them_seen_to(
     client: Client,
     instance_sign_in: Callable[..., Any],
     instance: Instance,
-    get: Callable[[str], Any],
+    get: Get,
     later: Callable[[float], None],
 ) -> None:
     """At the next request, as they were not looked at before this one."""
@@ -329,40 +333,46 @@ def test_page_that_finds_older_tokens_has_them_seen_to(
     assert refreshes(instance) == 1
 
 
-@pytest.mark.parametrize("signs_in_again", [False, True])
-def test_form_that_was_kept_is_forgotten_by_whatever_page_takes_it(
-    client: Client, instance_sign_in: Callable[..., Any], settings: Any, signs_in_again: bool
-) -> None:
-    """Also by one that does without the session: it must not be offered, and sent, twice."""
+@pytest.fixture
+def remembered(client: Client, instance_sign_in: Callable[..., Any], settings: Any) -> Client:
+    """Asks a process that has seen the session of ``client``, and has a part that needs none."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.AnswersByHeader"]
-    other = Client()
     instance_sign_in(client, "maria")
+    other = Client()
     other.cookies = client.cookies
     for _ in range(2):
         other.get("/plain")
-    response = other.post("/private", {"text": "once"}, headers={"X-Answer": "sign-in"})
+    return other
+
+
+@pytest.mark.parametrize("signs_in_again", [False, True])
+def test_form_that_was_kept_is_forgotten_by_whatever_page_takes_it(
+    client: Client,
+    remembered: Client,
+    instance_sign_in: Callable[..., Any],
+    signs_in_again: bool,
+) -> None:
+    """Also by one that does without the session: it must not be offered, and sent, twice."""
+    response = remembered.post("/private", {"text": "once"}, headers={"X-Answer": "sign-in"})
     assert response["Location"] == "/signin?next=%2Fsignin-resume"
     if signs_in_again:
         instance_sign_in(client, "maria")
-        other.cookies = client.cookies
+        remembered.cookies = client.cookies
     assert "erpnet_instanceid_form" in client.session
-    assert other.get("/plain").status_code == 200
-    assert other.post("/private", {"text": "once"}, headers={"X-Answer": "done"}).content == b"done"
+    assert remembered.get("/plain").status_code == 200
+    assert (
+        remembered.post("/private", {"text": "once"}, headers={"X-Answer": "done"}).content
+        == b"done"
+    )
     assert "erpnet_instanceid_form" not in client.session
 
 
 def test_form_of_nobody_is_not_kept_where_their_session_is_gone(
-    client: Client, instance_sign_in: Callable[..., Any], settings: Any
+    client: Client, remembered: Client
 ) -> None:
     """Nor is one made for it, whatever part of the site says that nobody is there."""
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.AnswersByHeader"]
-    other = Client()
-    instance_sign_in(client, "maria")
-    other.cookies = client.cookies
-    for _ in range(2):
-        other.get("/plain")
     end_session(client.cookies["sessionid"].value)
-    response = other.post("/private", {"text": "lost"}, headers={"X-Answer": "nobody"})
+    response = remembered.post("/private", {"text": "lost"}, headers={"X-Answer": "nobody"})
     assert response.status_code == 401
     assert Session.objects.count() == 0
 
@@ -388,7 +398,7 @@ class AnswersByHeader:
 def test_session_that_cannot_be_loaded_is_reported_without_its_key(
     client: Client,
     instance_sign_in: Callable[..., Any],
-    get: Callable[[str], Any],
+    get: Get,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     instance_sign_in(client, "maria")
@@ -410,7 +420,7 @@ def test_session_that_cannot_be_loaded_is_reported_without_its_key(
 
 
 def test_async_page_is_told_who_is_there_whoever_has_loaded_the_session(
-    client: Client, instance_sign_in: Callable[..., Any], get: Callable[[str], Any]
+    client: Client, instance_sign_in: Callable[..., Any], get: Get
 ) -> None:
     assert get("/async/identity").json() == {"sub": ""}
     instance_sign_in(client, "maria")
@@ -421,7 +431,7 @@ def test_async_page_is_told_who_is_there_whoever_has_loaded_the_session(
 def test_what_is_remembered_of_sessions_is_bounded(
     client: Client,
     instance_sign_in: Callable[..., Any],
-    get: Callable[[str], Any],
+    get: Get,
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: Any,
 ) -> None:
@@ -438,18 +448,14 @@ def test_what_is_remembered_of_sessions_is_bounded(
             get("/plain")
 
 
-@pytest.mark.parametrize("client_class", [Client, AsyncClient])
 @pytest.mark.parametrize("has_ended", [False, True])
 def test_row_follows_a_session_that_changes_its_key_unless_a_notice_came_first(
-    client: Client, instance_sign_in: Callable[..., Any], client_class: type, has_ended: bool
+    client: Client, instance_sign_in: Callable[..., Any], get: Get, has_ended: bool
 ) -> None:
     """The notice has looked for the session under the key before."""
     instance_sign_in(client, "maria")
     if has_ended:
         SignIn.objects.update(ended=timezone.now(), tokens="")
-    other = client_class()
-    other.cookies = client.cookies
-    get = async_to_sync(other.get) if client_class is AsyncClient else other.get
     get("/cycle")
     if has_ended:
         assert get("/whoami").json()["user"] == ""
@@ -457,7 +463,7 @@ def test_row_follows_a_session_that_changes_its_key_unless_a_notice_came_first(
     key = get("/whoami").json()["session"]
     assert SignIn.objects.get().session_key == key
     # And is told once, not in every request from then on.
-    assert other.session["erpnet_instanceid"]["session_key"] == key
+    assert client.session["erpnet_instanceid"]["session_key"] == key
 
 
 class RotatesKeysOnTheWayOut:
@@ -473,18 +479,14 @@ class RotatesKeysOnTheWayOut:
         return response
 
 
-@pytest.mark.parametrize("client_class", [Client, AsyncClient])
 def test_row_follows_a_key_that_was_changed_behind_a_request(
-    client: Client, instance_sign_in: Callable[..., Any], client_class: type, settings: Any
+    client: Client, instance_sign_in: Callable[..., Any], get: Get, settings: Any
 ) -> None:
     sessions = "django.contrib.sessions.middleware.SessionMiddleware"
     at = settings.MIDDLEWARE.index(sessions) + 1
     rotates = f"{__name__}.RotatesKeysOnTheWayOut"
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], rotates, *settings.MIDDLEWARE[at:]]
     instance_sign_in(client, "maria")
-    other = client_class()
-    other.cookies = client.cookies
-    get = async_to_sync(other.get) if client_class is AsyncClient else other.get
     before = get("/whoami?rotate=1").json()["session"]
     key = get("/whoami").json()["session"]
     assert key != before
