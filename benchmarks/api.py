@@ -39,10 +39,10 @@ from django.http import HttpRequest
 from django.test import override_settings
 
 from erpnet_instanceid.api import service_api, user_api
-from erpnet_instanceid.oidc.tokens import TokenSet
-from erpnet_instanceid.service import service_tokens
-from erpnet_instanceid.session import hold
+from erpnet_instanceid.api.service import service_tokens
+from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import RemoteInstance
+from erpnet_instanceid.tokens.held import hold
 
 from .measure import Figure, Turns, added, figure
 from .report import Report, machine, say

@@ -34,8 +34,8 @@ from django.test import override_settings
 from lasuite.oidc_login.backends import store_tokens
 
 from erpnet_instanceid.middleware import TokenRefreshMiddleware
-from erpnet_instanceid.oidc.tokens import TokenSet
-from erpnet_instanceid.session import hold
+from erpnet_instanceid.oidc.token_set import TokenSet
+from erpnet_instanceid.tokens.held import hold
 
 OURS, MOZILLA, LASUITE = "erpnet_instanceid", "mozilla-django-oidc", "django-lasuite"
 LOAD = "the session's own load"

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from .endings import end
 from .models import Account, SignIn
-from .session import end_session
+from .tokens.endings import end
+from .tokens.held import end_session
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

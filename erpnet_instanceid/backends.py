@@ -16,12 +16,12 @@ from django.db import IntegrityError, router, transaction
 from django.http import HttpRequest
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
-from .accounts import create_account, find_account, link_account
-from .claims import Claims, account_key, email_address, is_true, merge_claims, text
 from .conf import NEVER_ALLOWED_USER_TYPE, conf, oidc_setting
 from .oidc.access_token import access_token_claims, userinfo_claims
 from .oidc.errors import SignInDenied
-from .oidc.tokens import TokenSet
+from .oidc.token_set import TokenSet
+from .users.accounts import create_account, find_account, link_account
+from .users.claims import Claims, account_key, email_address, is_true, merge_claims, text
 
 User = Any
 

@@ -15,7 +15,6 @@ from django.dispatch import receiver
 from .oidc.client import Client
 from .oidc.http import Limits
 from .oidc.provider import Provider
-from .oidc.sites import SiteDirectory
 from .once import once
 
 SETTING = "ERPNET_INSTANCEID"
@@ -164,10 +163,6 @@ class Conf:
         return Limits(connect=float(self.get("CONNECT_TIMEOUT")), deadline=self.deadline)
 
     @property
-    def site_directory(self) -> SiteDirectory:
-        return _site_directory(self.instance_url, self.limits)
-
-    @property
     def client(self) -> Client:
         """Who this site is to the instance. Raises ImproperlyConfigured."""
         limits = self.limits
@@ -194,17 +189,11 @@ def _provider(issuer: str, limits: Limits) -> Provider:
     return Provider(issuer, limits)
 
 
-@once(inherited=True)
-def _site_directory(instance_url: str, limits: Limits) -> SiteDirectory:
-    return SiteDirectory(instance_url, limits)
-
-
 @receiver(setting_changed)
 def _forget_provider(*, setting: str, **_kwargs: Any) -> None:
     # Only tests change settings; what one has learnt of its instance is not for the next.
     if setting == SETTING:
         _provider.forget()
-        _site_directory.forget()
 
 
 def oidc_setting(name: str, *default: Any) -> Any:

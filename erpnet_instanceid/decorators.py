@@ -11,10 +11,10 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from . import held_forms
-from .challenge import sign_in_required
 from .conf import conf
-from .pages import form_not_kept_page
+from .pages import held_forms
+from .pages.challenge import sign_in_required
+from .pages.failures import form_not_kept_page
 from .session import get_identity
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -14,18 +14,19 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CSRF_SESSION_KEY
 from django.urls import reverse
 
-from . import held_forms, session
-from .arefresh import arenew
-from .challenge import sign_in_required
-from .held_forms import SESSION_KEY as FORM_KEY
-from .held_forms import is_worth_holding
+from .errors import MaximumLicenseCountExceeded
 from .models import SignIn
-from .oidc.api_error import MaximumLicenseCountExceeded
 from .oidc.errors import InstanceUnavailable, SignInExpired
-from .pages import form_not_kept_page, instance_failed_page
-from .refresh import Renewed, renew
-from .session import LOADED, SESSION_KEY, Held
-from .targets import is_own_path
+from .pages import held_forms
+from .pages.challenge import sign_in_required
+from .pages.failures import form_not_kept_page, instance_failed_page
+from .pages.held_forms import SESSION_KEY as FORM_KEY
+from .pages.held_forms import is_worth_holding
+from .pages.targets import is_own_path
+from .tokens import held as session
+from .tokens.held import LOADED, SESSION_KEY, Held
+from .tokens.refresh import Renewed, renew
+from .tokens.refresh_async import arenew
 
 logger = logging.getLogger("erpnet_instanceid")
 

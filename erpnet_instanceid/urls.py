@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
 from django.urls import URLPattern, path
 
-from .targets import APP_NAME
+from .pages.targets import APP_NAME
 from .views.callback import SignInCallbackView
 from .views.notices import BackChannelSignOutView, FrontChannelSignOutView
 from .views.resume import ResumeView

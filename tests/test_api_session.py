@@ -17,11 +17,11 @@ import pytest
 from django.db import connection
 
 from erpnet_instanceid.api import service_api
-from erpnet_instanceid.api_session import InstanceSession, open_session
-from erpnet_instanceid.arefresh import arenew
+from erpnet_instanceid.api.session import InstanceSession, open_session
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.tokens.refresh_async import arenew
 
 from .outcomes import within
 from .visitor import Visitor

@@ -12,35 +12,62 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "erpnet_instanceid"
 NAME = PACKAGE.name
 
-# A room may import from the rooms before it, and from its own.
-FLOORS = (
-    ("oidc",),
-    ("conf", "sealing", "models", "signals", "backoff", "once", "cookies"),
-    ("connections",),
-    ("attempts", "arrivals", "session", "targets", "pruning", "lease", "claims"),
-    ("challenge", "endings", "refreshed", "refresh", "arefresh", "accounts", "backends"),
-    ("pages", "held_forms", "completion", "notices", "api_session", "service"),
-    ("middleware", "api", "decorators"),
-    ("views",),
-    ("urls", "checks", "admin", "registration", "diagnostics", "apps"),
-    ("management",),
+# The rooms, from the ground up: a room may import from the rooms before it, and from itself.
+ROOMS = (
+    "oidc",
+    "errors",
+    "once",
+    "sealing",
+    "cookies",
+    "signals",
+    "conf",
+    "models",
+    "users",
+    "backends",
+    "tokens",
+    "session",
+    "pages",
+    "signin",
+    "signout",
+    "api",
+    "middleware",
+    "decorators",
+    "views",
+    "urls",
+    "checks",
+    "admin",
+    "apps",
+    "management",
+    # The stand-in is a program of its own.
+    "testing.world",
+    "testing.wire",
+    "testing",
 )
-# Who alone may know a library.
+# The only modules that may know a library.
 KNOWS = {
     "josepy": {"oidc.jose"},
-    "requests": {"oidc.http", "api_session"},
-    "urllib3": {"oidc.pool", "oidc.http", "api_session"},
+    "requests": {"oidc.http", "api.session"},
+    "urllib3": {"oidc.pool", "oidc.http", "api.session"},
     "cryptography": {"sealing"},
     "mozilla_django_oidc": {"backends", "views.signin", "views.callback", "views.signout"},
 }
+# The only module that may touch a private attribute of Django's or requests'.
+PRIVATE = {
+    "_content": "oidc.http",
+    "_from_testcase": "tokens.connections",
+    "_has_been_logged": "pages.failures",
+    "_session_cache": "tokens.held",
+}
+# Django and Python document these, underscore and all.
+DOCUMENTED = {"_meta", "_default_manager", "_db", "_replace"}
 
 
 def modules() -> dict[str, ast.Module]:
-    """The package's modules by dotted name; the stand-in is a program of its own."""
+    """The package's modules by dotted name, migrations left out."""
     found = {}
     for path in PACKAGE.rglob("*.py"):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] in ("testing", "migrations"):
+        if parts[0] == "migrations":
             continue
         name = ".".join(part for part in parts if part != "__init__")
         found[name] = ast.parse(path.read_text(encoding="utf-8"))
@@ -48,6 +75,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 MODULES = modules()
+APP = {name for name in MODULES if name.split(".")[0] != "testing"}
 
 
 def imports(name: str) -> Iterator[tuple[str, ast.stmt]]:
@@ -77,23 +105,41 @@ def own_imports(name: str) -> set[str]:
     return own
 
 
-def floor(name: str) -> int:
-    room = name.split(".")[0]
-    return next(index for index, rooms in enumerate(FLOORS) if room in rooms)
+def _is_own_attribute(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("self", "cls")
+    )
+
+
+def room(name: str) -> str:
+    parts = name.split(".")
+    inner = ".".join(parts[:2])
+    return inner if inner in ROOMS else parts[0]
 
 
 @pytest.mark.parametrize("name", sorted(filter(None, MODULES)))
-def test_imports_run_one_way(name: str) -> None:
-    for other in own_imports(name):
-        assert floor(other) <= floor(name), f"{name} imports {other}"
+def test_rooms_import_one_way(name: str) -> None:
+    for other in filter(None, own_imports(name)):
+        assert ROOMS.index(room(other)) <= ROOMS.index(room(name)), f"{name} imports {other}"
+
+
+def test_the_stand_in_shares_no_code_with_the_app() -> None:
+    for name in MODULES:
+        for other in own_imports(name):
+            assert (room(name).partition(".")[0] == "testing") == (
+                room(other).partition(".")[0] == "testing"
+            ), f"{name} imports {other}"
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
     # Raises graphlib.CycleError, which names the modules on the way around.
-    TopologicalSorter({name: own_imports(name) for name in MODULES}).prepare()
+    TopologicalSorter({name: own_imports(name) for name in APP}).prepare()
 
 
-@pytest.mark.parametrize("name", sorted(filter(None, MODULES)))
+@pytest.mark.parametrize("name", sorted(APP))
 def test_libraries_are_known_where_they_belong(name: str) -> None:
     for imported, _node in imports(name):
         library = imported.split(".")[0]
@@ -101,7 +147,7 @@ def test_libraries_are_known_where_they_belong(name: str) -> None:
             assert name in KNOWS[library], f"{name} imports {library}"
 
 
-@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.split(".")[0] == "oidc"))
+@pytest.mark.parametrize("name", sorted(n for n in MODULES if room(n) == "oidc"))
 def test_the_protocol_knows_no_django(name: str) -> None:
     assert not [imported for imported, _ in imports(name) if imported.startswith("django")]
 
@@ -130,7 +176,42 @@ def test_only_refresh_spends_refresh_tokens() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and node.id == "spend_refresh_token"
     ]
-    assert set(spenders) == {"refresh"}
+    assert set(spenders) == {"tokens.refresh"}
+
+
+def test_private_attributes_have_one_home_each() -> None:
+    """The package reads a foreign private attribute, by name or as text, in one module only."""
+    for name, tree in MODULES.items():
+        own = _private_names_of(tree)
+        for node in ast.walk(tree):
+            touched = _private_attribute(node)
+            if touched is None or touched in own or touched in DOCUMENTED:
+                continue
+            assert PRIVATE.get(touched) == name, f"{name} touches {touched}, line {node.lineno}"
+
+
+def _private_attribute(node: ast.AST) -> str | None:
+    attribute = None
+    if isinstance(node, ast.Attribute):
+        attribute = node.attr
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        attribute = node.value if node.value in PRIVATE else None
+    if attribute is None or not attribute.startswith("_") or attribute.startswith("__"):
+        return None
+    return attribute
+
+
+def _private_names_of(tree: ast.Module) -> set[str]:
+    """Private names that the module itself gives: its functions, classes and own attributes."""
+    own = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            own.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif _is_own_attribute(node):
+            own.add(node.attr)  # type: ignore[attr-defined]
+    return own
 
 
 def test_there_is_no_drawer_for_everything() -> None:

@@ -18,11 +18,11 @@ from django.test import RequestFactory
 from django.test.utils import register_lookup
 
 from erpnet_instanceid.backends import InstanceIDBackend
-from erpnet_instanceid.claims import is_true, merge_claims
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.oidc.errors import SignInDenied
-from erpnet_instanceid.oidc.tokens import TokenSet
+from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.users.claims import is_true, merge_claims
 
 from .outcomes import assert_rejected, assert_signed_in, look
 from .visitor import Visitor

@@ -11,9 +11,9 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from erpnet_instanceid import lease
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, SignInExpired
+from erpnet_instanceid.tokens import lease
 
 pytestmark = pytest.mark.django_db
 

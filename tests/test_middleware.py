@@ -20,10 +20,10 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from erpnet_instanceid import middleware
-from erpnet_instanceid.held_forms import kept_form
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.session import end_session
+from erpnet_instanceid.pages.held_forms import kept_form
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.tokens.held import end_session
 
 from .ageing import older_by
 

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.notices import end_named_sign_ins
+from erpnet_instanceid.signout.notices import end_named_sign_ins
 from erpnet_instanceid.testing import Instance
 
 from .sessions import SessionStore

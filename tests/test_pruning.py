@@ -13,10 +13,10 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from erpnet_instanceid import pruning
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.pruning import prune
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.tokens import pruning
+from erpnet_instanceid.tokens.pruning import prune
 
 from .visitor import Visitor
 

@@ -9,8 +9,8 @@ import pytest
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.sealing import seal, unseal
-from erpnet_instanceid.session import unseal_tokens
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.tokens.held import unseal_tokens
 
 from .outcomes import assert_signed_in, look
 from .visitor import Visitor

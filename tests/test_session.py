@@ -6,9 +6,9 @@ import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc.tokens import TokenSet
-from erpnet_instanceid.session import Held, catch_up, held, hold, hold_newer
+from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.tokens.held import Held, catch_up, held, hold, hold_newer
 
 from .visitor import Visitor
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import RequestFactory
 from django.urls import set_script_prefix
 
-from erpnet_instanceid.targets import safe_target
+from erpnet_instanceid.pages.targets import safe_target
 
 
 @pytest.fixture

@@ -15,13 +15,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from erpnet_instanceid.api import user_api
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
-from erpnet_instanceid.session import (
-    aget_identity,
-    get_sign_in,
-    get_tokens,
-    seal_tokens,
-    unseal_tokens,
-)
+from erpnet_instanceid.session import aget_identity, get_sign_in, get_tokens
+from erpnet_instanceid.tokens.held import seal_tokens, unseal_tokens
 
 from .ageing import older_by
 

@@ -6,12 +6,12 @@ import math
 import threading
 import time
 
-from .backoff import Backoff
-from .conf import conf
-from .oidc.errors import InstanceIDError, InstanceUnavailable
-from .oidc.token_endpoint import client_credentials
-from .oidc.tokens import JUST_ISSUED_SECONDS, TokenSet
-from .once import once
+from ..conf import conf
+from ..oidc.errors import InstanceIDError, InstanceUnavailable
+from ..oidc.token_endpoint import client_credentials
+from ..oidc.token_set import JUST_ISSUED_SECONDS, TokenSet
+from ..once import once
+from ..tokens.backoff import Backoff
 
 
 class ServiceTokens:

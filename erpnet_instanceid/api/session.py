@@ -15,13 +15,13 @@ import requests
 import urllib3
 from django.views.decorators.debug import sensitive_variables
 
-from .conf import conf
-from .connections import closing_connections
-from .oidc import http
-from .oidc.api_error import read_api_error
-from .oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
-from .oidc.pool import deadline
-from .oidc.sites import SiteDirectory
+from ..conf import conf
+from ..oidc import http
+from ..oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
+from ..oidc.pool import deadline
+from ..tokens.connections import closing_connections
+from .errors import read_api_error
+from .sites import SiteDirectory, site_directory
 
 UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
 # Said by what stands before the instance; its own errors are 500 with a text.
@@ -152,7 +152,7 @@ class InstanceSession(requests.Session):
         """Called for each answer: the body of a redirect is of no use, however large."""
         target: str | None = super().get_redirect_target(resp)
         if target is not None:
-            resp._content = b""
+            http.set_body(resp, b"")
             resp.raw.close()
         return target
 
@@ -196,7 +196,7 @@ def open_session(tokens: TokenSource) -> InstanceSession:
     session = http.new_session(InstanceSession)
     session.tokens = tokens
     session.origin = http.origin_of(conf.instance_url)
-    session.directory = conf.site_directory
+    session.directory = site_directory()
     session.limits = conf.limits
     session.max_bytes = conf.api_max_bytes
     return session

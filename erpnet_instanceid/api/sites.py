@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import http
-from .errors import InstanceIDError, InvalidResponse
-from .provider import Clock, Kept, is_safe_address
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+from ..conf import SETTING, conf
+from ..oidc import http
+from ..oidc.errors import InstanceIDError, InvalidResponse
+from ..oidc.provider import Clock, Kept, is_safe_address
+from ..once import once
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -65,6 +70,22 @@ class SiteDirectory:
             raise refused
         # An older instance, that has no auto-discovery, does not get it within the day.
         return read_sites({}, self.instance_url)
+
+
+def site_directory() -> SiteDirectory:
+    """The directory of the configured instance, one for the life of the process."""
+    return _site_directory(conf.instance_url, conf.limits)
+
+
+@once(inherited=True)
+def _site_directory(instance_url: str, limits: http.Limits) -> SiteDirectory:
+    return SiteDirectory(instance_url, limits)
+
+
+@receiver(setting_changed)
+def _forget_sites(*, setting: str, **_kwargs: Any) -> None:
+    if setting == SETTING:
+        _site_directory.forget()
 
 
 def read_sites(document: Mapping[str, Any], instance_url: str) -> Sites:

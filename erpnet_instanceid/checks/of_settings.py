@@ -11,7 +11,6 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Tags, register
 
-from ..attempts import COOKIE_SECONDS
 from ..conf import (
     DEFAULTS,
     EXTERNAL_USER_TYPE,
@@ -23,6 +22,7 @@ from ..conf import (
 )
 from ..oidc.jose import ASYMMETRIC_ALGORITHMS
 from ..oidc.provider import LOOPBACK_HOSTS, is_safe_address
+from ..signin.attempts import COOKIE_SECONDS
 from .messages import error, name, warning
 
 FLOWS = {

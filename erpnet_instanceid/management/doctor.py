@@ -11,16 +11,16 @@ from typing import Any, Literal
 from django.db import DatabaseError, connections, router
 from django.urls import reverse
 
-from .conf import conf
-from .models import Account, SignIn
-from .oidc import http
-from .oidc.authorization import code_challenge, new_secrets
-from .oidc.client import Client
-from .oidc.errors import InstanceIDError, InstanceUnavailable, OAuthError
-from .oidc.provider import discovery_address
-from .oidc.rehearsal import rehearse_sign_in
-from .oidc.token_endpoint import exchange_code
+from ..conf import conf
+from ..models import Account, SignIn
+from ..oidc import http
+from ..oidc.authorization import code_challenge, new_secrets
+from ..oidc.client import Client
+from ..oidc.errors import InstanceIDError, InstanceUnavailable, OAuthError
+from ..oidc.provider import discovery_address
+from ..oidc.token_endpoint import exchange_code
 from .registration import login_url, logout_url, secret_hash
+from .rehearsal import rehearse_sign_in
 
 TABLES_MISSING = "The tables of this app are missing. Run manage.py migrate."
 NOWHERE = "https://localhost/signin-callback"

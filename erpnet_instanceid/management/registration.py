@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 
 from django.urls import reverse
 
-from .conf import EXTERNAL_USER_TYPE, INTERNAL_USER_TYPE, conf
-from .oidc import http
+from ..conf import EXTERNAL_USER_TYPE, INTERNAL_USER_TYPE, conf
+from ..oidc import http
 
 SECRET_BYTES = 48
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urljoin
 
-from . import http
-from .authorization import authorization_url, check_answer, new_secrets, read_answer
-from .client import Client
-from .errors import InstanceIDError
+from ..oidc import http
+from ..oidc.authorization import authorization_url, check_answer, new_secrets, read_answer
+from ..oidc.client import Client
+from ..oidc.errors import InstanceIDError
 
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 # From the authorize endpoint to the page with the error, where that is another one.

@@ -223,8 +223,13 @@ def read_body(response: requests.Response, max_bytes: int) -> None:
             url = shown_address(response.url)
             raise InvalidResponse("answer_too_large", url=url, limit=max_bytes)
         chunks.append(chunk)
-    # Where requests itself keeps what it has read; `content` and `json()` take it from there.
-    response._content = b"".join(chunks)
+    set_body(response, b"".join(chunks))
+
+
+def set_body(response: requests.Response, body: bytes) -> None:
+    """Gives ``response`` a body that has been read already."""
+    # requests has no public way. `content` and `json()` take the body from this attribute.
+    response._content = body
 
 
 def unavailable(error: Exception, url: str) -> InstanceUnavailable:

@@ -11,7 +11,7 @@ from .client import Client
 from .errors import InstanceIDError, InstanceUnavailable, InvalidResponse, OAuthError, TokenRejected
 from .id_token import read_time
 from .jose import MAX_TOKEN_CHARACTERS
-from .tokens import TokenSet
+from .token_set import TokenSet
 
 DEFAULT_LIFETIME_SECONDS = 300
 # A token that is said to live longer than this is not believed to.

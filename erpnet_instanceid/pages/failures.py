@@ -7,15 +7,11 @@ import secrets
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
-from django.urls import get_script_prefix
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from .challenge import shows_page
-from .conf import conf
-from .oidc.api_error import APIError, MaximumLicenseCountExceeded
-from .oidc.errors import (
+from ..errors import APIError, MaximumLicenseCountExceeded
+from ..oidc.errors import (
     AttemptError,
     InstanceIDError,
     InstanceUnavailable,
@@ -24,7 +20,9 @@ from .oidc.errors import (
     SignInDenied,
     TokenRejected,
 )
-from .signals import sign_in_failed
+from ..signals import sign_in_failed
+from .challenge import shows_page
+from .render import page, private
 from .targets import signin_address
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -217,33 +215,7 @@ def _logged(event: str, error: InstanceIDError, reference: str = "") -> str:
     return reference
 
 
-def page(
-    request: HttpRequest, template: str, context: dict[str, Any] | None = None, status: int = 200
-) -> HttpResponse:
-    """One of the app's pages: never stored, never framed, and telling nobody where from."""
-    shared = {"home": get_script_prefix(), "instance": conf.instance_host}
-    context = {**shared, **(context or {})}
-    response = render(request, f"erpnet_instanceid/{template}", context, status=status)
-    return private(response)
-
-
-def form_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    """As `page`, for one whose form posts to this site."""
-    response = page(request, template, context)
-    # Of a page that tells nobody, browsers send "Origin: null", which Django's CSRF check refuses.
-    response["Referrer-Policy"] = "same-origin"
-    return response
-
-
 def form_not_kept_page(request: HttpRequest, **params: str) -> HttpResponse:
     """Tells who sent a form that it could not be kept; ``params`` are the sign-in's."""
     address = signin_address(**params)
     return page(request, "form_not_kept.html", {"address": address}, status=401)
-
-
-def private(response: HttpResponse) -> HttpResponse:
-    """The response, kept out of caches, frames and Referer headers. RFC 9700 4.2.4."""
-    response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
-    response.setdefault("X-Frame-Options", "DENY")
-    return response

@@ -15,10 +15,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
+from ..conf import redirect_field_name
+from ..sealing import seal, unseal
+from ..tokens.held import LOADED
 from .challenge import shows_page
-from .conf import redirect_field_name
-from .sealing import seal, unseal
-from .session import LOADED
 
 SESSION_KEY = "erpnet_instanceid_form"
 MAX_CHARACTERS = 64 * 1024

@@ -10,7 +10,7 @@ from django.shortcuts import resolve_url
 from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from .conf import conf, redirect_field_name
+from ..conf import conf, redirect_field_name
 
 APP_NAME = "erpnet_instanceid"
 

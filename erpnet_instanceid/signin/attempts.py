@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponseBase
 
-from . import cookies
-from .oidc.authorization import ANSWER_PARAMETERS, Secrets
-from .oidc.errors import AttemptError
-from .oidc.jose import decode_base64url, encode_base64url
-from .sealing import seal, unseal
+from .. import cookies
+from ..oidc.authorization import ANSWER_PARAMETERS, Secrets
+from ..oidc.errors import AttemptError
+from ..oidc.jose import decode_base64url, encode_base64url
+from ..sealing import seal, unseal
 
 MAX_ATTEMPTS = 5
 # All cookies of a request share one header line, which servers cut at 8 kB.

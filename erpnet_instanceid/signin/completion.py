@@ -9,16 +9,12 @@ from typing import Any
 from django.contrib import auth
 from django.http import HttpRequest
 
-from . import session
-from .accounts import account_of
-from .attempts import Attempt, CarriedAnswer
-from .conf import conf
-from .endings import end
-from .models import SignIn
-from .oidc.authorization import AuthorizationAnswer, check_answer, read_answer
-from .oidc.client import Client
-from .oidc.errors import AttemptError, SignInDenied
-from .oidc.id_token import (
+from ..conf import conf
+from ..models import SignIn
+from ..oidc.authorization import AuthorizationAnswer, check_answer, read_answer
+from ..oidc.client import Client
+from ..oidc.errors import AttemptError, SignInDenied
+from ..oidc.id_token import (
     Claims,
     authentication_time,
     check_front_id_token,
@@ -26,11 +22,15 @@ from .oidc.id_token import (
     check_same_sign_in,
     session_id,
 )
-from .oidc.token_endpoint import exchange_code
-from .oidc.tokens import TokenSet
-from .pruning import prune_now_and_then
-from .refresh import note_answer
-from .signals import signed_in
+from ..oidc.token_endpoint import exchange_code
+from ..oidc.token_set import TokenSet
+from ..signals import signed_in
+from ..tokens import held as session
+from ..tokens.endings import end
+from ..tokens.pruning import prune_now_and_then
+from ..tokens.refresh import note_answer
+from ..users.accounts import account_of
+from .attempts import Attempt, CarriedAnswer
 
 logger = logging.getLogger("erpnet_instanceid")
 

@@ -11,7 +11,7 @@ import time
 
 from django.http import HttpRequest, HttpResponseBase
 
-from . import cookies
+from .. import cookies
 
 # Nobody who signs in by hand does so this often, this fast.
 MAX_IN_A_ROW = 5

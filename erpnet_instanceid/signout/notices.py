@@ -9,10 +9,10 @@ from datetime import datetime
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from .endings import end
-from .models import Account, SignIn
-from .oidc.id_token import Claims, session_id
-from .session import end_session
+from ..models import Account, SignIn
+from ..oidc.id_token import Claims, session_id
+from ..tokens.endings import end
+from ..tokens.held import end_session
 
 logger = logging.getLogger("erpnet_instanceid")
 

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import connections, router, transaction
 
-from .models import SignIn
+from ..models import SignIn
 
 SQLITE_WAIT_MILLISECONDS = 250
 

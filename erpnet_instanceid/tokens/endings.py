@@ -10,10 +10,10 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
-from . import session
-from .models import SignIn
-from .oidc.tokens import TokenSet
-from .signals import sign_in_ended
+from ..models import SignIn
+from ..oidc.token_set import TokenSet
+from ..signals import sign_in_ended
+from . import held as session
 
 logger = logging.getLogger("erpnet_instanceid")
 

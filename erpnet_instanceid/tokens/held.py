@@ -20,11 +20,11 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
-from .conf import conf
+from ..conf import conf
+from ..models import SignIn
+from ..oidc.token_set import JUST_ISSUED_SECONDS, TokenSet
+from ..sealing import seal, unseal
 from .connections import after_commit
-from .models import SignIn
-from .oidc.tokens import JUST_ISSUED_SECONDS, TokenSet
-from .sealing import seal, unseal
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -172,26 +172,6 @@ def unseal_tokens(sign_in: SignIn) -> TokenSet | None:
     return None if data is None else TokenSet.from_json(data)
 
 
-def get_sign_in(request: HttpRequest) -> SignIn | None:
-    """The visitor's sign-in, None where they have none at the instance. One query.
-
-    Its ``pk`` is for a task queue: `SignIn.api` calls the instance after the response.
-    """
-    value = held(request.session)
-    if value is None:
-        return None
-    return SignIn.objects.filter(pk=value["sign_in"], ended=None).first()
-
-
-def get_tokens(request: HttpRequest) -> TokenSet | None:
-    """The newest tokens of the visitor's sign-in, None where they have none. One query.
-
-    To call the instance, `erpnet_instanceid.api.user_api` needs none and renews what has expired.
-    """
-    sign_in = get_sign_in(request)
-    return None if sign_in is None else unseal_tokens(sign_in)
-
-
 @dataclass(frozen=True)
 class Identity:
     """Who the visitor is at the instance. Times are Unix seconds.
@@ -209,17 +189,8 @@ class Identity:
     authenticated_at: int
 
 
-def get_identity(request: HttpRequest) -> Identity | None:
-    """Who the visitor is at the instance, None where they did not sign in there."""
-    return _identity(held(request.session))
-
-
-async def aget_identity(request: HttpRequest) -> Identity | None:
-    """As `get_identity`, in async views."""
-    return _identity(await aheld(request.session))
-
-
-def _identity(value: Held | None) -> Identity | None:
+def identity_of(value: Held | None) -> Identity | None:
+    """Who the visitor is, as the entry tells."""
     identity = value.get("identity") if value is not None else None
     return Identity(*identity) if identity else None
 

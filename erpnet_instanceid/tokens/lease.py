@@ -16,9 +16,9 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import Q
 from django.utils import timezone
 
+from ..models import SignIn
+from ..oidc.errors import InstanceUnavailable, SignInExpired
 from .connections import database
-from .models import SignIn
-from .oidc.errors import InstanceUnavailable, SignInExpired
 
 logger = logging.getLogger("erpnet_instanceid")
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from .models import SignIn
+from ..models import SignIn
 
 logger = logging.getLogger("erpnet_instanceid")
 

@@ -19,14 +19,10 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from . import lease
-from .backoff import Backoff, pause_after
-from .conf import SETTING, conf
-from .connections import beside_transaction, inside_transaction
-from .endings import end
-from .models import SignIn
-from .oidc.client import Client
-from .oidc.errors import (
+from ..conf import SETTING, conf
+from ..models import SignIn
+from ..oidc.client import Client
+from ..oidc.errors import (
     InstanceIDError,
     InstanceUnavailable,
     InvalidResponse,
@@ -34,14 +30,18 @@ from .oidc.errors import (
     SignInExpired,
     TokenRejected,
 )
-from .oidc.pool import deadline, seconds_left
-from .oidc.token_endpoint import REVOCATION_SECONDS, revoke, spend_refresh_token
-from .oidc.tokens import TokenSet
-from .once import once
+from ..oidc.pool import deadline, seconds_left
+from ..oidc.token_endpoint import REVOCATION_SECONDS, revoke, spend_refresh_token
+from ..oidc.token_set import TokenSet
+from ..once import once
+from ..signals import tokens_refreshed
+from . import lease
+from .backoff import Backoff, pause_after
+from .connections import beside_transaction, inside_transaction
+from .endings import end
+from .held import seal_tokens, unseal_tokens
 from .pruning import prune_now_and_then
-from .refreshed import with_checked_id_token
-from .session import seal_tokens, unseal_tokens
-from .signals import tokens_refreshed
+from .same_person import with_checked_id_token
 
 logger = logging.getLogger("erpnet_instanceid")
 

@@ -7,9 +7,9 @@ import functools
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+from ..oidc.errors import InstanceIDError
+from ..once import once
 from .connections import closing_connections
-from .oidc.errors import InstanceIDError
-from .once import once
 from .refresh import Renewed, renew
 
 # So many sign-ins can be renewed at the same moment by a process that serves ASGI.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from .accounts import is_of
-from .claims import merge_claims
-from .models import Account, SignIn
-from .oidc.access_token import access_token_claims
-from .oidc.client import Client
-from .oidc.errors import InstanceUnavailable, InvalidResponse, TokenRejected
-from .oidc.id_token import NO_NONCE, Claims, check_id_token, subject_of
-from .oidc.tokens import TokenSet
+from ..models import Account, SignIn
+from ..oidc.access_token import access_token_claims
+from ..oidc.client import Client
+from ..oidc.errors import InstanceUnavailable, InvalidResponse, TokenRejected
+from ..oidc.id_token import NO_NONCE, Claims, check_id_token, subject_of
+from ..oidc.token_set import TokenSet
+from ..users.accounts import is_of
+from ..users.claims import merge_claims
 
 
 def with_checked_id_token(

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
+from ..models import Account, fingerprint
 from .claims import Claims, account_key, is_true
-from .models import Account, fingerprint
 
 
 def find_account(claims: Claims) -> Account | None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from .oidc.id_token import is_subject
+from ..oidc.id_token import is_subject
 
 Claims = Mapping[str, Any]
 

@@ -19,16 +19,19 @@ from django.http import (
 from django.views.decorators.csrf import csrf_exempt
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
 
-from .. import arrivals, attempts, session
-from ..attempts import Attempt, CarriedAnswer
-from ..completion import redeem, sign_visitor_in
 from ..conf import conf, oidc_setting
 from ..oidc.errors import AttemptError, InstanceIDError
-from ..pages import page, private, sign_in_failed_page
-from ..targets import default_target
+from ..pages.failures import sign_in_failed_page
+from ..pages.render import page, private
+from ..pages.targets import default_target
+from ..signin import attempts
+from ..signin import loops as arrivals
+from ..signin.attempts import Attempt, CarriedAnswer
+from ..signin.completion import redeem, sign_visitor_in
+from ..signin.start import start
+from ..tokens import held as session
 from .posted import pairs_of, posted_pairs
 from .reporting import sensitive_request
-from .signin import start
 
 logger = logging.getLogger("erpnet_instanceid")
 

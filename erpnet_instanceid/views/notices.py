@@ -12,13 +12,13 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
-from .. import session
 from ..conf import conf
-from ..endings import end
 from ..models import SignIn
-from ..notices import end_named_sign_ins
 from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, InvalidResponse
 from ..oidc.id_token import check_logout_token
+from ..signout.notices import end_named_sign_ins
+from ..tokens import held as session
+from ..tokens.endings import end
 from .posted import posted_pairs
 from .reporting import sensitive_request
 

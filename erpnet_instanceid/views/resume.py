@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponseBase
 from django.views.generic import View
 
-from ..challenge import sign_in_required
-from ..held_forms import kept_form
-from ..pages import form_page, page
+from ..pages.challenge import sign_in_required
+from ..pages.held_forms import kept_form
+from ..pages.render import form_page, page
 
 
 class ResumeView(View):

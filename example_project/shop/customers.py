@@ -15,7 +15,7 @@ from django.views.generic import FormView
 
 from erpnet_instanceid.api import user_api
 from erpnet_instanceid.decorators import reauthenticate
-from erpnet_instanceid.oidc.api_error import APIError, MaximumLicenseCountExceeded
+from erpnet_instanceid.errors import APIError, MaximumLicenseCountExceeded
 from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, SignInExpired
 
 CUSTOMERS = "Crm_Sales_Customers"

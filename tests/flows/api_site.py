@@ -14,8 +14,8 @@ from django.urls import include, path
 
 from erpnet_instanceid.api import service_api, user_api
 from erpnet_instanceid.decorators import reauthenticate
+from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc.api_error import APIError
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.session import get_identity, get_sign_in
 

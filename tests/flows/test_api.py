@@ -14,11 +14,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from erpnet_instanceid.arefresh import arenew
+from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc.api_error import APIError
 from erpnet_instanceid.oidc.errors import SignInExpired
 from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.tokens.refresh_async import arenew
 
 from ..visitor import Visitor
 

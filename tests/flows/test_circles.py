@@ -12,8 +12,8 @@ import requests
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from erpnet_instanceid import arrivals
 from erpnet_instanceid.signals import sign_in_failed
+from erpnet_instanceid.signin import loops as arrivals
 from erpnet_instanceid.testing import Instance
 
 from ..outcomes import REDIRECTS

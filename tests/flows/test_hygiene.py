@@ -23,9 +23,9 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.session import unseal_tokens
 from erpnet_instanceid.signals import signed_in
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.tokens.held import unseal_tokens
 from erpnet_instanceid.views.reporting import sensitive_request
 
 from ..leaks import Watch

@@ -18,11 +18,11 @@ from django.dispatch import Signal
 from django.test import TestCase
 from django.utils import timezone
 
-from erpnet_instanceid.backoff import FIRST_SECONDS
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.session import seal_tokens, unseal_tokens
 from erpnet_instanceid.signals import sign_in_ended, tokens_refreshed
 from erpnet_instanceid.testing import Instance, Token
+from erpnet_instanceid.tokens.backoff import FIRST_SECONDS
+from erpnet_instanceid.tokens.held import seal_tokens, unseal_tokens
 
 from ..visitor import Visitor
 

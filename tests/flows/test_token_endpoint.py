@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc.tokens import TokenSet
-from erpnet_instanceid.session import unseal_tokens
+from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance
+from erpnet_instanceid.tokens.held import unseal_tokens
 
 from ..outcomes import Before, assert_rejected, assert_signed_in, assert_unavailable, look
 from ..visitor import Visitor

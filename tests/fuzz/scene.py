@@ -16,12 +16,12 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.test import Client
 
-from erpnet_instanceid.attempts import Attempt
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.oidc.authorization import new_secrets
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.oidc.id_token import half_hash
 from erpnet_instanceid.sealing import seal
+from erpnet_instanceid.signin.attempts import Attempt
 from erpnet_instanceid.testing import Instance, Token
 
 FORM = "application/x-www-form-urlencoded"

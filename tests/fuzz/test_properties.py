@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from erpnet_instanceid.api import sites
 from erpnet_instanceid.conf import conf
-from erpnet_instanceid.oidc import authorization, jose, provider, sites, token_endpoint
+from erpnet_instanceid.oidc import authorization, jose, provider, token_endpoint
 from erpnet_instanceid.testing import Instance, Token
 
 from .scene import FORM, Scene, document

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from erpnet_instanceid.api.sites import SiteDirectory, read_sites
 from erpnet_instanceid.oidc.http import Limits
-from erpnet_instanceid.oidc.sites import SiteDirectory, read_sites
 from erpnet_instanceid.testing import Instance
 
 from .test_provider import DAY, Clock

@@ -96,8 +96,8 @@ class Attack:
 
     def _callback(self, kid: str) -> Hostile:
         """An attempt of the attacker's own browser, and an answer that it forged."""
-        from erpnet_instanceid.attempts import Attempt, CarriedAnswer, carry_answer, remember
         from erpnet_instanceid.oidc.authorization import new_secrets
+        from erpnet_instanceid.signin.attempts import Attempt, CarriedAnswer, carry_answer, remember
 
         attempt = Attempt(new_secrets(), "http://localhost/", "/", int(time.time()))
         pairs = [

@@ -10,11 +10,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import NoReverseMatch
 
-from erpnet_instanceid import diagnostics, registration
 from erpnet_instanceid.checks import URLS_MISSING
 from erpnet_instanceid.conf import conf
+from erpnet_instanceid.management import doctor as diagnostics
+from erpnet_instanceid.management import registration
 from erpnet_instanceid.oidc.provider import is_safe_address
-from erpnet_instanceid.pruning import prune
+from erpnet_instanceid.tokens.pruning import prune
 
 
 class Command(BaseCommand):

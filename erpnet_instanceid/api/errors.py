@@ -1,51 +1,14 @@
-"""What the instance's APIs say when they refuse."""
+"""Reads the error in an answer of the instance's APIs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import jose
-from .errors import InstanceIDError
+from ..errors import APIError, MaximumLicenseCountExceeded
+from ..oidc import jose
 
 MAX_TEXT_CHARACTERS = 300
 NO_LICENCE = "MaximumLicenseCountExceeded"
-
-
-class APIError(InstanceIDError):
-    """An API of the instance refused a call.
-
-    ``status`` is the HTTP status; ``message``, ``code`` and ``type`` are the instance's own. Its
-    stack trace is left out.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        /,
-        *,
-        status: int,
-        message: str = "",
-        kind: str = "",
-        url: str = "",
-    ) -> None:
-        super().__init__(code, status=status, message=message, type=kind, url=url)
-
-    @property
-    def status(self) -> int:
-        return int(str(self.facts.get("status", 0)))
-
-    @property
-    def message(self) -> str:
-        return str(self.facts.get("message", ""))
-
-    @property
-    def type(self) -> str:
-        return str(self.facts.get("type", ""))
-
-
-class MaximumLicenseCountExceeded(APIError):
-    """Everybody the licence allows is at work. A slot is free again when one of them signs out,
-    or 20 minutes after their last call."""
 
 
 def read_api_error(status: int, body: bytes, url: str) -> APIError:
