@@ -19,6 +19,7 @@ ROOMS = (
     "once",
     "sealing",
     "cookies",
+    "records",
     "signals",
     "conf",
     "models",
