@@ -17,5 +17,5 @@ class InstanceIDConfig(AppConfig):
 
     def ready(self) -> None:
         # They register what they hold, now that the models are there.
-        from . import api, checks  # noqa: F401
+        from . import checks  # noqa: F401
         from .tokens import endings  # noqa: F401

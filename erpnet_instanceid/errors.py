@@ -30,8 +30,8 @@ __all__ = [
 class APIError(InstanceIDError):
     """An API of the instance refused a call.
 
-    ``status`` is the HTTP status; ``message``, ``code`` and ``type`` are the instance's own. Its
-    stack trace is left out.
+    ``status`` is the HTTP status. ``message``, ``code`` and ``type`` are the instance's own. The
+    error leaves out the instance's stack trace.
     """
 
     def __init__(
@@ -62,5 +62,5 @@ class APIError(InstanceIDError):
 class MaximumLicenseCountExceeded(APIError):
     """All licences of the instance are in use.
 
-    One is free again when a person signs out, or 20 minutes after their last call.
+    A licence becomes free when a person signs out, or 20 minutes after that person's last call.
     """

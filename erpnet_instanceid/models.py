@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import models, router
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 
@@ -97,6 +98,14 @@ class SignIn(models.Model):
 
     def __repr__(self) -> str:
         return f"<SignIn {self.id} generation={self.generation}>"
+
+    def api(self) -> Any:
+        """A `requests.Session` that calls the instance as the person of this sign-in.
+
+        The same as `erpnet_instanceid.api.sign_in_api`.
+        """
+        # The API imports this module, so this module can only look the API up when it is called.
+        return import_string("erpnet_instanceid.api.sign_in_api")(self)
 
     def change(self, values: dict[str, Any], *where: models.Q, **only_where: Any) -> bool:
         """Sets ``values`` on the row, and then here too; False where the row is not as expected.

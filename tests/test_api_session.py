@@ -294,11 +294,16 @@ def test_a_task_queue_finds_the_api_on_the_row() -> None:
     """A worker that has imported the models and nothing else."""
     code = (
         "import django; django.setup();"
-        "from erpnet_instanceid.models import SignIn; assert callable(SignIn().api)"
+        "from erpnet_instanceid.errors import SignInExpired\n"
+        "from erpnet_instanceid.models import SignIn\n"
+        "try: SignIn().api()\n"
+        "except SignInExpired: print('looked up')"
     )
-    subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        check=True,
+        capture_output=True,
+        text=True,
         timeout=60,
     )
+    assert answer.stdout == "looked up\n", answer.stderr

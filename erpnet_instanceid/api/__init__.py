@@ -1,21 +1,50 @@
-"""The instance's APIs: as the visitor, as the service, and for a visitor who is not there."""
+"""Calls the APIs of the instance: as the visitor, as the application, or for an absent visitor."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest
 
+from ..errors import (
+    APIError,
+    AttemptError,
+    InstanceIDError,
+    InstanceUnavailable,
+    InvalidResponse,
+    MaximumLicenseCountExceeded,
+    OAuthError,
+    SignInDenied,
+    SignInExpired,
+    TokenRejected,
+)
 from ..models import SignIn
 from .service import OwnTokens
 from .session import InstanceSession, open_session
 from .sources import SignInTokens, VisitorTokens
 
+__all__ = [
+    "APIError",
+    "AttemptError",
+    "InstanceIDError",
+    "InstanceSession",
+    "InstanceUnavailable",
+    "InvalidResponse",
+    "MaximumLicenseCountExceeded",
+    "OAuthError",
+    "SignInDenied",
+    "SignInExpired",
+    "TokenRejected",
+    "service_api",
+    "sign_in_api",
+    "user_api",
+]
+
 
 def user_api(request: HttpRequest) -> InstanceSession:
     """A `requests.Session` that calls the instance as the visitor of ``request``.
 
-    ``user_api(request).get("/api/domain/odata/Crm_Sales_Customers", params={"$top": 10})``. A
-    token that has expired is renewed, once per call. In an async view use ``arequest``. Raises
-    SignInExpired where the visitor has no sign-in at the instance, or it has ended.
+    ``user_api(request).get("/api/domain/odata/Crm_Sales_Customers", params={"$top": 10})``. The
+    session renews an expired token, once per call. An async view uses ``arequest``. Raises
+    SignInExpired if the visitor has no sign-in at the instance, or if it has ended.
     """
     return open_session(VisitorTokens(request))
 
@@ -23,19 +52,17 @@ def user_api(request: HttpRequest) -> InstanceSession:
 def service_api() -> InstanceSession:
     """A `requests.Session` that calls the instance as the application itself.
 
-    Its Trusted Application needs SystemUserAllowed and a SystemUser; SERVICE_SCOPE says what for.
+    The Trusted Application needs SystemUserAllowed and a SystemUser. The setting SERVICE_SCOPE
+    names the scopes of the token.
     """
     return open_session(OwnTokens())
 
 
 def sign_in_api(sign_in: SignIn) -> InstanceSession:
-    """A `requests.Session` that calls the instance as whom this sign-in is of, without a request.
+    """A `requests.Session` that calls the instance as the person of ``sign_in``.
 
-    For work that goes on after the response. The visitor's own requests take the tokens that it
-    renews, and it takes theirs. Also ``sign_in.api()``. Raises SignInExpired when it has ended.
+    For work that goes on after the response, without a request. It shares renewed tokens with the
+    visitor's own requests. ``sign_in.api()`` does the same. Raises SignInExpired if the sign-in
+    has ended.
     """
     return open_session(SignInTokens(sign_in))
-
-
-# The model is below this module, and is not to know of it.
-SignIn.add_to_class("api", sign_in_api)

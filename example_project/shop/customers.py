@@ -15,8 +15,13 @@ from django.views.generic import FormView
 
 from erpnet_instanceid.api import user_api
 from erpnet_instanceid.decorators import reauthenticate
-from erpnet_instanceid.errors import APIError, MaximumLicenseCountExceeded
-from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, SignInExpired
+from erpnet_instanceid.errors import (
+    APIError,
+    InstanceIDError,
+    InstanceUnavailable,
+    MaximumLicenseCountExceeded,
+    SignInExpired,
+)
 
 CUSTOMERS = "Crm_Sales_Customers"
 PAGE_SIZE = 20

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from erpnet_instanceid.api import service_api
-from erpnet_instanceid.oidc.errors import InstanceIDError
+from erpnet_instanceid.errors import InstanceIDError
 from shop.customers import CUSTOMERS
 
 
