@@ -1,4 +1,4 @@
-"""docs/reference.rst names what the code names, and its example of the admin works."""
+"""The docs name what the code names, and the reference's example of the admin works."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from erpnet_instanceid.management.doctor import WANTS_SOMEBODY
 from erpnet_instanceid.pages import failures as pages
 
 from .check_ids import check_ids
-from .test_architecture import MODULES
+from .test_architecture import MODULES, PACKAGE, ROOMS
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+TREE = Path(__file__).resolve().parents[1]
+DOCS = TREE / "docs"
 REFERENCE = (DOCS / "reference.rst").read_text(encoding="utf-8")
+CONTRIBUTING = (DOCS / "contributing.rst").read_text(encoding="utf-8")
 ERRORS = {
     name
     for name, kind in vars(errors).items()
@@ -30,9 +32,16 @@ ERRORS = {
 }
 
 
-def section(title: str) -> str:
-    parts = re.split(r"^(\S.*)\n-{3,}\n", REFERENCE, flags=re.M)
+def section(title: str, page: str = REFERENCE) -> str:
+    parts = re.split(r"^(\S.*)\n-{3,}\n", page, flags=re.M)
     return dict(zip(parts[1::2], parts[2::2], strict=True))[title]
+
+
+def mapped() -> list[str]:
+    """The folders and modules of the map in contributing.rst, in its order."""
+    return re.findall(
+        r"^   \* - ``(\w+(?:/|\.py))``$", section("The map", CONTRIBUTING), flags=re.M
+    )
 
 
 def calls() -> list[tuple[str, str]]:
@@ -82,6 +91,24 @@ def test_every_line_of_the_log_is_in_the_table_by_its_level() -> None:
     )
     told = {(level, name) for level, names in rows for name in re.findall(r"``(\w+)``", names)}
     assert told == there
+
+
+def test_the_map_has_each_folder_and_module_of_the_package() -> None:
+    files = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.*") if path.is_file()]
+    inside = {f"{file.parts[0]}/" for file in files if file.parts[1:] and file.suffix != ".pyc"}
+    modules = {file.name for file in files if file.suffix == ".py" and not file.parts[1:]}
+    assert sorted(mapped()) == sorted((inside | modules) - {"__init__.py", "__pycache__/"})
+
+
+def test_the_map_is_in_the_order_of_the_floors() -> None:
+    rooms = [re.sub(r"/|\.py$", "", name) for name in mapped()]
+    assert [name for name in rooms if name in ROOMS] == [name for name in ROOMS if "." not in name]
+
+
+def test_contributing_names_files_that_exist() -> None:
+    named = set(re.findall(r"``([\w/]+(?:/|\.py|\.rst|\.po))``", CONTRIBUTING))
+    missing = {name for name in named if not any((top / name).exists() for top in (PACKAGE, TREE))}
+    assert not missing
 
 
 @pytest.fixture
