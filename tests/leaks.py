@@ -25,8 +25,8 @@ from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from erpnet_instanceid.testing import gate
-from erpnet_instanceid.testing.recording import RecordedRequest, Recording, endpoint_of
+from erpnet_instanceid.testing.wire import gate
+from erpnet_instanceid.testing.world.recording import RecordedRequest, Recording, endpoint_of
 
 # Shorter ones are a test's own stopgaps ("x"), and would be found in any text.
 SHORTEST = 12

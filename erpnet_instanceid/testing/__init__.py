@@ -15,17 +15,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .applications import Application, application_secret_hash
-    from .faults import Fault
-    from .forging import Token, sign
     from .instance import Instance
-    from .keys import new_key
-    from .people import Person
-    from .recording import RecordedRequest
     from .remote import RemoteInstance
     from .runner import run_instance
-    from .sign_out import Notice, deliver
     from .visitor import AuthorizationAnswer, visit
+    from .wire.sign_out import Notice, deliver
+    from .world.applications import Application, application_secret_hash
+    from .world.faults import Fault
+    from .world.forging import Token, sign
+    from .world.keys import new_key
+    from .world.people import Person
+    from .world.recording import RecordedRequest
 
 __all__ = [
     "Application",
@@ -46,20 +46,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Application": "applications",
+    "Application": "world.applications",
     "AuthorizationAnswer": "visitor",
-    "Fault": "faults",
+    "Fault": "world.faults",
     "Instance": "instance",
-    "Notice": "sign_out",
-    "Person": "people",
-    "RecordedRequest": "recording",
+    "Notice": "wire.sign_out",
+    "Person": "world.people",
+    "RecordedRequest": "world.recording",
     "RemoteInstance": "remote",
-    "Token": "forging",
-    "application_secret_hash": "applications",
-    "deliver": "sign_out",
-    "new_key": "keys",
+    "Token": "world.forging",
+    "application_secret_hash": "world.applications",
+    "deliver": "wire.sign_out",
+    "new_key": "world.keys",
     "run_instance": "runner",
-    "sign": "forging",
+    "sign": "world.forging",
     "visit": "visitor",
 }
 

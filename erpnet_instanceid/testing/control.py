@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, abort, jsonify, request
 
-from .forging import Token
-from .recording import RecordedRequest
+from .world.forging import Token
+from .world.recording import RecordedRequest
 
 if TYPE_CHECKING:
     from .instance import Instance

@@ -12,18 +12,18 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from joserfc.jwk import RSAKey
 from requests import Session as HTTPSession
 
-from .applications import Application, application_secret_hash
-from .changes import Changes
-from .customers import make_customers
-from .domain_api import Licences
-from .faults import Faults, make_fault
-from .keys import KeyRing
-from .ledger import Ledger, RefreshToken, Session
-from .people import People, ready_people
-from .recording import RecordedRequest, Recording
-from .sign_out import Notice, Notices
-from .tokens import Tokens
 from .visitor import AuthorizationAnswer, visit
+from .wire.domain_api import Licences
+from .wire.sign_out import Notice, Notices
+from .world.applications import Application, application_secret_hash
+from .world.changes import Changes
+from .world.customers import make_customers
+from .world.faults import Faults, make_fault
+from .world.keys import KeyRing
+from .world.ledger import Ledger, RefreshToken, Session
+from .world.people import People, ready_people
+from .world.recording import RecordedRequest, Recording
+from .world.tokens import Tokens
 
 
 class Instance:

@@ -9,8 +9,8 @@ from typing import Any
 import requests
 from werkzeug.datastructures import Headers
 
-from .recording import RecordedRequest
 from .visitor import AuthorizationAnswer, visit
+from .world.recording import RecordedRequest
 
 
 class RemoteInstance:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .app import create_app
-from .gate import Gate
 from .instance import Instance
-from .server import Server
+from .wire.app import create_app
+from .wire.gate import Gate
+from .wire.server import Server
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.wrappers import Response
 
-from .faults import Fault
-from .recording import RecordedRequest, endpoint_of, parse_fields
+from ..world.faults import Fault
+from ..world.recording import RecordedRequest, endpoint_of, parse_fields
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .instance import Instance
+    from ..instance import Instance
 
 
 class ConnectionDroppedError(ConnectionAbortedError):

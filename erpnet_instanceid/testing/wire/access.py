@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 if TYPE_CHECKING:
-    from .instance import Instance
+    from ..instance import Instance
 
 
 class TokenRefusedError(Exception):

@@ -13,14 +13,14 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import OpenIDCode, OpenIDHybridGrant, OpenIDToken
 from authlib.oidc.core.grants.util import create_half_hash
 
-from .applications import IDENTITY_SCOPES, Application
-from .ledger import AuthorizationCode, RefreshToken, Session
+from ..world.applications import IDENTITY_SCOPES, Application
+from ..world.ledger import AuthorizationCode, RefreshToken, Session
 from .pages import answer_authorization
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
-    from .instance import Instance
+    from ..instance import Instance
 
 Answer = tuple[int, bytes, list[tuple[str, str]]]
 

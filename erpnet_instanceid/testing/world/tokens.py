@@ -11,7 +11,7 @@ from .applications import Application
 from .ledger import Session
 
 if TYPE_CHECKING:
-    from .instance import Instance
+    from ..instance import Instance
 
 BACKCHANNEL_LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 

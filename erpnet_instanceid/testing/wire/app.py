@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, make_response, request
 
+from ..control import add_control
+from ..world.encoding import encode_json
 from .access import TokenRefusedError, bearer_claims
 from .authorization import Server, authorize, sign_in
-from .control import add_control
 from .documents import metadata, web_sites
 from .domain_api import ODATA_ROOT, current_user, customers
-from .encoding import encode_json
 from .pages import message_page
 from .sign_out import EndSession, end_session
 
 if TYPE_CHECKING:
-    from .instance import Instance
-    from .ledger import Session
+    from ..instance import Instance
+    from ..world.ledger import Session
 
 
 def create_app(instance: Instance, control: bool = False) -> Flask:

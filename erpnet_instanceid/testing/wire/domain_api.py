@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
+from ..world.people import person_id
 from .access import TokenRefusedError, bearer_claims
-from .people import person_id
 
 if TYPE_CHECKING:
-    from .instance import Instance
+    from ..instance import Instance
 
 ODATA_ROOT = "/api/domain/odata/"
 _READ_ONLY = {"Id", "Number", "CreationTime"}

@@ -10,7 +10,9 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AccessDeniedError, OAuth2Request
 from flask import Response, request
 
-from .encoding import encode_json
+from ..world.encoding import encode_json
+from ..world.ledger import Session
+from ..world.people import Person
 from .grants import (
     CodeGrant,
     CodeIdToken,
@@ -22,12 +24,10 @@ from .grants import (
     ServiceGrant,
     TokenGenerator,
 )
-from .ledger import Session
 from .pages import answer_authorization, message_page, request_fields, sign_in_page
-from .people import Person
 
 if TYPE_CHECKING:
-    from .instance import Instance
+    from ..instance import Instance
 
 
 class _Request(OAuth2Request):  # type: ignore[misc]

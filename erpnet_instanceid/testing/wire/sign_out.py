@@ -15,13 +15,13 @@ from flask import Response, redirect, request
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from .ledger import Session
+from ..world.ledger import Session
 from .pages import message_page, request_fields
 
 if TYPE_CHECKING:
-    from .applications import Application
+    from ..instance import Instance
+    from ..world.applications import Application
     from .authorization import Server
-    from .instance import Instance
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from flask import Response, make_response, redirect, request
 from jinja2 import Environment, PackageLoader
 
 if TYPE_CHECKING:
-    from .instance import Instance
+    from ..instance import Instance
 
 # Not Flask's own environment: each stand-in would compile the templates anew.
-_TEMPLATES = Environment(loader=PackageLoader("erpnet_instanceid.testing"), autoescape=True)
+_TEMPLATES = Environment(loader=PackageLoader("erpnet_instanceid.testing.wire"), autoescape=True)
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _UNFRAMED = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
 

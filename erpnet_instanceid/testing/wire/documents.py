@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .domain_api import ODATA_ROOT
 
 if TYPE_CHECKING:
-    from .instance import Instance
+    from ..instance import Instance
 
 
 def metadata(instance: Instance) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What a stand-in instance answers over HTTP."""

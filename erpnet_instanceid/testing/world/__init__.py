@@ -1,0 +1,1 @@
+"""The state of a stand-in instance. Nothing in here knows HTTP."""
