@@ -7,12 +7,8 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from erpnet_instanceid import testing
-
-if TYPE_CHECKING:
-    from .instance import Instance
 
 
 def main(arguments: Sequence[str] | None = None) -> int | str:
@@ -72,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _greeting(instance: Instance) -> str:
+def _greeting(instance: testing.Instance) -> str:
     lines = [
         f"Stand-in instance: {instance.url}",
         "",

@@ -8,15 +8,13 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, abort, jsonify, request
 
+from .instance import Instance
 from .world.forging import Token
 from .world.recording import RecordedRequest
-
-if TYPE_CHECKING:
-    from .instance import Instance
 
 #: Attributes of `Instance` that `set` may set.
 SETTABLE = frozenset(

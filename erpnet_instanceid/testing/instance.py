@@ -2,86 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
-import threading
-import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from joserfc.jwk import RSAKey
 from requests import Session as HTTPSession
 
 from .visitor import AuthorizationAnswer, visit
-from .wire.domain_api import Licences
-from .wire.sign_out import Notice, Notices
+from .world import endings, tokens
 from .world.applications import Application, application_secret_hash
-from .world.changes import Changes
-from .world.customers import make_customers
-from .world.faults import Faults, make_fault
-from .world.keys import KeyRing
-from .world.ledger import Ledger, RefreshToken, Session
-from .world.people import People, ready_people
-from .world.recording import RecordedRequest, Recording
-from .world.tokens import Tokens
+from .world.faults import make_fault
+from .world.ledger import Session
+from .world.notices import Notice
+from .world.recording import RecordedRequest
+from .world.state import World
 
 
-class Instance:
-    """A stand-in for one ERP.net instance. All of it may be called from any thread.
+class Instance(World):
+    """A stand-in for one ERP.net instance, with everything a test can do to it.
 
-    Plain attributes may be set at any time; `reset()` brings their defaults back.
+    All of it may be called from any thread. Plain attributes may be set at any time; `reset()`
+    restores their defaults.
     """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        application_uri: str = "demo.example.com",
-        application_secret: str = "the-secret-of-the-demo-site",  # noqa: S107
-        key: RSAKey | None = None,
-    ) -> None:
-        self.url = url
-        self.issuer = f"{url}/id"
-        self.keys = KeyRing(key)
-        self.tokens = Tokens(self)
-        self.stopping = threading.Event()
-        # Browsers send cookies to every port of a host: the name keeps stand-ins apart.
-        self.cookie_name = f"instance-sign-in-{url.rpartition(':')[2].strip('/')}"
-        self._lock = threading.Lock()
-        self._first_application = (application_uri, application_secret)
-        self.applications: dict[str, Application] = {}
-        self.reset()
-
-    def reset(self) -> None:
-        """Everything as in a new stand-in; only the address and the signing key stay."""
-        self.clock_offset: float = 0
-        self.access_token_lifetime: float = 3600
-        self.id_token_lifetime: float = 300
-        self.refresh_token_lifetime: float = 30 * 24 * 3600
-        self.code_lifetime: float = 300
-        self.auto_sign_in: str | None = None
-        self.pkce: Literal["required", "optional", "ignored"] = "required"
-        self.send_iss = False
-        self.send_token_type = True
-        self.response_mode: str | None = None
-        self.database = "DEMO"
-        self.page_size = 100
-        self.refresh_tokens_granted = 0
-        self.refresh_tokens_refused = 0
-        self.people: People = ready_people()
-        self.ledger = Ledger()
-        self.reference_tokens: dict[str, dict[str, Any]] = {}
-        self.recording = Recording()
-        self.faults = Faults()
-        self.changes = Changes()
-        self.notices = Notices(self)
-        self.licences = Licences()
-        self.customers = make_customers()
-        self.application_uri, self.application_secret = self._first_application
-        self.applications.clear()
-        self.applications[self.application_uri] = Application(
-            self.application_uri, application_secret_hash(self.application_secret)
-        )
 
     # The registration
 
@@ -181,11 +124,7 @@ class Instance:
         self.faults.clear()
         self.changes.clear()
 
-    # Time and keys
-
-    def now(self) -> float:
-        """The instance's clock, Unix seconds."""
-        return time.time() + self.clock_offset
+    # Keys
 
     def rotate_keys(self, keep_old: bool = False, key: RSAKey | None = None) -> str:
         """Sign with a new key from now on; its `kid`. Only with `keep_old` is the old published."""
@@ -231,42 +170,23 @@ class Instance:
         return self.ledger.sessions_of(login)
 
     def end_session(self, session: Session) -> None:
-        """End one session as its person would; notices go out beside the caller."""
-        if self.ledger.end_session(session):
-            self.licences.release(session.sid)
-            self.notices.send_soon(session)
+        """End one session as its person would. Notices are sent from another thread."""
+        self.notices.send_soon(endings.end_session(self, session))
 
     def end_session_of(self, login: str) -> list[Notice]:
-        """End a person's sessions from the instance's side; the notices, already answered."""
+        """End a person's sessions from the instance's side; returns the answered notices."""
         sent: list[Notice] = []
         for session in self.ledger.sessions_of(login):
-            if self.ledger.end_session(session):
-                self.licences.release(session.sid)
-                sent += self.notices.send(session)
+            sent += self.notices.send(endings.end_session(self, session))
         return sent
 
     def logout_token(self, sub: str | None = None, sid: str | None = None) -> str:
         """A signed logout token for the site under test."""
-        return self.tokens.logout_token(self.application, sub, sid)
+        return tokens.logout_token(self, self.application, sub, sid)
 
     def revoke_refresh_tokens(self, login: str) -> int:
         """End a person's refresh tokens, as a changed password does; how many there were."""
         return self.ledger.revoke_refresh_tokens(login)
-
-    def new_refresh_token(self, application: Application, session: Session, scope: str) -> str:
-        token = str(self.changes.apply("refresh_token", secrets.token_hex(32).upper()))
-        expires_at = self.now() + self.refresh_token_lifetime
-        self.ledger.add_refresh_token(
-            RefreshToken(token, application.uri, scope, session, expires_at)
-        )
-        return token
-
-    def count_refresh(self, *, granted: bool) -> None:
-        with self._lock:
-            if granted:
-                self.refresh_tokens_granted += 1
-            else:
-                self.refresh_tokens_refused += 1
 
     def answer_to(
         self,

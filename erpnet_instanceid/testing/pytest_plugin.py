@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from django.test import Client
     from joserfc.jwk import RSAKey
 
-    from .instance import Instance
-    from .visitor import AuthorizationAnswer
-
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Says what is missing, where pytest would say that there is no fixture ``settings``."""
@@ -49,7 +46,7 @@ def instance_id_key() -> RSAKey:
 
 
 @pytest.fixture
-def instance_id(instance_id_key: RSAKey, settings: Any) -> Iterator[Instance]:
+def instance_id(instance_id_key: RSAKey, settings: Any) -> Iterator[testing.Instance]:
     """A running stand-in that the site's settings point to.
 
     Each test has one of its own, at an address of its own: nothing cached outlives a test.
@@ -61,7 +58,7 @@ def instance_id(instance_id_key: RSAKey, settings: Any) -> Iterator[Instance]:
 
 
 @pytest.fixture
-def instance_sign_in(instance_id: Instance) -> Callable[..., Any]:
+def instance_sign_in(instance_id: testing.Instance) -> Callable[..., Any]:
     """`instance_sign_in(client, "maria", next="/orders/")` signs in as a browser would.
 
     Returns the callback's last answer: the redirect into the site, or the page that says why
@@ -94,7 +91,9 @@ def instance_sign_in(instance_id: Instance) -> Callable[..., Any]:
     return sign_in
 
 
-def bring_back(client: Client, answer: AuthorizationAnswer, origin: str, **extra: Any) -> Any:
+def bring_back(
+    client: Client, answer: testing.AuthorizationAnswer, origin: str, **extra: Any
+) -> Any:
     """Bring an authorization answer to the site the way a browser does.
 
     The POST comes from another site: it carries no Lax or Strict cookies. The GETs after it do.

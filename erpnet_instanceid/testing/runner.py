@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .control import add_control
 from .instance import Instance
 from .wire.app import create_app
 from .wire.gate import Gate
@@ -33,7 +34,10 @@ def run_instance(
     scheme = "http" if tls is None else "https"
     name = f"[{host}]" if ":" in host else host
     instance = Instance(public_url or f"{scheme}://{name}:{server.port}", **fields)
-    server.start(Gate(create_app(instance, control), instance), instance.now)
+    app = create_app(instance)
+    if control:
+        add_control(app, instance)
+    server.start(Gate(app, instance), instance.now)
     try:
         yield instance
     finally:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, make_response
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-if TYPE_CHECKING:
-    from ..instance import Instance
+from ..world.state import World
 
 
 class TokenRefusedError(Exception):
@@ -24,30 +23,30 @@ class TokenRefusedError(Exception):
         return response
 
 
-def bearer_claims(instance: Instance, authorization: str | None) -> dict[str, Any]:
+def bearer_claims(world: World, authorization: str | None) -> dict[str, Any]:
     """The claims behind an Authorization header. RFC 6750 section 2.1, RFC 9068 section 4."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise TokenRefusedError("no bearer token")
-    if token in instance.reference_tokens:
-        claims = instance.reference_tokens[token]
+    if token in world.reference_tokens:
+        claims = world.reference_tokens[token]
     else:
         try:
-            decoded = jwt.decode(token, instance.keys.published, ["RS256"])
+            decoded = jwt.decode(token, world.keys.published, ["RS256"])
         except (JoseError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TokenRefusedError("not signed by this instance") from error
         if decoded.header.get("typ") != "at+jwt":
             raise TokenRefusedError("not an access token")
         claims = dict(decoded.claims)
-    _check(instance, claims)
+    _check(world, claims)
     return claims
 
 
-def _check(instance: Instance, claims: dict[str, Any]) -> None:
+def _check(world: World, claims: dict[str, Any]) -> None:
     expires = claims.get("exp")
-    if claims.get("iss") != instance.issuer:
+    if claims.get("iss") != world.issuer:
         raise TokenRefusedError("foreign issuer")
-    if not isinstance(expires, (int, float)) or expires <= instance.now():
+    if not isinstance(expires, (int, float)) or expires <= world.now():
         raise TokenRefusedError("expired")
-    if claims.get("client_id") not in instance.applications:
+    if claims.get("client_id") not in world.applications:
         raise TokenRefusedError("unknown application")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload
@@ -11,8 +11,10 @@ from authlib.oauth2.rfc6749 import AccessDeniedError, OAuth2Request
 from flask import Response, request
 
 from ..world.encoding import encode_json
+from ..world.endings import end_session
 from ..world.ledger import Session
 from ..world.people import Person
+from ..world.state import World
 from .grants import (
     CodeGrant,
     CodeIdToken,
@@ -25,9 +27,6 @@ from .grants import (
     TokenGenerator,
 )
 from .pages import answer_authorization, message_page, request_fields, sign_in_page
-
-if TYPE_CHECKING:
-    from ..instance import Instance
 
 
 class _Request(OAuth2Request):  # type: ignore[misc]
@@ -47,14 +46,14 @@ class _Request(OAuth2Request):  # type: ignore[misc]
 
 
 class Server(AuthorizationServer):  # type: ignore[misc]
-    def __init__(self, instance: Instance) -> None:
-        super().__init__(query_client=instance.applications.get, save_token=_saved_already)
-        self.instance = instance
-        self.register_token_generator("default", TokenGenerator(instance))
-        pkce = Pkce(instance)
+    def __init__(self, world: World) -> None:
+        super().__init__(query_client=world.applications.get, save_token=_saved_already)
+        self.world = world
+        self.register_token_generator("default", TokenGenerator(world))
+        pkce = Pkce(world)
         self.register_grant(HybridGrant, [pkce])
-        self.register_grant(CodeGrant, [pkce, CodeIdToken(instance)])
-        self.register_grant(RefreshGrant, [RefreshedIdToken(instance)])
+        self.register_grant(CodeGrant, [pkce, CodeIdToken(world)])
+        self.register_grant(RefreshGrant, [RefreshedIdToken(world)])
         self.register_grant(ServiceGrant)
         self.register_endpoint(Revocation)
 
@@ -73,35 +72,35 @@ def _saved_already(token: object, request: object) -> None:
     """Refresh tokens are written down when they are made; access tokens carry themselves."""
 
 
-def authorize(instance: Instance, server: Server, session: Session | None) -> Response:
+def authorize(world: World, server: Server, session: Session | None) -> Response:
     """Answer at once if the browser has a session that will do, else show the sign-in page."""
-    session = _usable(instance, session)
+    session = _usable(world, session)
     fields = request_fields()
-    grant, failed = _validated(instance, server, session)
+    grant, failed = _validated(world, server, session)
     if failed is not None:
         return failed
     if session:
-        return _grant(instance, server, grant, session)
-    if instance.auto_sign_in:
-        return sign_in(instance, server, instance.auto_sign_in, None)
-    return sign_in_page(instance, fields, request.values.get("login_hint", ""))
+        return _grant(world, server, grant, session)
+    if world.auto_sign_in:
+        return sign_in(world, server, world.auto_sign_in, None)
+    return sign_in_page(world, fields, request.values.get("login_hint", ""))
 
 
-def sign_in(instance: Instance, server: Server, login: str, earlier: Session | None) -> Response:
+def sign_in(world: World, server: Server, login: str, earlier: Session | None) -> Response:
     """A person pressed their button (or Cancel, an empty login) on the sign-in page."""
-    person = instance.people.get(login)
-    grant, failed = _validated(instance, server, earlier)
+    person = world.people.get(login)
+    grant, failed = _validated(world, server, earlier)
     if failed is not None:
         return failed
     if person is None or not _may_sign_in(grant, person):
-        return _answer_error(instance, _denied())
+        return _answer_error(world, _denied())
     if earlier and earlier.sub != person.login:
-        instance.end_session(earlier)
+        world.notices.send_soon(end_session(world, earlier))
         earlier = None
-    session = instance.ledger.open_session(person, int(instance.now()), earlier)
-    response = _grant(instance, server, grant, session)
+    session = world.ledger.open_session(person, int(world.now()), earlier)
+    response = _grant(world, server, grant, session)
     response.set_cookie(
-        instance.cookie_name,
+        world.cookie_name,
         session.key,
         path="/id",
         httponly=True,
@@ -111,7 +110,7 @@ def sign_in(instance: Instance, server: Server, login: str, earlier: Session | N
     return response
 
 
-def _usable(instance: Instance, session: Session | None) -> Session | None:
+def _usable(world: World, session: Session | None) -> Session | None:
     """The session, unless the request wants the person to sign in again."""
     if session is None or not session.person.is_active:
         return None
@@ -119,28 +118,28 @@ def _usable(instance: Instance, session: Session | None) -> Session | None:
     if "login" in prompts or "select_account" in prompts:
         return None
     max_age = request.values.get("max_age", "")
-    if max_age.isdigit() and instance.now() - session.auth_time > int(max_age):
+    if max_age.isdigit() and world.now() - session.auth_time > int(max_age):
         return None
     return session
 
 
 def _validated(
-    instance: Instance, server: Server, session: Session | None
+    world: World, server: Server, session: Session | None
 ) -> tuple[Any, Response | None]:
     """Authlib's grant for the request, or the answer that says why there is none."""
     try:
         return server.get_consent_grant(end_user=session), None
     except OAuth2Error as error:
-        return None, _answer_error(instance, error)
+        return None, _answer_error(world, error)
     except ValueError:
         # Authlib quotes parameters in descriptions, and refuses to when they hold odd characters.
         malformed = OAuth2Error(error="invalid_request", description="Malformed parameter")
-        return None, _answer_error(instance, malformed)
+        return None, _answer_error(world, malformed)
 
 
-def _grant(instance: Instance, server: Server, grant: Any, session: Session) -> Response:
+def _grant(world: World, server: Server, grant: Any, session: Session) -> Response:
     if not _may_sign_in(grant, session.person):
-        return _answer_error(instance, _denied())
+        return _answer_error(world, _denied())
     response: Response = server.create_authorization_response(grant_user=session, grant=grant)
     return response
 
@@ -155,7 +154,7 @@ def _denied() -> OAuth2Error:
     )
 
 
-def _answer_error(instance: Instance, error: Any) -> Response:
+def _answer_error(world: World, error: Any) -> Response:
     """Back to the site where that is safe, else a page. RFC 6749 section 4.1.2.1."""
     if not error.redirect_uri:
         return message_page(
@@ -166,4 +165,4 @@ def _answer_error(instance: Instance, error: Any) -> Response:
         )
     is_hybrid = "id_token" in request.values.get("response_type", "")
     mode = request.values.get("response_mode") or ("fragment" if is_hybrid else "query")
-    return answer_authorization(instance, error.redirect_uri, error.get_body(), mode)
+    return answer_authorization(world, error.redirect_uri, error.get_body(), mode)

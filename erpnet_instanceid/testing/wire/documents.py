@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..world.state import World
 from .domain_api import ODATA_ROOT
 
-if TYPE_CHECKING:
-    from ..instance import Instance
 
-
-def metadata(instance: Instance) -> dict[str, Any]:
+def metadata(world: World) -> dict[str, Any]:
     """The discovery document."""
-    connect = f"{instance.issuer}/connect"
+    connect = f"{world.issuer}/connect"
     return {
-        "issuer": instance.issuer,
-        "jwks_uri": f"{instance.issuer}/.well-known/openid-configuration/jwks",
+        "issuer": world.issuer,
+        "jwks_uri": f"{world.issuer}/.well-known/openid-configuration/jwks",
         "authorization_endpoint": f"{connect}/authorize",
         "token_endpoint": f"{connect}/token",
         "userinfo_endpoint": f"{connect}/userinfo",
@@ -38,20 +36,20 @@ def metadata(instance: Instance) -> dict[str, Any]:
         "id_token_signing_alg_values_supported": ["RS256"],
         "subject_types_supported": ["public"],
         "code_challenge_methods_supported": ["S256"],
-        "authorization_response_iss_parameter_supported": instance.send_iss,
+        "authorization_response_iss_parameter_supported": world.send_iss,
     }
 
 
-def web_sites(instance: Instance) -> dict[str, Any]:
+def web_sites(world: World) -> dict[str, Any]:
     """The instance's sites, as auto-discovery lists them."""
     sites = [
-        ("ID", instance.issuer, {}),
+        ("ID", world.issuer, {}),
         (
             "DomainAPI",
-            f"{instance.url}/api",
-            {"ODataServiceRoot": f"{instance.url}{ODATA_ROOT}"},
+            f"{world.url}/api",
+            {"ODataServiceRoot": f"{world.url}{ODATA_ROOT}"},
         ),
-        ("UserProfile", f"{instance.url}/profile", {}),
+        ("UserProfile", f"{world.url}/profile", {}),
     ]
     return {
         "WebSites": [

@@ -2,67 +2,35 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
 from ..world.people import person_id
+from ..world.state import World
 from .access import TokenRefusedError, bearer_claims
-
-if TYPE_CHECKING:
-    from ..instance import Instance
 
 ODATA_ROOT = "/api/domain/odata/"
 _READ_ONLY = {"Id", "Number", "CreationTime"}
 
 
-class Licences:
-    """Slots taken at the first API call, kept 20 minutes after the last, released by sign-out."""
-
-    KEPT = 20 * 60
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._taken: dict[str, float] = {}
-        self.slots: int | None = None
-
-    def take(self, holder: str, now: float) -> bool:
-        """Whether `holder` has a slot now."""
-        with self._lock:
-            self._taken = {h: t for h, t in self._taken.items() if now - t < self.KEPT}
-            full = self.slots is not None and len(self._taken) >= self.slots
-            if full and holder not in self._taken:
-                return False
-            self._taken[holder] = now
-            return True
-
-    def release(self, holder: str) -> None:
-        with self._lock:
-            self._taken.pop(holder, None)
-
-    @property
-    def taken(self) -> int:
-        return len(self._taken)
-
-
-def customers(instance: Instance, path: str) -> Response:
+def customers(world: World, path: str) -> Response:
     """`Crm_Sales_Customers`: a page of them, one of them, or a change to one."""
-    claims, refused = admit(instance)
+    claims, refused = admit(world)
     if refused is not None:
         return refused
     if path == "Crm_Sales_Customers" and request.method == "GET":
-        return _page_of_customers(instance)
+        return _page_of_customers(world)
     if path.startswith("Crm_Sales_Customers(") and path.endswith(")"):
-        return _one_customer(instance, path[len("Crm_Sales_Customers(") : -1], claims)
+        return _one_customer(world, path[len("Crm_Sales_Customers(") : -1], claims)
     return api_error(f"There is no {request.method} {path}.", "NotFound", status=404)
 
 
-def admit(instance: Instance) -> tuple[dict[str, Any], Response | None]:
+def admit(world: World) -> tuple[dict[str, Any], Response | None]:
     """The caller's claims, or the answer that turns them away."""
     try:
-        claims = bearer_claims(instance, request.headers.get("Authorization"))
+        claims = bearer_claims(world, request.headers.get("Authorization"))
     except TokenRefusedError as refused:
         return {}, refused.response()
     if "DomainAPI" not in claims.get("aud", []):
@@ -72,7 +40,7 @@ def admit(instance: Instance) -> tuple[dict[str, Any], Response | None]:
     if not {"read", "update"} & set(claims.get("scope", [])):
         return {}, _insufficient_scope("read")
     holder = str(claims.get("sid") or claims.get("jti"))
-    if not instance.licences.take(holder, instance.now()):
+    if not world.licences.take(holder, world.now()):
         return {}, api_error(
             "MaximumLicenseCountExceeded: all licences are in use.", "MaximumLicenseCountExceeded"
         )
@@ -97,29 +65,29 @@ def _insufficient_scope(scope: str) -> Response:
     return response
 
 
-def _page_of_customers(instance: Instance) -> Response:
+def _page_of_customers(world: World) -> Response:
     try:
-        top = int(request.args.get("$top", len(instance.customers)))
+        top = int(request.args.get("$top", len(world.customers)))
         skip = int(request.args.get("$skip", 0))
     except ValueError:
         return api_error("$top and $skip are numbers.", "BadRequest", status=400)
-    page = instance.customers[skip : skip + max(0, min(top, instance.page_size))]
+    page = world.customers[skip : skip + max(0, min(top, world.page_size))]
     answer: dict[str, Any] = {
-        "@odata.context": f"{instance.url}{ODATA_ROOT}$metadata#Crm_Sales_Customers",
+        "@odata.context": f"{world.url}{ODATA_ROOT}$metadata#Crm_Sales_Customers",
         "value": page,
     }
     if request.args.get("$count") == "true":
-        answer["@odata.count"] = len(instance.customers)
+        answer["@odata.count"] = len(world.customers)
     following = skip + len(page)
-    if page and following < len(instance.customers):
+    if page and following < len(world.customers):
         # As the instance has it: relative, and past $top, which is how large a page is.
         query = urlencode({**request.args, "$skip": following}, safe="$")
         answer["@odata.nextLink"] = f"Crm_Sales_Customers?{query}"
     return jsonify(answer)
 
 
-def _one_customer(instance: Instance, key: str, claims: dict[str, Any]) -> Response:
-    found = next((c for c in instance.customers if c["Id"] == key.strip("'")), None)
+def _one_customer(world: World, key: str, claims: dict[str, Any]) -> Response:
+    found = next((c for c in world.customers if c["Id"] == key.strip("'")), None)
     if found is None:
         return api_error(f"There is no customer {key}.", "NotFound", status=404)
     if request.method == "PATCH":
@@ -134,13 +102,13 @@ def _one_customer(instance: Instance, key: str, claims: dict[str, Any]) -> Respo
     return jsonify(found)
 
 
-def current_user(instance: Instance) -> Response:
+def current_user(world: World) -> Response:
     """The profile site's `me`: people only, not service tokens."""
     try:
-        claims = bearer_claims(instance, request.headers.get("Authorization"))
+        claims = bearer_claims(world, request.headers.get("Authorization"))
     except TokenRefusedError as refused:
         return refused.response()
-    person = instance.people.of_token(claims)
+    person = world.people.of_token(claims)
     if person is None:
         return api_error("This is not a person's token.", "Forbidden", status=403)
     answer = {
@@ -152,6 +120,6 @@ def current_user(instance: Instance) -> Response:
         "isActive": person.is_active,
         "userType": person.user_type,
         "preferredLanguage": person.locale,
-        "picture": f"{instance.url}/profile/pictures/{person_id(person.id)}",
+        "picture": f"{world.url}/profile/pictures/{person_id(person.id)}",
     }
-    return jsonify(instance.changes.apply("me", answer))
+    return jsonify(world.changes.apply("me", answer))

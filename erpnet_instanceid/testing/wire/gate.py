@@ -12,11 +12,10 @@ from werkzeug.wrappers import Response
 
 from ..world.faults import Fault
 from ..world.recording import RecordedRequest, endpoint_of, parse_fields
+from ..world.state import World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from ..instance import Instance
 
 
 class ConnectionDroppedError(ConnectionAbortedError):
@@ -24,9 +23,9 @@ class ConnectionDroppedError(ConnectionAbortedError):
 
 
 class Gate:
-    def __init__(self, app: WSGIApplication, instance: Instance) -> None:
+    def __init__(self, app: WSGIApplication, world: World) -> None:
         self._app = app
-        self._instance = instance
+        self._world = world
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = _read_body(environ)
@@ -36,8 +35,8 @@ class Gate:
         if path.startswith("/_stand_in/"):
             return self._app(environ, start_response)
         request = _record(environ, path, body)
-        self._instance.recording.add(request)
-        fault = self._instance.faults.take(request)
+        self._world.recording.add(request)
+        fault = self._world.faults.take(request)
         if fault is None:
             return self._app(environ, start_response)
         return self._misbehave(fault, environ, start_response)
@@ -45,7 +44,7 @@ class Gate:
     def _misbehave(
         self, fault: Fault, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        stopping = self._instance.stopping
+        stopping = self._world.stopping
         stopping.wait(fault.hold)
         if fault.drop == "before":
             raise ConnectionDroppedError

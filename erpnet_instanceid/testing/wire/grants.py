@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import ClientCredentialsGrant, InvalidRequestError, InvalidScopeError
@@ -12,15 +12,13 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import OpenIDCode, OpenIDHybridGrant, OpenIDToken
 from authlib.oidc.core.grants.util import create_half_hash
+from joserfc.jwk import RSAKey
 
+from ..world import tokens
 from ..world.applications import IDENTITY_SCOPES, Application
 from ..world.ledger import AuthorizationCode, RefreshToken, Session
+from ..world.state import World
 from .pages import answer_authorization
-
-if TYPE_CHECKING:
-    from joserfc.jwk import RSAKey
-
-    from ..instance import Instance
 
 Answer = tuple[int, bytes, list[tuple[str, str]]]
 
@@ -60,12 +58,12 @@ class _FrontChannel:
 
     def generate_authorization_code(self) -> str:
         code = super().generate_authorization_code()  # type: ignore[misc]
-        return str(self.server.instance.changes.apply("code", code))
+        return str(self.server.world.changes.apply("code", code))
 
     def save_authorization_code(self, code: str, request: Any) -> None:
-        instance: Instance = self.server.instance
+        world: World = self.server.world
         asked = request.payload.data
-        instance.ledger.add_code(
+        world.ledger.add_code(
             AuthorizationCode(
                 code=code,
                 application_uri=request.client.uri,
@@ -76,7 +74,7 @@ class _FrontChannel:
                 code_challenge=asked.get("code_challenge"),
                 code_challenge_method=asked.get("code_challenge_method"),
                 session=request.user,
-                expires_at=instance.now() + instance.code_lifetime,
+                expires_at=world.now() + world.code_lifetime,
                 auth_time=request.user.auth_time,
             )
         )
@@ -86,7 +84,7 @@ class _FrontChannel:
         if state:
             params = [*params, ("state", state)]
         mode = self.request.payload.data.get("response_mode", self.RESPONSE_MODE)
-        response = answer_authorization(self.server.instance, redirect_uri, params, mode)
+        response = answer_authorization(self.server.world, redirect_uri, params, mode)
         return response.status_code, response.get_data(), list(response.headers)
 
 
@@ -100,9 +98,9 @@ class CodeGrant(_FrontChannel, AuthorizationCodeGrant):  # type: ignore[misc]
         return self.answer(redirect_uri, [("code", code)])
 
     def query_authorization_code(self, code: str, client: Application) -> AuthorizationCode | None:
-        instance: Instance = self.server.instance
-        found = instance.ledger.take_code(code)
-        if not found or found.application_uri != client.uri or found.expires_at < instance.now():
+        world: World = self.server.world
+        found = world.ledger.take_code(code)
+        if not found or found.application_uri != client.uri or found.expires_at < world.now():
             return None
         return found
 
@@ -125,29 +123,28 @@ class HybridGrant(_FrontChannel, OpenIDHybridGrant):  # type: ignore[misc]
         return self.answer(redirect_uri, [pair for pair in params if pair[0] != "expires_in"])
 
     def generate_user_info(self, session: Session, scope: str) -> dict[str, Any]:
-        instance: Instance = self.server.instance
-        claims = instance.tokens.session_claims(session)
+        claims = tokens.session_claims(session)
         if state := self.request.payload.state:
             claims["s_hash"] = half_hash(state)
         return claims
 
     def get_client_claims(self, client: Application) -> dict[str, Any]:
-        instance: Instance = self.server.instance
-        return instance.tokens.id_token_claims(client)
+        world: World = self.server.world
+        return tokens.id_token_claims(world, client)
 
     def get_encode_header(self, client: Application) -> dict[str, Any]:
-        instance: Instance = self.server.instance
-        return instance.tokens.header()
+        world: World = self.server.world
+        return tokens.header(world)
 
     def resolve_client_private_key(self, client: Application) -> RSAKey:
-        instance: Instance = self.server.instance
-        return instance.keys.current
+        world: World = self.server.world
+        return world.keys.current
 
     def process_implicit_token(
         self, token: dict[str, Any], code: str | None = None
     ) -> dict[str, Any]:
         token = super().process_implicit_token(token, code)
-        token["id_token"] = self.server.instance.tokens.finish("front_id_token", token["id_token"])
+        token["id_token"] = tokens.finish(self.server.world, "front_id_token", token["id_token"])
         return token
 
 
@@ -156,9 +153,9 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
-        instance: Instance = self.server.instance
-        found = instance.ledger.take_refresh_token(refresh_token)
-        return found if found and found.expires_at > instance.now() else None
+        world: World = self.server.world
+        found = world.ledger.take_refresh_token(refresh_token)
+        return found if found and found.expires_at > world.now() else None
 
     def authenticate_user(self, refresh_token: RefreshToken) -> Session | None:
         session = refresh_token.session
@@ -182,20 +179,20 @@ class Pkce(CodeChallenge):  # type: ignore[misc]
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__(required=False)
-        self._instance = instance
+        self._world = world
 
     def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
         asked = grant.request.payload.data
         if asked.get("code_challenge") and asked.get("code_challenge_method") != "S256":
             raise InvalidRequestError("Unsupported 'code_challenge_method'")
-        if self._instance.pkce == "required" and not asked.get("code_challenge"):
+        if self._world.pkce == "required" and not asked.get("code_challenge"):
             raise InvalidRequestError("Missing 'code_challenge'")
         super().validate_code_challenge(grant, redirect_uri)
 
     def validate_code_verifier(self, grant: Any, result: object) -> None:
-        if self._instance.pkce != "ignored":
+        if self._world.pkce != "ignored":
             super().validate_code_verifier(grant, result)
 
 
@@ -203,29 +200,29 @@ class _IdToken:
     """The ID token beside an access token, for Authlib's code and refresh grants."""
 
     target = "id_token"
-    instance: Instance
+    world: World
 
     def generate_user_info(self, session: Session, scope: str) -> dict[str, Any]:
-        return self.instance.tokens.session_claims(session)
+        return tokens.session_claims(session)
 
     def get_client_claims(self, client: Application) -> dict[str, Any]:
-        return self.instance.tokens.id_token_claims(client)
+        return tokens.id_token_claims(self.world, client)
 
     def get_encode_header(self, client: Application) -> dict[str, Any]:
-        return self.instance.tokens.header()
+        return tokens.header(self.world)
 
     def resolve_client_private_key(self, client: Application) -> RSAKey:
-        return self.instance.keys.current
+        return self.world.keys.current
 
     def encode_id_token(self, token: dict[str, Any], request: Any) -> str:
         compact = super().encode_id_token(token, request)  # type: ignore[misc]
-        return self.instance.tokens.finish(self.target, compact)
+        return tokens.finish(self.world, self.target, compact)
 
 
 class CodeIdToken(_IdToken, OpenIDCode):  # type: ignore[misc]
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__(require_nonce=False)
-        self.instance = instance
+        self.world = world
 
     def exists_nonce(self, nonce: str, request: Any) -> bool:
         return False
@@ -246,16 +243,16 @@ class CodeIdToken(_IdToken, OpenIDCode):  # type: ignore[misc]
 class RefreshedIdToken(_IdToken, OpenIDToken):  # type: ignore[misc]
     target = "refreshed_id_token"
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
+    def __init__(self, world: World) -> None:
+        self.world = world
 
 
 class TokenGenerator(BearerTokenGenerator):  # type: ignore[misc]
     """Access tokens that are JWTs; refresh tokens only with `offline_access`."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__(self._access_token, self._refresh_token, self._expires_in)
-        self._instance = instance
+        self._world = world
 
     def generate(
         self,
@@ -275,15 +272,15 @@ class TokenGenerator(BearerTokenGenerator):  # type: ignore[misc]
         # The hybrid grant asks for one that it then leaves out.
         if grant_type == "implicit":
             return ""
-        return self._instance.tokens.access_token(client, user, scope)
+        return tokens.access_token(self._world, client, user, scope)
 
     def _refresh_token(
         self, client: Application, grant_type: str, user: Session, scope: str
     ) -> str:
-        return self._instance.new_refresh_token(client, user, scope)
+        return tokens.refresh_token(self._world, client, user, scope)
 
     def _expires_in(self, client: Application, grant_type: str) -> float:
-        lifetime = self._instance.access_token_lifetime
+        lifetime = self._world.access_token_lifetime
         return int(lifetime) if lifetime == int(lifetime) else lifetime
 
 
@@ -291,8 +288,8 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
     CLIENT_AUTH_METHODS = ["client_secret_post"]
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> RefreshToken | None:
-        instance: Instance = self.server.instance
-        return instance.ledger.find_refresh_token(token_string)
+        world: World = self.server.world
+        return world.ledger.find_refresh_token(token_string)
 
     def revoke_token(self, token: RefreshToken, request: Any) -> None:
-        self.server.instance.ledger.take_refresh_token(token.token)
+        self.server.world.ledger.take_refresh_token(token.token)

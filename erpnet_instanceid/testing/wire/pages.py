@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, make_response, redirect, request
 from jinja2 import Environment, PackageLoader
 
-if TYPE_CHECKING:
-    from ..instance import Instance
+from ..world.state import World
 
 # Not Flask's own environment: each stand-in would compile the templates anew.
 _TEMPLATES = Environment(loader=PackageLoader("erpnet_instanceid.testing.wire"), autoescape=True)
@@ -24,13 +23,13 @@ def request_fields() -> list[tuple[str, str]]:
 
 
 def answer_authorization(
-    instance: Instance, redirect_uri: str, params: list[tuple[str, str]], mode: str
+    world: World, redirect_uri: str, params: list[tuple[str, str]], mode: str
 ) -> Response:
     """The authorization answer, success or error, on its way to the site."""
-    if instance.send_iss:
-        params = [*params, ("iss", instance.issuer)]
-    params = instance.changes.apply("authorization_answer", params)
-    mode = instance.response_mode or mode
+    if world.send_iss:
+        params = [*params, ("iss", world.issuer)]
+    params = world.changes.apply("authorization_answer", params)
+    mode = world.response_mode or mode
     if mode == "form_post":
         page = _render("form_post.html", action=redirect_uri, fields=params)
         response = make_response(page)
@@ -47,9 +46,9 @@ def _with_params(url: str, params: Iterable[tuple[str, str]], mode: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{encoded}"
 
 
-def sign_in_page(instance: Instance, fields: list[tuple[str, str]], hint: str) -> Response:
+def sign_in_page(world: World, fields: list[tuple[str, str]], hint: str) -> Response:
     """One button per person; the fields of the authorize request travel along."""
-    people = instance.people.offered()
+    people = world.people.offered()
     people.sort(key=lambda person: person.login != hint)
     page = _render("sign_in.html", people=people, fields=fields, hint=hint)
     return _page(page, 200)
