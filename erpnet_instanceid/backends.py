@@ -9,14 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, Group
 from django.core.exceptions import FieldDoesNotExist
 from django.db import IntegrityError, router, transaction
 from django.http import HttpRequest
-from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
-from .conf import NEVER_ALLOWED_USER_TYPE, conf, oidc_setting
+from .conf import NEVER_ALLOWED_USER_TYPE, conf
+from .mozilla import AuthenticationBackend
 from .oidc.access_token import access_token_claims, userinfo_claims
 from .oidc.errors import SignInDenied
 from .oidc.token_set import TokenSet
@@ -29,21 +28,13 @@ MAX_NAME_CHARACTERS = 150
 CREATE_ATTEMPTS = 4
 
 
-class InstanceIDBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
+class InstanceIDBackend(AuthenticationBackend):
     """Maps the claims of the Instance ID to Django users.
 
     A subclass may override what it could override in mozilla-django-oidc: ``verify_claims``,
     ``filter_users_by_claims``, ``create_user``, ``update_user``, ``get_username``,
     ``get_userinfo``.
     """
-
-    def __init__(self) -> None:
-        # The base reads seven settings here, and Django makes a backend several times per request.
-        self.UserModel: Any = get_user_model()
-
-    @staticmethod
-    def get_settings(attr: str, *args: Any) -> Any:
-        return oidc_setting(attr, *args)
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         """The user of a sign-in whose tokens the callback has checked; None for anything else.

@@ -1,8 +1,8 @@
-"""The settings: one dict in the site's settings, one property here for each key, read live."""
+"""The settings: one typed property for each key of ERPNET_INSTANCEID, read at each use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,34 +51,25 @@ NEVER_ALLOWED_USER_TYPE = "SystemUserNoLogin"
 
 
 class Conf:
-    """The settings as values. A change, ``override_settings`` included, counts at once."""
+    """The settings as values.
+
+    Nothing is kept: a changed setting counts at the next use. A missing required key raises
+    ImproperlyConfigured.
+    """
 
     def raw(self) -> Mapping[str, Any]:
-        """The site's dict as it stands; empty where there is none."""
+        """The site's dict as it is written; empty where there is none."""
         value = getattr(settings, SETTING, None)
         return value if isinstance(value, Mapping) else {}
 
     def get(self, key: str) -> Any:
+        """The value as it is written, unchecked; the default where it is missing or None."""
         value = self.raw().get(key)
         return DEFAULTS[key] if value is None else value
-
-    def _required(self, key: str) -> str:
-        value = self.raw().get(key)
-        if not isinstance(value, str) or not value:
-            raise ImproperlyConfigured(f'Set {SETTING}["{key}"] in your settings.')
-        return value
 
     @property
     def instance_url(self) -> str:
         return self._required("INSTANCE_URL").rstrip("/")
-
-    @property
-    def instance_host(self) -> str:
-        return urlsplit(self.instance_url).hostname or ""
-
-    @property
-    def issuer(self) -> str:
-        return str(self.get("ISSUER") or f"{self.instance_url}/id")
 
     @property
     def application_uri(self) -> str:
@@ -89,17 +80,12 @@ class Conf:
         return self._required("APPLICATION_SECRET")
 
     @property
+    def issuer(self) -> str:
+        return str(self.get("ISSUER") or f"{self.instance_url}/id")
+
+    @property
     def scope(self) -> str:
         return str(self.get("SCOPE"))
-
-    @property
-    def service_scope(self) -> str:
-        """As set; else the scopes of SCOPE that are of the instance's APIs."""
-        return self._optional("SERVICE_SCOPE") or self.api_scope
-
-    @property
-    def api_scope(self) -> str:
-        return " ".join(scope for scope in self.scope.split() if scope not in PROTOCOL_SCOPES)
 
     @property
     def response_type(self) -> str:
@@ -107,7 +93,7 @@ class Conf:
 
     @property
     def response_mode(self) -> str:
-        """As set; else ``query`` for the code flow, which allows it, and ``form_post``."""
+        """As set; else ``query`` for the code flow, and ``form_post`` for the hybrid flow."""
         default = "query" if self.response_type == "code" else "form_post"
         return str(self.get("RESPONSE_MODE") or default)
 
@@ -129,7 +115,8 @@ class Conf:
 
     @property
     def user_type_groups(self) -> Mapping[str, Sequence[str]]:
-        return self.get("USER_TYPE_GROUPS")  # type: ignore[no-any-return]
+        groups: Mapping[str, Sequence[str]] = self.get("USER_TYPE_GROUPS")
+        return groups
 
     @property
     def create_users(self) -> bool:
@@ -145,6 +132,16 @@ class Conf:
         return float(self.get("REFRESH_MARGIN"))
 
     @property
+    def clock_skew(self) -> float:
+        """Seconds."""
+        return float(self.get("CLOCK_SKEW"))
+
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds."""
+        return float(self.get("CONNECT_TIMEOUT"))
+
+    @property
     def deadline(self) -> float:
         """Seconds that one exchange with the instance may take."""
         return float(self.get("DEADLINE"))
@@ -155,25 +152,51 @@ class Conf:
         return int(self.get("SIGN_IN_LIFETIME"))
 
     @property
+    def signing_algorithms(self) -> Sequence[str]:
+        return tuple(self.get("SIGNING_ALGORITHMS"))
+
+    @property
     def api_max_bytes(self) -> int:
         return int(self.get("API_MAX_BYTES"))
 
     @property
+    def service_scope(self) -> str:
+        """As set; else the API scopes in SCOPE."""
+        return self._optional("SERVICE_SCOPE") or self.api_scope
+
+    # Values made from several keys
+
+    @property
+    def instance_host(self) -> str:
+        return urlsplit(self.instance_url).hostname or ""
+
+    @property
+    def api_scope(self) -> str:
+        """SCOPE without the scopes of OpenID Connect itself."""
+        return " ".join(scope for scope in self.scope.split() if scope not in PROTOCOL_SCOPES)
+
+    @property
     def limits(self) -> Limits:
-        return Limits(connect=float(self.get("CONNECT_TIMEOUT")), deadline=self.deadline)
+        return Limits(connect=self.connect_timeout, deadline=self.deadline)
 
     @property
     def client(self) -> Client:
-        """Who this site is to the instance. Raises ImproperlyConfigured."""
+        """This site, as the instance knows it."""
         limits = self.limits
         return Client(
             provider=_provider(self.issuer, limits),
             limits=limits,
             client_id=self.application_uri,
             client_secret=self.application_secret,
-            algorithms=tuple(self.get("SIGNING_ALGORITHMS")),
-            skew=float(self.get("CLOCK_SKEW")),
+            algorithms=tuple(self.signing_algorithms),
+            skew=self.clock_skew,
         )
+
+    def _required(self, key: str) -> str:
+        value = self.raw().get(key)
+        if not isinstance(value, str) or not value:
+            raise ImproperlyConfigured(f'Set {SETTING}["{key}"] in your settings.')
+        return value
 
     def _optional(self, key: str) -> str | None:
         value = self.get(key)
@@ -183,56 +206,19 @@ class Conf:
 conf = Conf()
 
 
+def redirect_field_name() -> str:
+    """The parameter that names the page to come back to. Django's own views use the same."""
+    return str(getattr(settings, "REDIRECT_FIELD_NAME", REDIRECT_FIELD_NAME))
+
+
 @once(inherited=True)
 def _provider(issuer: str, limits: Limits) -> Provider:
-    # One for the life of the process, so that metadata and keys are fetched once.
+    # One per process, so that metadata and keys are fetched once.
     return Provider(issuer, limits)
 
 
 @receiver(setting_changed)
 def _forget_provider(*, setting: str, **_kwargs: Any) -> None:
-    # Only tests change settings; what one has learnt of its instance is not for the next.
+    # Only tests change settings. The next test must not see the metadata of the last one.
     if setting == SETTING:
         _provider.forget()
-
-
-def oidc_setting(name: str, *default: Any) -> Any:
-    """What mozilla-django-oidc's classes ask of the settings, answered from the one dict."""
-    answers: dict[str, Callable[[], Any]] = {
-        "OIDC_RP_CLIENT_ID": lambda: conf.application_uri,
-        "OIDC_RP_CLIENT_SECRET": lambda: conf.application_secret,
-        "OIDC_RP_SCOPES": lambda: conf.scope,
-        "OIDC_RP_SIGN_ALGO": lambda: conf.get("SIGNING_ALGORITHMS")[0],
-        "OIDC_CREATE_USER": lambda: conf.create_users,
-        "OIDC_OP_AUTHORIZATION_ENDPOINT": lambda: _metadata().authorization_endpoint,
-        "OIDC_OP_TOKEN_ENDPOINT": lambda: _metadata().token_endpoint,
-        "OIDC_OP_USER_ENDPOINT": lambda: _metadata().userinfo_endpoint,
-        "OIDC_OP_JWKS_ENDPOINT": lambda: _metadata().jwks_uri,
-        "OIDC_OP_LOGOUT_ENDPOINT": lambda: _metadata().end_session_endpoint,
-        "OIDC_AUTHENTICATION_CALLBACK_URL": lambda: "erpnet_instanceid:signin_callback",
-        "OIDC_REDIRECT_FIELD_NAME": redirect_field_name,
-        "OIDC_STORE_ACCESS_TOKEN": lambda: False,
-        "OIDC_STORE_ID_TOKEN": lambda: False,
-        "OIDC_USE_NONCE": lambda: True,
-        "OIDC_USE_PKCE": lambda: True,
-        "OIDC_PKCE_CODE_CHALLENGE_METHOD": lambda: "S256",
-        "OIDC_VERIFY_SSL": lambda: True,
-        "OIDC_TIMEOUT": lambda: conf.deadline,
-        "ALLOW_LOGOUT_GET_METHOD": lambda: False,
-    }
-    if name in answers:
-        return answers[name]()
-    if name.startswith("OIDC_"):
-        if default:
-            return default[0]
-        raise ImproperlyConfigured(f"{name} is not a setting of erpnet_instanceid.")
-    return getattr(settings, name, *default)
-
-
-def _metadata() -> Any:
-    return conf.client.provider.metadata()
-
-
-def redirect_field_name() -> str:
-    """The parameter that carries the page to come back to, as Django's own views name it."""
-    return str(getattr(settings, "REDIRECT_FIELD_NAME", REDIRECT_FIELD_NAME))

@@ -22,6 +22,7 @@ ROOMS = (
     "records",
     "signals",
     "conf",
+    "mozilla",
     "models",
     "users",
     "backends",
@@ -50,7 +51,7 @@ KNOWS = {
     "requests": {"oidc.http", "api.session"},
     "urllib3": {"oidc.pool", "oidc.http", "api.session"},
     "cryptography": {"sealing"},
-    "mozilla_django_oidc": {"backends", "views.signin", "views.callback", "views.signout"},
+    "mozilla_django_oidc": {"mozilla"},
 }
 # The only module that may touch a private attribute of Django's or requests'.
 PRIVATE = {

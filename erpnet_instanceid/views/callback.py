@@ -17,9 +17,9 @@ from django.http import (
     QueryDict,
 )
 from django.views.decorators.csrf import csrf_exempt
-from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
 
-from ..conf import conf, oidc_setting
+from ..conf import conf
+from ..mozilla import CallbackView
 from ..oidc.errors import AttemptError, InstanceIDError
 from ..pages.failures import sign_in_failed_page
 from ..pages.render import page, private
@@ -38,7 +38,7 @@ logger = logging.getLogger("erpnet_instanceid")
 CARRIED = "answer"
 
 
-class SignInCallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]
+class SignInCallbackView(CallbackView):
     """Takes the answer of the instance. ``success_url`` may be overridden as in
     mozilla-django-oidc."""
 
@@ -53,10 +53,6 @@ class SignInCallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         view = transaction.non_atomic_requests(view)
         # The instance cannot know a CSRF token; what it may do here is guarded by the attempt.
         return csrf_exempt(view)
-
-    @staticmethod
-    def get_settings(attr: str, *args: Any) -> Any:
-        return oidc_setting(attr, *args)
 
     @property
     def success_url(self) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
-from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
-from ..conf import conf, oidc_setting
+from ..conf import conf
+from ..mozilla import SignInRequestView
 from ..oidc.errors import AttemptError
 from ..pages.challenge import shows_page, sign_in_required
 from ..pages.failures import sign_in_failed_page
@@ -16,7 +16,7 @@ from ..pages.targets import requested_target, safe_target
 from ..signin.start import start
 
 
-class SignInView(OIDCAuthenticationRequestView):  # type: ignore[misc]
+class SignInView(SignInRequestView):
     """Sends the visitor to the instance. No query, and no call once the metadata is known.
 
     ``get_extra_params`` may be overridden as in mozilla-django-oidc; of what it returns,
@@ -24,15 +24,6 @@ class SignInView(OIDCAuthenticationRequestView):  # type: ignore[misc]
     """
 
     http_method_names = ["get", "head"]
-
-    def __init__(self, **kwargs: Any) -> None:
-        # The base reads settings here, for every request.
-        for name, value in kwargs.items():
-            setattr(self, name, value)
-
-    @staticmethod
-    def get_settings(attr: str, *args: Any) -> Any:
-        return oidc_setting(attr, *args)
 
     def get_extra_params(self, request: HttpRequest) -> dict[str, Any]:
         return {}

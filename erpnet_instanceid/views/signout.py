@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from django.conf import settings
 from django.contrib import auth
@@ -12,9 +11,9 @@ from django.shortcuts import resolve_url
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
-from mozilla_django_oidc.views import OIDCLogoutView
 
-from ..conf import oidc_setting, redirect_field_name
+from ..conf import redirect_field_name
+from ..mozilla import LogoutView
 from ..pages.render import form_page, page, private
 from ..pages.targets import requested_target, safe_target
 from ..signin import loops as arrivals
@@ -24,17 +23,13 @@ from ..tokens.endings import end_with_session
 logger = logging.getLogger("erpnet_instanceid")
 
 
-class SignOutView(OIDCLogoutView):  # type: ignore[misc]
+class SignOutView(LogoutView):
     """Signs the visitor out here, whatever the instance does, and then there.
 
     OpenID Connect RP-Initiated Logout 2. A GET asks first: anybody can make a browser send one.
     """
 
     http_method_names = ["get", "post"]
-
-    @staticmethod
-    def get_settings(attr: str, *args: Any) -> Any:
-        return oidc_setting(attr, *args)
 
     @property
     def redirect_url(self) -> str:
