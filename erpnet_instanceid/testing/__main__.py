@@ -1,4 +1,4 @@
-"""`python -m erpnet_instanceid.testing`: a stand-in in the foreground."""
+"""`python -m erpnet_instanceid.testing` runs a stand-in until Ctrl+C."""
 
 from __future__ import annotations
 
@@ -52,19 +52,25 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8900, help="0 picks a free one")
-    add("--public-url", help="where it is reached, if not at host and port")
+    add("--public-url", help="the URL for browsers and sites, if not host and port")
     add("--application-uri", default="demo.example.com")
     add("--secret", default="the-secret-of-the-demo-site")
-    add("--scope", default="read update", help="what the application may ask for")
+    add("--scope", default="read update", help="the scopes of the application")
     add(
-        "--login-url", action="append", help="exact redirect URI; repeatable; any local one if none"
+        "--login-url",
+        action="append",
+        help="exact redirect URI, repeatable; without it any URL of this machine",
     )
-    add("--logout-url", action="append", help="exact post-logout URI; repeatable, likewise")
-    add("--backchannel-url", help="where logout tokens are sent")
-    add("--frontchannel-url", help="what the signed-out page frames")
+    add(
+        "--logout-url",
+        action="append",
+        help="exact post-logout URI, repeatable; without it any URL of this machine",
+    )
+    add("--backchannel-url", help="the application's address for logout tokens")
+    add("--frontchannel-url", help="the address that the signed-out page frames")
     add("--access-token-lifetime", type=float, default=3600, metavar="SECONDS")
     add("--auto-sign-in", metavar="LOGIN", help="sign this person in without showing a page")
-    add("--control", action="store_true", help="let other processes change it")
+    add("--control", action="store_true", help="let other processes change the stand-in")
     return parser
 
 

@@ -1,6 +1,7 @@
 """Control of a stand-in from another process: JSON on `POST /_stand_in/<command>`.
 
-Off by default: whoever reaches it owns the instance. `RemoteInstance` speaks it.
+Off by default, because a process that reaches it can change everything. `RemoteInstance` is its
+client.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def add_control(app: Flask, instance: Instance) -> None:
 
 
 class Commands:
-    """What another process may do. Arguments and results are JSON."""
+    """The commands for other processes. Arguments and results are JSON."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance

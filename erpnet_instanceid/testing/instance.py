@@ -1,4 +1,4 @@
-"""A stand-in instance: its state, and everything a test can do to it."""
+"""The stand-in instance that a test holds."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Instance(World):
     def register(
         self, *, application_uri: str | None = None, secret: str | None = None, **fields: Any
     ) -> Application:
-        """Change the registration: only what is given. `fields` are those of `Application`.
+        """Change the given parts of the registration. `fields` are those of `Application`.
 
-        `login_urls=None` and `logout_urls=None`, the first state, accept any URL of this machine
-        (loopback, `*.localhost`, `*.test`, `testserver`). Another `application_uri` registers
-        another application and makes it the one that `settings()` speaks of.
+        At first `login_urls` and `logout_urls` accept any URL of this machine (loopback,
+        `*.localhost`, `*.test`, `testserver`); None restores that. A new `application_uri`
+        registers one more application, and `settings()` then names that one.
         """
         if application_uri is not None:
             self.application_uri = application_uri
@@ -61,7 +61,7 @@ class Instance(World):
         application.change(**{"secret_hash": secret_hash, **fields})
         return application
 
-    # What was asked of the instance
+    # The requests it received
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -76,7 +76,7 @@ class Instance(World):
     def wait_for_calls(
         self, endpoint: str, count: int = 1, timeout: float = 10
     ) -> list[RecordedRequest]:
-        """As `calls`, as soon as there are `count`; TimeoutError otherwise."""
+        """Like `calls`, but waits until there are `count`. Raises TimeoutError."""
         return self.recording.wait_for(endpoint, count, timeout)
 
     def forget_requests(self) -> None:
@@ -87,14 +87,14 @@ class Instance(World):
     def next_answer(self, endpoint: str, **fault: Any) -> None:
         """Spoil the next answer (or `times` of them) of an endpoint.
 
-        status, json, body, error   sent in place of the real answer, whose work is not done
-                                    unless `work=True`; `error` alone is a 400 OAuth error
-        headers                     added to that, or set on the real answer
-        delay                       seconds between doing the work and answering
-        hold                        seconds before the work is done
-        drop="before" / "after"     close the connection without (after) doing the work
-        drip                        send the body at so many bytes a second
-        grant_type, when            only for requests that fit
+        status, json, body, error   sent instead of the real answer. The real work is skipped
+                                    unless `work=True`. `error` alone is a 400 OAuth error.
+        headers                     added to that answer, or set on the real one
+        delay                       seconds to wait after the work, before the answer
+        hold                        seconds to wait before the work
+        drop="before" / "after"     close the connection before or after the work
+        drip                        bytes of the body a second
+        grant_type, when            only for a request with this grant type, or that `when` accepts
 
         Several calls queue up.
         """
@@ -109,13 +109,15 @@ class Instance(World):
         self.next_answer(endpoint, **answer, times=None)
 
     def change(self, target: str, apply: Callable[[Any], Any], *, times: int | None = None) -> None:
-        """Let `apply` change what the instance is about to send, until `heal()`.
+        """Let `apply` change answers before the instance sends them, until `heal()`.
 
-        Tokens (front_id_token, id_token, refreshed_id_token, access_token, logout_token): a
-        `Token`, changed before it is signed; return a string to send that instead. Hashes of a
-        changed access token or code are right. Others: authorization_answer (list of pairs),
-        token_answer, userinfo, discovery, jwks, me, auto_discovery (dicts), code, refresh_token
-        (strings): change in place or return another value.
+        For front_id_token, id_token, refreshed_id_token, access_token and logout_token, `apply`
+        gets a `Token` before it is signed, and may return a string to send instead. The hashes
+        of a changed access token or code stay right.
+
+        For the others it gets the value, and changes it in place or returns a new one:
+        authorization_answer (list of pairs), token_answer, userinfo, discovery, jwks, me,
+        auto_discovery (dicts), code, refresh_token (strings).
         """
         self.changes.add(target, apply, times)
 
@@ -127,7 +129,7 @@ class Instance(World):
     # Keys
 
     def rotate_keys(self, keep_old: bool = False, key: RSAKey | None = None) -> str:
-        """Sign with a new key from now on; its `kid`. Only with `keep_old` is the old published."""
+        """Sign with a new key; returns its `kid`. `keep_old` keeps the old key published."""
         return str(self.keys.rotate(keep_old, key).kid)
 
     @property
@@ -142,7 +144,7 @@ class Instance(World):
     # People, sessions, tokens
 
     def rename(self, old: str, new: str) -> None:
-        """Rename a login; the person's `id` stays."""
+        """Rename a login. The person's `id` stays."""
         self.people.rename(old, new)
 
     @property
@@ -160,7 +162,7 @@ class Instance(World):
 
     @property
     def open_refresh_tokens(self) -> int:
-        """How many refresh tokens could be used now."""
+        """How many refresh tokens are valid."""
         return self.ledger.open_refresh_tokens()
 
     def has_session(self, login: str) -> bool:
@@ -185,7 +187,7 @@ class Instance(World):
         return tokens.logout_token(self, self.application, sub, sid)
 
     def revoke_refresh_tokens(self, login: str) -> int:
-        """End a person's refresh tokens, as a changed password does; how many there were."""
+        """End a person's refresh tokens, as a changed password does. Returns their number."""
         return self.ledger.revoke_refresh_tokens(login)
 
     def answer_to(
@@ -194,13 +196,13 @@ class Instance(World):
         login: str | None = None,
         http: HTTPSession | None = None,
     ) -> AuthorizationAnswer:
-        """What a browser brings back from `authorize_url`, signing in as `login` if asked.
+        """Visit `authorize_url`, sign in as `login` if a page asks, and return the answer.
 
-        Pass one `requests.Session` as `http` to keep the browser's cookies between visits.
+        `http` is a `requests.Session`: pass the same one again to keep the browser's cookies.
         """
         return visit(authorize_url, login, http)
 
     def close(self) -> None:
-        """Let held answers go and wait for notices under way."""
+        """Release delayed answers, and wait until the last notices are sent."""
         self.stopping.set()
         self.notices.wait()

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Says what is missing, where pytest would say that there is no fixture ``settings``."""
+    """Name the missing package; pytest would only report that there is no fixture ``settings``."""
     if "instance_id" not in getattr(item, "fixturenames", ()):
         return
-    # By its entry point, and by its module where entry points are not loaded.
+    # pytest-django's entry point, and its module for runs that load no entry points.
     has_plugin = item.config.pluginmanager.has_plugin
     if not has_plugin("django") and not has_plugin("pytest_django.plugin"):
         pytest.fail(
@@ -41,15 +41,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def instance_id_key() -> RSAKey:
-    """The signing key all stand-ins of a test run start with: making one takes its time."""
+    """One signing key for all stand-ins of a test run, because making a key is slow."""
     return testing.new_key()
 
 
 @pytest.fixture
 def instance_id(instance_id_key: RSAKey, settings: Any) -> Iterator[testing.Instance]:
-    """A running stand-in that the site's settings point to.
+    """A running stand-in, with ERPNET_INSTANCEID pointing to it.
 
-    Each test has one of its own, at an address of its own: nothing cached outlives a test.
+    Each test gets its own stand-in at its own address, so nothing cached outlives a test.
     """
     with testing.run_instance(key=instance_id_key) as instance:
         own = getattr(settings, "ERPNET_INSTANCEID", {})
@@ -61,9 +61,9 @@ def instance_id(instance_id_key: RSAKey, settings: Any) -> Iterator[testing.Inst
 def instance_sign_in(instance_id: testing.Instance) -> Callable[..., Any]:
     """`instance_sign_in(client, "maria", next="/orders/")` signs in as a browser would.
 
-    Returns the callback's last answer: the redirect into the site, or the page that says why
-    not. More arguments go to the test client, for example `secure=True`. `http` is a
-    `requests.Session` with the visitor's cookies at the instance, if they matter.
+    Returns the callback's last answer: the redirect into the site, or the error page. `http` is
+    a `requests.Session` that keeps the visitor's cookies at the instance. The test client gets
+    all other arguments, for example `secure=True`.
     """
 
     def sign_in(
@@ -77,7 +77,7 @@ def instance_sign_in(instance_id: testing.Instance) -> Callable[..., Any]:
         start = reverse("erpnet_instanceid:signin")
         if next is not None:
             start += "?" + urlencode({"next": next})
-        # A browser that is sent to sign in again and again is told so; a test means to.
+        # The site stops a browser that signs in again and again. A test does so on purpose.
         for name in [name for name in client.cookies if name.endswith("erpnet_arrived")]:
             del client.cookies[name]
         response = client.get(start, **extra)
@@ -96,7 +96,7 @@ def bring_back(
 ) -> Any:
     """Bring an authorization answer to the site the way a browser does.
 
-    The POST comes from another site: it carries no Lax or Strict cookies. The GETs after it do.
+    The POST comes from another site, so it carries no Lax or Strict cookies. The GETs after it do.
     """
     url = answer.url
     if answer.method == "POST":
@@ -131,13 +131,13 @@ def _cross_site(cookies: SimpleCookie) -> dict[str, Any]:
 
 
 def _expire(client: Client) -> None:
-    """Drop what the site deleted: the test client would go on sending it, empty."""
+    """Drop the cookies that the site deleted. The test client would go on sending them empty."""
     for name in [n for n, morsel in client.cookies.items() if morsel["max-age"] == 0]:
         del client.cookies[name]
 
 
 def _same_page(response: Any, url: str) -> str | None:
-    """Where a redirect or a meta refresh leads, if that is the callback again."""
+    """The target of a redirect or a meta refresh, if it is the callback again."""
     onward = response.headers.get("Location")
     if onward is None and response.status_code == 200 and not response.streaming:
         onward = _MetaRefresh(response.text).url

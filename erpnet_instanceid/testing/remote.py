@@ -16,7 +16,8 @@ from .world.recording import RecordedRequest
 class RemoteInstance:
     """The methods of `Instance` that work across processes, under the same names.
 
-    What is missing here needs a function of the caller's: `change` (see `change_claims`), `when`.
+    `change` and `when` are missing: they take a function, which cannot be sent to another process.
+    `change_claims` does part of it.
     """
 
     def __init__(self, url: str) -> None:
@@ -24,7 +25,7 @@ class RemoteInstance:
         self.issuer = f"{self.url}/id"
 
     def _run(self, command: str, **arguments: Any) -> Any:
-        # A session of its own per call: callers are many threads, and many forks.
+        # A new session for each call, because many threads and forks use this object.
         with requests.Session() as http:
             http.trust_env = False
             answer = http.post(f"{self.url}/_stand_in/{command}", json=arguments, timeout=30)
@@ -57,7 +58,7 @@ class RemoteInstance:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         **answer: Any,
     ) -> None:
-        """As `Instance.next_answer`, without `when`."""
+        """Like `Instance.next_answer`, without `when`."""
         if isinstance(body, str):
             body = body.encode()
         if body is not None:
@@ -126,7 +127,7 @@ class RemoteInstance:
         return bool(self._run("has_session", login=login))
 
     def end_session_of(self, login: str) -> list[int | None]:
-        """The HTTP statuses that the notices were answered with."""
+        """End a person's sessions; returns the HTTP statuses of the notices."""
         return list(self._run("end_session_of", login=login))
 
     def revoke_refresh_tokens(self, login: str) -> int:

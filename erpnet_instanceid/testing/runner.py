@@ -1,4 +1,4 @@
-"""Starting and ending a stand-in."""
+"""Starts and ends a stand-in."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def run_instance(
 ) -> Iterator[Instance]:
     """A running stand-in; port 0 picks a free one. `fields` are those of `Instance`.
 
-    It answers from threads of this process and is gone, threads and sockets, when the block ends.
-    `public_url` is where browsers and sites reach it, if not at host and port. `control` lets
-    anyone who can reach it change it (`RemoteInstance`).
+    Threads of this process answer. When the block ends, its threads and sockets are gone.
+    `public_url` is the URL for browsers and sites, if not host and port. With `control`, anyone
+    who can reach the stand-in can change it (`RemoteInstance`).
     """
     server = Server(host, port, tls)
     scheme = "http" if tls is None else "https"

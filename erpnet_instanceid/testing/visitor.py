@@ -1,4 +1,4 @@
-"""A visitor's browser, as far as the way through the instance needs one."""
+"""A small browser: it walks through the instance's sign-in pages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import requests
 
 @dataclass(frozen=True)
 class AuthorizationAnswer:
-    """What the browser is about to bring to the site, or the page where it stopped.
+    """The browser's next request to the site, or the page where it stopped.
 
-    `method` is POST for a form_post, GET for a redirect, and empty where the instance only
-    showed a page (the sign-in page, or an error: see `status` and `page`).
+    `method` is POST for a form_post and GET for a redirect. It is empty if the instance showed a
+    page, the sign-in page or an error: then see `status` and `page`.
     """
 
     method: str
@@ -34,7 +34,7 @@ class AuthorizationAnswer:
 
 
 class _Forms(HTMLParser):
-    """The form of a page: its id, action and hidden fields."""
+    """A page's form: its id, action and hidden fields."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class _Forms(HTMLParser):
 def visit(
     authorize_url: str, login: str | None = None, http: requests.Session | None = None
 ) -> AuthorizationAnswer:
-    """Follow an authorize URL to its answer, pressing the button of `login` on the way.
+    """Follow an authorize URL to its answer, and press the button of `login` on the way.
 
     `login=""` presses Cancel, `login=None` presses nothing.
     """

@@ -23,9 +23,7 @@ def test_a_whole_sign_in_in_one_line(client, instance_sign_in):
 
 
 @pytest.mark.parametrize("samesite", ["Lax", "Strict", "None"])
-def test_session_cookies_of_every_kind_keep_what_was_in_them(
-    client, instance_sign_in, settings, samesite
-):
+def test_session_data_survives_with_every_samesite(client, instance_sign_in, settings, samesite):
     settings.SESSION_COOKIE_SAMESITE = samesite
     session = client.session
     session["basket"] = ["apples"]
@@ -56,7 +54,7 @@ def test_refused_people_see_a_page(client, instance_sign_in):
     assert not get_user_model().objects.exists()
 
 
-def test_stopping_at_the_instance_is_a_failure_that_says_so(client, instance_sign_in):
+def test_stopping_at_the_instance_raises(client, instance_sign_in):
     with pytest.raises(AssertionError, match="the instance stopped"):
         instance_sign_in(client)
 

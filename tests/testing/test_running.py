@@ -27,7 +27,7 @@ def remote(key):
         yield RemoteInstance(instance.url)
 
 
-def test_it_is_gone_after_the_block(key):
+def test_threads_and_sockets_are_gone_after_the_block(key):
     before = set(threading.enumerate())
     with run_instance(key=key) as instance:
         with requests.Session() as http:
@@ -53,7 +53,7 @@ def test_connections_are_kept(instance):
     assert one == same != other
 
 
-def test_its_answers_are_dated_by_its_own_clock(instance):
+def test_date_header_follows_the_stand_ins_clock(instance):
     instance.clock_offset = -600
     dated = parsedate_to_datetime(requests.get(instance.url, timeout=5).headers["Date"])
     assert abs(dated.timestamp() - instance.now()) < 5
@@ -81,7 +81,7 @@ def test_registration_changes_only_what_is_given(instance):
         instance.register(login_uris=[])
 
 
-def test_public_url_is_the_one_it_speaks_of(key):
+def test_public_url_is_part_of_the_issuer(key):
     with run_instance(key=key, public_url="https://demo.test") as instance:
         assert instance.issuer == "https://demo.test/id"
 
@@ -91,7 +91,7 @@ def test_two_stand_ins_keep_their_cookies_apart(key):
         assert one.cookie_name != other.cookie_name
 
 
-def test_it_speaks_tls_too(key, tmp_path):
+def test_tls(key, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path / "instance.pem", key))
     with run_instance("localhost", key=key, tls=context) as instance:
@@ -183,7 +183,7 @@ def test_command_runs_until_it_is_told_to_end(number):
         process.send_signal(number)
         output, errors = process.communicate(timeout=10)
     assert "Мария Иванова" in greeting
-    # Nobody whom the sign-in page has no button for.
+    # The sign-in page has no button for this one.
     assert "robot" not in greeting
     assert (process.returncode, output, errors) == (0, "", "")
 

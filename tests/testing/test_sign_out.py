@@ -53,7 +53,7 @@ def test_end_session_ends_session_and_refresh_tokens_and_returns(instance, party
     assert party.authorize(None).method == ""
 
 
-def test_expired_hint_and_hint_of_an_earlier_key_will_do(instance, party):
+def test_expired_hint_signed_with_an_old_key_is_accepted(instance, party):
     tokens = party.sign_in("maria")
     instance.clock_offset = 3600
     instance.rotate_keys()
@@ -68,7 +68,7 @@ def test_hint_works_in_a_browser_without_the_cookie(instance, party):
     assert not instance.has_session("maria")
 
 
-def test_without_a_hint_the_person_is_asked(instance, party):
+def test_without_a_hint_the_person_must_confirm(instance, party):
     party.sign_in("maria")
     page = end_session(party, post_logout_redirect_uri=AFTER)
     assert page.status_code == 200
@@ -98,7 +98,7 @@ def test_unregistered_return_address_gets_a_page(instance, party):
     assert not instance.has_session("maria")
 
 
-def test_sign_out_tells_the_site_behind_the_browser(instance, party, claims, header, listener):
+def test_sign_out_sends_a_logout_token_to_the_site(instance, party, claims, header, listener):
     instance.register(backchannel_url=listener.url)
     tokens = party.sign_in("maria")
     end_session(party, id_token_hint=tokens["id_token"])
@@ -115,7 +115,7 @@ def test_sign_out_tells_the_site_behind_the_browser(instance, party, claims, hea
     assert {"jti", "iat", "exp"} <= told.keys()
 
 
-def test_instance_can_end_sessions_by_itself(instance, party, listener):
+def test_instance_can_end_sessions(instance, party, listener):
     instance.register(backchannel_url=listener.url)
     token = party.sign_in("maria")["refresh_token"]
     assert [notice.status for notice in instance.end_session_of("maria")] == [200]
@@ -123,14 +123,14 @@ def test_instance_can_end_sessions_by_itself(instance, party, listener):
     assert instance.end_session_of("maria") == []
 
 
-def test_notice_to_a_site_that_is_down_is_no_error(instance, party):
+def test_notice_to_an_unreachable_site_has_no_status(instance, party):
     instance.register(backchannel_url="http://127.0.0.1:9/")
     party.sign_in("maria")
     (notice,) = instance.end_session_of("maria")
     assert notice.status is None
 
 
-def test_sites_that_did_not_sign_in_are_not_told(instance, party, listener):
+def test_applications_without_a_sign_in_get_no_notice(instance, party, listener):
     party.sign_in("maria")
     instance.register(application_uri="other.example.com", backchannel_url=listener.url)
     assert instance.end_session_of("maria") == []

@@ -41,8 +41,8 @@ def test_top_and_skip(party, token):
     assert len(party.get(f"{CUSTOMERS}?$top=10", token).json()["value"]) == 10
 
 
-def test_top_is_how_large_a_page_is_and_links_go_on_past_it(party, token):
-    """So has the instance's documentation it: Domain API, Paging."""
+def test_top_is_the_page_size_and_links_continue(party, token):
+    """As documented by ERP.net: Domain API, Paging."""
     page = party.get(f"{CUSTOMERS}?$top=150&$count=true", token).json()
     assert len(page["value"]) == 100
     assert page["@odata.nextLink"] == "Crm_Sales_Customers?$top=150&$count=true&$skip=100"

@@ -29,7 +29,7 @@ def test_refresh_keeps_the_time_of_the_sign_in(instance, party, claims):
     assert refreshed["iat"] >= first["iat"] + 1800
 
 
-def test_of_many_refreshes_at_once_one_wins(instance, party):
+def test_one_of_many_concurrent_refreshes_wins(instance, party):
     token = party.sign_in()["refresh_token"]
     statuses = []
 
@@ -62,7 +62,7 @@ def test_refresh_tokens_of_one_person_are_separate_chains(party):
     assert party.refresh(second["refresh_token"]).status_code == 200
 
 
-def test_changed_password_ends_refresh_tokens_but_not_the_session(instance, party):
+def test_changed_password_ends_only_refresh_tokens(instance, party):
     token = party.sign_in("maria")["refresh_token"]
     assert instance.revoke_refresh_tokens("maria") == 1
     assert party.refresh(token).json()["error"] == "invalid_grant"
@@ -108,7 +108,7 @@ def test_expired_access_token_gets_401(instance, party):
     assert "invalid_token" in answer.headers["WWW-Authenticate"]
 
 
-def test_service_token_is_about_nobody(instance, party, claims):
+def test_service_token_has_no_claims_about_a_person(instance, party, claims):
     tokens = party.ask("client_credentials", scope="read update").json()
     found = claims(tokens["access_token"])
     assert "refresh_token" not in tokens
@@ -139,7 +139,7 @@ def test_userinfo_repeats_the_claims(instance, party):
     assert answer["is_admin"] == "false"
 
 
-def test_rotated_keys_leave_old_tokens_behind(instance, party, header):
+def test_rotated_key_ends_old_access_tokens(instance, party, header):
     old_kid = instance.kid
     token = party.sign_in()["access_token"]
     new_kid = instance.rotate_keys()

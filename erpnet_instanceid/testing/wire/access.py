@@ -1,4 +1,4 @@
-"""What an access token allows, checked like any API would."""
+"""Checks access tokens as an API does."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..world.state import World
 
 
 class TokenRefusedError(Exception):
-    """The API answers 401 and says why."""
+    """The token is not valid; the message says why."""
 
     def response(self) -> Response:
-        """The challenge. RFC 6750 section 3."""
+        """401 with the challenge. RFC 6750 section 3."""
         response = make_response("", 401)
         response.headers["WWW-Authenticate"] = (
             f'Bearer error="invalid_token", error_description="{self}"'
@@ -24,7 +24,10 @@ class TokenRefusedError(Exception):
 
 
 def bearer_claims(world: World, authorization: str | None) -> dict[str, Any]:
-    """The claims behind an Authorization header. RFC 6750 section 2.1, RFC 9068 section 4."""
+    """The claims of the token in an Authorization header. Raises TokenRefusedError.
+
+    RFC 6750 section 2.1, RFC 9068 section 4.
+    """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise TokenRefusedError("no bearer token")

@@ -1,4 +1,4 @@
-"""The authorization server, and what happens at its authorize endpoint."""
+"""The authorization server and its authorize endpoint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ from .pages import answer_authorization, message_page, request_fields, sign_in_p
 
 
 class _Request(OAuth2Request):  # type: ignore[misc]
-    """Flask's request for Authlib, also on plain http off loopback (a demo in containers)."""
+    """Flask's request for Authlib.
+
+    Its URL is always https: Authlib refuses plain http, which a demo in containers uses.
+    """
 
     def __init__(self) -> None:
         super().__init__(request.method, "https://instance/", headers=request.headers)
@@ -69,11 +72,11 @@ class Server(AuthorizationServer):  # type: ignore[misc]
 
 
 def _saved_already(token: object, request: object) -> None:
-    """Refresh tokens are written down when they are made; access tokens carry themselves."""
+    """Does nothing: the ledger has the refresh token, and access tokens are not stored."""
 
 
 def authorize(world: World, server: Server, session: Session | None) -> Response:
-    """Answer at once if the browser has a session that will do, else show the sign-in page."""
+    """Answer at once if the browser has a usable session, else show the sign-in page."""
     session = _usable(world, session)
     fields = request_fields()
     grant, failed = _validated(world, server, session)
@@ -87,7 +90,7 @@ def authorize(world: World, server: Server, session: Session | None) -> Response
 
 
 def sign_in(world: World, server: Server, login: str, earlier: Session | None) -> Response:
-    """A person pressed their button (or Cancel, an empty login) on the sign-in page."""
+    """Answer the button that a person pressed on the sign-in page. Cancel is an empty login."""
     person = world.people.get(login)
     grant, failed = _validated(world, server, earlier)
     if failed is not None:
@@ -111,7 +114,7 @@ def sign_in(world: World, server: Server, login: str, earlier: Session | None) -
 
 
 def _usable(world: World, session: Session | None) -> Session | None:
-    """The session, unless the request wants the person to sign in again."""
+    """The session, or None if the request asks the person to sign in again."""
     if session is None or not session.person.is_active:
         return None
     prompts = request.values.get("prompt", "").split()
@@ -126,13 +129,13 @@ def _usable(world: World, session: Session | None) -> Session | None:
 def _validated(
     world: World, server: Server, session: Session | None
 ) -> tuple[Any, Response | None]:
-    """Authlib's grant for the request, or the answer that says why there is none."""
+    """Authlib's grant for the request, or the error answer."""
     try:
         return server.get_consent_grant(end_user=session), None
     except OAuth2Error as error:
         return None, _answer_error(world, error)
     except ValueError:
-        # Authlib quotes parameters in descriptions, and refuses to when they hold odd characters.
+        # Authlib quotes parameters in its error text, and fails on odd characters in them.
         malformed = OAuth2Error(error="invalid_request", description="Malformed parameter")
         return None, _answer_error(world, malformed)
 
@@ -155,7 +158,10 @@ def _denied() -> OAuth2Error:
 
 
 def _answer_error(world: World, error: Any) -> Response:
-    """Back to the site where that is safe, else a page. RFC 6749 section 4.1.2.1."""
+    """Send the error to the site, or show it if there is no valid redirect URI.
+
+    RFC 6749 section 4.1.2.1.
+    """
     if not error.redirect_uri:
         return message_page(
             "This request cannot be answered",

@@ -1,4 +1,4 @@
-"""The documents by which clients find their way around the instance."""
+"""The documents that tell clients the instance's addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door in front of the instance: records each request and applies its fault, if any."""
+"""Stands in front of the instance: records each request and applies its fault, if any."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionDroppedError(ConnectionAbortedError):
-    """Ends the connection at this point, without another byte."""
+    """Closes the connection without sending another byte."""
 
 
 class Gate:

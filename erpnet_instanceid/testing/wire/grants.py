@@ -1,4 +1,4 @@
-"""The instance's grants, on Authlib's."""
+"""The instance's OAuth grants, built on Authlib's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def half_hash(value: str) -> str:
 
 
 class _FrontChannel:
-    """What both authorization grants share."""
+    """Shared by both authorization grants."""
 
     request: Any
     server: Any
@@ -105,7 +105,7 @@ class CodeGrant(_FrontChannel, AuthorizationCodeGrant):  # type: ignore[misc]
         return found
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
-        """It was taken when it was found."""
+        """Does nothing: `query_authorization_code` has removed it."""
 
     def authenticate_user(self, authorization_code: AuthorizationCode) -> Session | None:
         session = authorization_code.session
@@ -119,7 +119,7 @@ class HybridGrant(_FrontChannel, OpenIDHybridGrant):  # type: ignore[misc]
 
     def create_authorization_response(self, redirect_uri: str, grant_user: Session) -> Answer:
         params = self.create_granted_params(grant_user)
-        # An instance that sends no access token along says nothing about its life either.
+        # The instance sends no access token here, so it sends no lifetime either.
         return self.answer(redirect_uri, [pair for pair in params if pair[0] != "expires_in"])
 
     def generate_user_info(self, session: Session, scope: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
         return session if session.person.is_active else None
 
     def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
-        """It was taken when it was found."""
+        """Does nothing: `authenticate_refresh_token` has removed it."""
 
 
 class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
@@ -175,7 +175,7 @@ class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
 
 
 class Pkce(CodeChallenge):  # type: ignore[misc]
-    """PKCE with S256 only; how strictly is `Instance.pkce`."""
+    """PKCE with S256 only. `Instance.pkce` says how strictly."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
 
@@ -197,7 +197,7 @@ class Pkce(CodeChallenge):  # type: ignore[misc]
 
 
 class _IdToken:
-    """The ID token beside an access token, for Authlib's code and refresh grants."""
+    """The ID token that comes with an access token, for Authlib's code and refresh grants."""
 
     target = "id_token"
     world: World
@@ -229,7 +229,7 @@ class CodeIdToken(_IdToken, OpenIDCode):  # type: ignore[misc]
 
     def generate_user_info(self, session: Session, scope: str) -> dict[str, Any]:
         claims = super().generate_user_info(session, scope)
-        # The code's own counts, below: the person may have signed in again since, in another tab.
+        # The code has its own auth_time: the person may have signed in again in another tab.
         del claims["auth_time"]
         return claims
 
@@ -248,7 +248,7 @@ class RefreshedIdToken(_IdToken, OpenIDToken):  # type: ignore[misc]
 
 
 class TokenGenerator(BearerTokenGenerator):  # type: ignore[misc]
-    """Access tokens that are JWTs; refresh tokens only with `offline_access`."""
+    """Makes access tokens, and refresh tokens if the scope has `offline_access`."""
 
     def __init__(self, world: World) -> None:
         super().__init__(self._access_token, self._refresh_token, self._expires_in)
@@ -269,7 +269,7 @@ class TokenGenerator(BearerTokenGenerator):  # type: ignore[misc]
     def _access_token(
         self, client: Application, grant_type: str, user: Session | None, scope: str
     ) -> str:
-        # The hybrid grant asks for one that it then leaves out.
+        # The hybrid grant asks for an access token and does not send it.
         if grant_type == "implicit":
             return ""
         return tokens.access_token(self._world, client, user, scope)

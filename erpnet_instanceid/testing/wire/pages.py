@@ -1,4 +1,4 @@
-"""The pages a person sees, and the page that carries an answer to the site."""
+"""The pages that a person sees, and the page that posts an answer to the site."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from jinja2 import Environment, PackageLoader
 
 from ..world.state import World
 
-# Not Flask's own environment: each stand-in would compile the templates anew.
+# With Flask's own environment each stand-in would compile the templates again.
 _TEMPLATES = Environment(loader=PackageLoader("erpnet_instanceid.testing.wire"), autoescape=True)
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _UNFRAMED = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
 
 
 def request_fields() -> list[tuple[str, str]]:
-    """What the request asks, query first, repetitions kept."""
+    """The request's parameters, query first, with repetitions."""
     return [*request.args.items(multi=True), *request.form.items(multi=True)]
 
 
 def answer_authorization(
     world: World, redirect_uri: str, params: list[tuple[str, str]], mode: str
 ) -> Response:
-    """The authorization answer, success or error, on its way to the site."""
+    """The response that takes an authorization answer, success or error, to the site."""
     if world.send_iss:
         params = [*params, ("iss", world.issuer)]
     params = world.changes.apply("authorization_answer", params)
@@ -47,7 +47,7 @@ def _with_params(url: str, params: Iterable[tuple[str, str]], mode: str) -> str:
 
 
 def sign_in_page(world: World, fields: list[tuple[str, str]], hint: str) -> Response:
-    """One button per person; the fields of the authorize request travel along."""
+    """One button for each person, with the authorize request's fields in the form."""
     people = world.people.offered()
     people.sort(key=lambda person: person.login != hint)
     page = _render("sign_in.html", people=people, fields=fields, hint=hint)

@@ -1,4 +1,4 @@
-"""The HTTP server under a stand-in: threads, kept connections, a clean end."""
+"""The HTTP server of a stand-in: it uses threads, keeps connections and ends cleanly."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class _Handler(WSGIRequestHandler):
     """Answers like Werkzeug's own handler, but keeps connections open and logs nothing.
 
-    Real instances keep connections; Werkzeug closes them, because an unread body would be taken
-    for the next request. The gate reads every body to its end.
+    Real instances keep connections. Werkzeug closes them, because it would take an unread body
+    for the next request; but the gate reads every body to its end.
     """
 
     server: Server
@@ -57,7 +57,7 @@ class _Handler(WSGIRequestHandler):
         code, _, reason = status.partition(" ")
         self.send_response_only(int(code), reason)
         if not any(name.lower() == "date" for name, _ in headers):
-            # By the instance's clock, which a test may have set apart.
+            # The instance's clock, because a test may have changed it.
             self.send_header("Date", self.date_time_string(self.server.now()))
         for name, value in headers:
             self.send_header(name, value)
@@ -108,7 +108,7 @@ class Server(ThreadedWSGIServer):
         self.server_close()
 
     def start(self, app: WSGIApplication, now: Callable[[], float]) -> None:
-        """Answers with ``app`` from here on; ``now`` is the clock of the Date headers."""
+        """Start to answer with ``app``. ``now`` is the clock for Date headers."""
         self.app, self.now = app, now
         self._thread.start()
 
@@ -121,7 +121,7 @@ class Server(ThreadedWSGIServer):
         )
         with self._connections_lock:
             self._connections.add(request)
-        # Kept until they have ended, which is a moment after their connection has.
+        # A thread ends a moment after its connection, so `close` must still know it then.
         self._serving = [*filter(threading.Thread.is_alive, self._serving), thread]
         thread.start()
 
@@ -132,7 +132,7 @@ class Server(ThreadedWSGIServer):
 
     def close(self) -> None:
         self._is_closing = True
-        # Wakes the thread that waits for connections. One that dies of it has ended as well.
+        # Wakes the thread that waits for connections. An error means that it has already ended.
         with contextlib.suppress(OSError):
             socket.create_connection((self.host, self.port), timeout=5).close()
         self._thread.join()

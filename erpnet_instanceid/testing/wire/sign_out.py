@@ -22,7 +22,7 @@ from .pages import message_page, request_fields
 
 class EndSession(EndSessionEndpoint):  # type: ignore[misc]
     def _validate_id_token_hint(self, id_token_hint: str) -> dict[str, Any]:
-        # Only the signature: a hint is mostly expired, and the instance's clock may be set apart.
+        # Check only the signature: most hints have expired.
         world: World = self.server.world
         try:
             claims = jwt.decode(id_token_hint, world.keys.known, ["RS256"]).claims
@@ -33,7 +33,7 @@ class EndSession(EndSessionEndpoint):  # type: ignore[misc]
         return dict(claims)
 
     def end_session(self, end_session_request: EndSessionRequest) -> None:
-        """The view ends it, because it also has the cookie."""
+        """Does nothing: the view below ends the session, because it also has the cookie."""
 
 
 def end_session(world: World, server: Server, session: Session | None) -> Response:
@@ -67,7 +67,7 @@ def end_session(world: World, server: Server, session: Session | None) -> Respon
 
 
 def _front_channel(world: World, session: Session) -> list[str]:
-    """Where the browser tells applications. Front-Channel Logout 1.0 section 2."""
+    """The URLs for the page's iframes. Front-Channel Logout 1.0 section 2."""
     query = urlencode({"iss": world.issuer, "sid": session.sid})
     urls = [application.frontchannel_url for application in applications_of(world, session)]
     return [f"{url}{'&' if '?' in url else '?'}{query}" for url in urls if url]

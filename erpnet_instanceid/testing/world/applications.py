@@ -1,4 +1,4 @@
-"""Trusted Applications: who may ask the instance for sign-ins and tokens."""
+"""Trusted Applications: the sites that may ask the instance for sign-ins and tokens."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ IDENTITY_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
 
 
 def application_secret_hash(secret: str) -> str:
-    """What a registration stores of a secret: base64(SHA-256(secret)), standard alphabet."""
+    """The ApplicationSecretHash of a secret: base64(SHA-256(secret)), standard alphabet."""
     return base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode()
 
 
 class LocalURLs(Container[object]):
-    """Every URL of this machine or of a test client: for sites on ports not known beforehand."""
+    """Every URL of this machine or of a test client, for sites whose port is not known yet."""
 
     def __contains__(self, url: object) -> bool:
         try:
@@ -53,9 +53,9 @@ class Application(ClientMixin):  # type: ignore[misc]
     system_user_allowed: bool = True
 
     def change(self, **values: Any) -> None:
-        """Set fields; `login_urls` and `logout_urls` take any URLs, None for all of this machine.
+        """Set fields. `login_urls` and `logout_urls` are lists; None accepts all of this machine.
 
-        Raises TypeError for what is no field.
+        Raises TypeError for an unknown field.
         """
         for name in values:
             if name not in self.__dataclass_fields__:
@@ -66,7 +66,7 @@ class Application(ClientMixin):  # type: ignore[misc]
         for name, value in values.items():
             setattr(self, name, value)
 
-    # What Authlib asks a client, RFC 6749 section 2.
+    # Authlib calls these methods. RFC 6749 section 2.
 
     def get_client_id(self) -> str:
         return self.uri
@@ -92,7 +92,7 @@ class Application(ClientMixin):  # type: ignore[misc]
         return self.is_enabled
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """`scope` if all of it is registered, else None; the API scopes if nothing is asked for."""
+        """`scope` if the registration allows all of it, else None. Empty means all API scopes."""
         if not scope:
             return self.scope
         allowed = IDENTITY_SCOPES | set(self.scope.split())

@@ -1,4 +1,4 @@
-"""Changes a test asked for, made to what the instance is about to send."""
+"""Changes that a test asks for, to tokens, answers and documents before they are sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .forging import SigningKey, Token
 
-#: What can be changed, and what the test's function is given.
+#: Everything that can be changed, with the type that the test's function gets.
 TARGETS = frozenset(
     {
         "front_id_token",  # Token: the one in the authorization answer
@@ -63,7 +63,7 @@ class Changes:
             return list(due)
 
     def apply(self, target: str, value: Any) -> Any:
-        """`value`, changed in place or replaced by what a function returned."""
+        """`value`, changed in place or replaced by a function's result."""
         if target in self._changes:
             for change in self._due(target):
                 result = change.apply(value)
@@ -71,7 +71,7 @@ class Changes:
         return value
 
     def apply_to_token(self, target: str, compact: str, key: SigningKey) -> str:
-        """The token, signed anew if a change is due, else the very same string."""
+        """The token, changed and signed again if a change is due, else the same string."""
         if not self._changes.get(target):
             return compact
         token = Token.parse(compact, key)

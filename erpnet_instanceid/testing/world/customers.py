@@ -24,7 +24,7 @@ _CITIES = (
 
 
 def make_customers() -> list[dict[str, Any]]:
-    """Five hundred customers, ordered by number; the caller may change them."""
+    """Five hundred customers, ordered by number. The caller may change them."""
     return [dict(customer) for customer in _customers()]
 
 

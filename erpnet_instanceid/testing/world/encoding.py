@@ -1,4 +1,4 @@
-"""Bytes on the wire: JSON as the instance writes it, and base64url."""
+"""JSON as the instance writes it, and base64url."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def encode_json(value: Any) -> bytes:
-    """Raw UTF-8; escapes only where there is a lone surrogate, which UTF-8 cannot say."""
+    """Raw UTF-8. Only a text with a lone surrogate is escaped: UTF-8 cannot encode it."""
     try:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Answers that go wrong on request."""
+"""Faults: answers that a test spoils."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Literal
 from .encoding import encode_json
 from .recording import ENDPOINTS, RecordedRequest
 
-#: The default of `json=`: None is an answer too, it is sent as `null`.
+#: The default of `json=`. None is a value: it is sent as `null`.
 NOT_GIVEN: Any = object()
 
 
 @dataclass
 class Fault:
-    """What happens in place of, or on top of, the real answer. See `Instance.next_answer`."""
+    """One way to spoil an answer. `Instance.next_answer` explains the fields."""
 
     status: int | None = None
     body: bytes | Callable[[], Iterable[bytes]] | None = None
@@ -32,7 +32,7 @@ class Fault:
 
     @property
     def replaces(self) -> bool:
-        """Whether the real answer is not sent."""
+        """Whether this is sent instead of the real answer."""
         return self.status is not None or self.body is not None
 
     def fits(self, request: RecordedRequest) -> bool:
@@ -69,7 +69,7 @@ def make_fault(
 
 
 class Faults:
-    """Faults by endpoint: the counted ones first, in their order, then the lasting one."""
+    """Faults by endpoint: first the counted ones in their order, then the lasting one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

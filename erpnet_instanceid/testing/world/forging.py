@@ -1,4 +1,4 @@
-"""Tokens that a test may bend before they are signed."""
+"""Tokens that a test changes before they are signed."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Token:
 
     sign_with   another key: RSA, EC or Ed25519 private key, or bytes for an HMAC
     payload, header_bytes
-                bytes to sign in place of the claims or the header, for what JSON cannot say
-    signature   bytes to use in place of a signature (`b""` for none)
+                bytes to sign instead of the claims or the header, for text that is not JSON
+    signature   bytes to send instead of a signature (`b""` for none)
     raw         the whole compact token, sent as it is
     """
 
@@ -51,7 +51,7 @@ class Token:
         return cls(json.loads(b64url_decode(header)), json.loads(b64url_decode(claims)), key)
 
     def serialize(self) -> str:
-        """The compact token. `alg` decides how it is signed; one we do not know means RS256."""
+        """The compact token, signed as `alg` says. An unknown `alg` is signed like RS256."""
         if self.raw is not None:
             return self.raw
         payload = self.payload
@@ -60,7 +60,7 @@ class Token:
         header = self.header_bytes
         if header is None:
             header = json.dumps(self.header, separators=(",", ":")).encode()
-        # RFC 7797: an unencoded payload goes into the signature and the token as it is.
+        # RFC 7797: an unencoded payload is signed and sent as it is.
         body = payload.decode() if self.header.get("b64") is False else b64url(payload)
         signing_input = f"{b64url(header)}.{body}"
         signature = self.signature
@@ -71,7 +71,7 @@ class Token:
 
 
 def sign(data: bytes, alg: object, key: SigningKey) -> bytes:
-    """A signature by `key`, of the kind `alg` names where the two fit together."""
+    """A signature by `key`, of the kind that `alg` names if the key can make it."""
     name = alg if isinstance(alg, str) else ""
     if name.lower() == "none":
         return b""

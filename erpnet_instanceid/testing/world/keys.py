@@ -11,15 +11,15 @@ from joserfc.jwk import KeySet, RSAKey
 
 
 def new_key(bits: int = 2048) -> RSAKey:
-    """A fresh RS256 key with a hex `kid`, the way IdentityServer names its keys."""
+    """A new RS256 key with a hex `kid`, as IdentityServer names its keys."""
     kid = secrets.token_hex(16).upper()
     return RSAKey.generate_key(bits, {"kid": kid, "use": "sig", "alg": "RS256"})
 
 
 class KeyRing:
-    """The key that signs, the keys that are published, and every key there ever was.
+    """The signing key, the published keys, and all keys since the start.
 
-    The last are for `id_token_hint`: a hint signed before a rotation is still one of ours.
+    All keys are kept for `id_token_hint`, which may have been signed before a rotation.
     """
 
     def __init__(self, key: RSAKey | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What the instance remembers: sessions, codes, refresh tokens."""
+"""The instance's sessions, codes and refresh tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .people import Person
 class Session:
     """A browser's session at the instance. `key` is its cookie, `sid` its name in tokens.
 
-    `sub` is the login at the time of signing in: a rename shows in the next session.
+    `sub` is the login at the time of sign-in. A renamed login shows in the next session.
     """
 
     person: Person
@@ -71,7 +71,7 @@ class RefreshToken(TokenMixin):  # type: ignore[misc]
 
 
 class Ledger:
-    """Sessions, codes and refresh tokens; each step is atomic, so a race has one winner."""
+    """Sessions, codes and refresh tokens. Each step is atomic, so a race has one winner."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -80,9 +80,9 @@ class Ledger:
         self._refresh_tokens: dict[str, RefreshToken] = {}
 
     def open_session(self, person: Person, auth_time: int, earlier: Session | None) -> Session:
-        """The session of someone who just signed in.
+        """The session of a person who has just signed in.
 
-        Signing in again as the same person keeps the session, and so its licence.
+        If the same person signs in again, the session stays, and its licence too.
         """
         with self._lock:
             if earlier and earlier.key in self._sessions and earlier.sub == person.login:
@@ -104,7 +104,7 @@ class Ledger:
             return [s for s in self._sessions.values() if login in {s.sub, s.person.login}]
 
     def end_session(self, session: Session) -> bool:
-        """Whether the session was open. Its codes and refresh tokens end with it."""
+        """End a session with its codes and refresh tokens. Returns whether it was open."""
         with self._lock:
             was_open = self._sessions.pop(session.key, None) is not None
             self._codes = {k: c for k, c in self._codes.items() if c.session is not session}
@@ -119,7 +119,7 @@ class Ledger:
             self._codes[code.code] = code
 
     def take_code(self, code: str) -> AuthorizationCode | None:
-        """The code's record, once: whoever presents a code spends it, rightly or not."""
+        """The code's record, once: any request with a code spends it, valid or not."""
         with self._lock:
             return self._codes.pop(code, None)
 
@@ -137,7 +137,7 @@ class Ledger:
         return self._refresh_tokens.get(token)
 
     def revoke_refresh_tokens(self, login: str) -> int:
-        """How many refresh tokens of that person ended."""
+        """End the person's refresh tokens. Returns how many there were."""
         with self._lock:
             doomed = [
                 k

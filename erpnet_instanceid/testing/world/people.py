@@ -33,7 +33,7 @@ class Person:
     listed: bool = True
 
     def claims(self) -> dict[str, Any]:
-        """What an access token says about the person; booleans as strings, like the instance."""
+        """The person's claims in an access token, with booleans as strings like the instance."""
         return {
             "id": self.id,
             "name": self.name,
@@ -53,24 +53,24 @@ class People(dict[str, Person]):
     """People by login."""
 
     def add(self, login: str, name: str = "", **fields: Any) -> Person:
-        """A new person, or another one under a login that is taken: then the new one has it."""
+        """Add a person. If the login is taken, it now belongs to the new person."""
         person = Person(login, name or login, **fields)
         self[login] = person
         return person
 
     def offered(self) -> list[Person]:
-        """Whom the sign-in page has a button for."""
+        """The people with a button on the sign-in page."""
         return [person for person in self.values() if person.listed and person.is_active]
 
     def of_token(self, claims: dict[str, Any]) -> Person | None:
-        """The person an access token is about, also after a rename; None for a service."""
+        """The person of an access token, also after a rename. None for a service token."""
         person = self.get(str(claims.get("sub")))
         if person is not None and person.id == claims.get("id", person.id):
             return person
         return next((p for p in self.values() if p.id == claims.get("id")), None)
 
     def rename(self, old: str, new: str) -> Person:
-        """The person `old` under the login `new`, with the same `id`. Open sessions follow."""
+        """Give the person `old` the login `new`. The `id` and open sessions stay."""
         person = self.pop(old)
         person.login = new
         self[new] = person

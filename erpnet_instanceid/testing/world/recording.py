@@ -51,9 +51,9 @@ def endpoint_of(path: str) -> str:
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request as it arrived, before anything was made of it.
+    """One request as it arrived.
 
-    Requests with the same `connection` came over one.
+    Requests over the same connection have the same number `connection`.
     """
 
     endpoint: str
@@ -67,7 +67,7 @@ class RecordedRequest:
     time: float = field(default_factory=time.time)
 
     def __getitem__(self, name: str) -> str:
-        """The first value of a form field or, if there is none, of a query parameter."""
+        """The first value of a form field, else of a query parameter. Raises KeyError."""
         for key, value in [*self.form, *self.query]:
             if key == name:
                 return value
@@ -85,7 +85,7 @@ def parse_fields(text: str) -> list[tuple[str, str]]:
 
 
 class Recording:
-    """A growing list of requests that others can wait on."""
+    """A growing list of requests. Other threads can wait for the next one."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -115,7 +115,7 @@ class Recording:
             self._requests.clear()
 
     def wait_for(self, endpoint: str, count: int, timeout: float) -> list[RecordedRequest]:
-        """The endpoint's requests once there are `count`; TimeoutError if that takes too long."""
+        """The endpoint's requests as soon as there are `count`. Raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.of(endpoint)) >= count, timeout):
                 raise TimeoutError(f"{len(self.of(endpoint))} of {count} requests to {endpoint}")
