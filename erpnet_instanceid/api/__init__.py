@@ -6,7 +6,9 @@ from django.http import HttpRequest
 
 from ..errors import (
     APIError,
+    APINotFound,
     AttemptError,
+    ImportFailed,
     InstanceIDError,
     InstanceUnavailable,
     InvalidResponse,
@@ -23,7 +25,9 @@ from .sources import SignInTokens, VisitorTokens
 
 __all__ = [
     "APIError",
+    "APINotFound",
     "AttemptError",
+    "ImportFailed",
     "InstanceIDError",
     "InstanceSession",
     "InstanceUnavailable",

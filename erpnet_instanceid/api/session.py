@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -20,7 +20,7 @@ from ..oidc import http
 from ..oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from ..oidc.pool import deadline
 from ..tokens.connections import closing_connections
-from .errors import read_api_error
+from .errors import check_import, read_api_error
 from .sites import SiteDirectory, site_directory
 
 UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
@@ -28,6 +28,7 @@ UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
 UNAVAILABLE = frozenset({502, 503, 504})
 # RFC 9110 9.2.2: what may be sent twice without doing more than sent once.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+IMPORT = "/Import"
 PAUSES = (0.5, 1.0, 2.0)
 LONGEST_PAUSE = 10.0
 PAGE_SIZE = 100
@@ -75,6 +76,8 @@ class InstanceSession(requests.Session):
             response = self._authorized(method, address, kwargs)
         if response.status_code >= 400:
             raise _refusal(response, self.limits)
+        if urlsplit(address).path.endswith(IMPORT) and response.status_code == 200:
+            check_import(_json_object(response), http.shown_address(address))
         return response
 
     def close(self) -> None:

@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django import forms
 
 from erpnet_instanceid import api, errors
-from erpnet_instanceid.errors import InstanceIDError
+from erpnet_instanceid.api.errors import check_import, read_api_error
+from erpnet_instanceid.errors import (
+    APIError,
+    APINotFound,
+    ImportFailed,
+    InstanceIDError,
+    MaximumLicenseCountExceeded,
+)
+
+# As the instance's documentation prints it (domain-api/data-manipulation/batch).
+REFUSAL = (
+    "An error occurred while saving data to the database\r\n"
+    "The validation R17342: ProductAndProductGroupEnterpriseCompanyAreDifferent failed for event"
+    " Commit: \r\n\r\nCannot save product with code 'PRD-005', because it has an invalid entry for"
+    " Enterprise Company.\r\n\r\nWhen an enterprise company is specified for a product group, the"
+    " products within this group should have the same enterprise company. (Constraint R17342)"
+)
+DUPLICATION = {
+    "message": "Prohibited duplication in table 'dbo.Gen_Products_Table'.\n\nThe set of values ...",
+    "code": 2129,
+    "type": "Aloe.EnterpriseOne.Server.ServerAPI.Exceptions.EnterpriseOneServerException",
+    "info": "System.Exception: at Line 1",
+    "messageFormat": "Prohibited duplication in table '{0}'.\n\nThe set of values ... {1}",
+    "parameters": ["dbo.Gen_Products_Table", "IX_Inv_Materials_Table_Number"],
+}
+URL = "https://demo.my.erp.net/api/domain/odata/General_Products_Products"
+
+
+def read(fields: Any, status: int = 500) -> APIError:
+    return read_api_error(status, json.dumps(fields).encode(), URL)
 
 
 def kinds(kind: type[InstanceIDError]) -> Iterator[type[InstanceIDError]]:
@@ -21,3 +54,134 @@ def kinds(kind: type[InstanceIDError]) -> Iterator[type[InstanceIDError]]:
 def test_each_exception_can_be_imported(module: object, kind: type[InstanceIDError]) -> None:
     assert getattr(module, kind.__name__) is kind
     assert kind.__name__ in module.__all__  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_documented_error_is_read_whole(wrapped: bool) -> None:
+    error = read({"error": DUPLICATION} if wrapped else DUPLICATION)
+    assert (error.code, error.instance_code, error.status) == ("2129", 2129, 500)
+    assert error.message == DUPLICATION["message"]
+    assert error.type == DUPLICATION["type"]
+    assert error.message_format == DUPLICATION["messageFormat"]
+    assert error.parameters == tuple(DUPLICATION["parameters"])
+    assert "Line 1" not in repr(vars(error))
+
+
+def test_refusal_of_a_rule_keeps_its_lines_and_names_the_rule() -> None:
+    error = read({"error": {"message": REFUSAL, "code": 2029}})
+    assert error.message == REFUSAL.replace("\r\n", "\n")
+    assert error.rule == "R17342"
+
+
+@pytest.mark.parametrize(
+    ("message", "rule"),
+    [
+        ("Грешка при записване.\r\n  Валидацията R27159: FromDateLess не е била успешна", "R27159"),
+        ("Стойността на полето не трябва да надвишава. (Ограничение R27159)", "R27159"),
+        ("The validation R1: A failed: (Constraint R22)", "R22"),
+        ("The product R17342 does not exist.", ""),
+        ("", ""),
+    ],
+)
+def test_rule_is_found_in_every_language(message: str, rule: str) -> None:
+    assert read({"message": message}).rule == rule
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[]", b'"text"', b"null", b'{"error": 5}', b'{"message": 5, "code": []}'],
+)
+def test_answer_without_an_error_has_its_status_as_code(body: bytes) -> None:
+    error = read_api_error(418, body, URL)
+    assert (error.code, error.message, error.instance_code) == ("http_418", "", None)
+
+
+def test_message_is_bounded_by_kilobytes() -> None:
+    assert len(read({"message": "m" * 1_000_000}).message) == 16 * 1024
+
+
+def test_message_has_no_characters_that_write_a_second_log_line() -> None:
+    error = read({"message": "a\x1b[31m\u2028b\x00\nWARNING forged", "code": "x\ny"})
+    assert error.message == "a [31m b \nWARNING forged"
+    assert "\n" not in str(error)
+    assert error.code == "x y"
+
+
+def test_text_of_an_error_is_one_short_line() -> None:
+    text = str(read({**DUPLICATION, "message": REFUSAL * 10, "messageFormat": REFUSAL * 10}))
+    assert len(text) < 700
+    assert "\n" not in text
+    assert text.startswith('2129 (status=500, message="An error occurred while')
+
+
+def test_not_found_is_a_class_of_its_own() -> None:
+    assert isinstance(read({}, status=404), APINotFound)
+    assert not isinstance(read({}, status=400), APINotFound)
+
+
+@pytest.mark.parametrize("name", ["message", "code", "type"])
+def test_no_free_licence_is_told_in_any_field(name: str) -> None:
+    error = read({name: "MaximumLicenseCountExceeded"})
+    assert isinstance(error, MaximumLicenseCountExceeded)
+
+
+class ProductForm(forms.Form):
+    company = forms.CharField()
+
+
+@pytest.mark.parametrize("field", [None, "company"])
+def test_error_stands_on_a_form_whole(field: str | None) -> None:
+    form = ProductForm({"company": "x"})
+    read({"message": REFUSAL}).add_to(form, field)
+    (shown,) = form.errors[field or "__all__"]
+    assert shown == REFUSAL.replace("\r\n", "\n")
+
+
+def test_error_without_a_message_says_something_on_a_form() -> None:
+    form = ProductForm({"company": "x"})
+    read({}).add_to(form)
+    assert form.non_field_errors()
+
+
+def test_errors_survive_a_task_queue() -> None:
+    error = pickle.loads(pickle.dumps(read(DUPLICATION)))
+    assert (error.instance_code, error.message) == (2129, DUPLICATION["message"])
+
+
+IMPORTED = {
+    "@erpnet.result": "fail",
+    "objects": [
+        {"@erpnet.result": "success", "@odata.id": "Crm_Sales_Customers(1)"},
+        {
+            "@erpnet.result": "fail",
+            "@erpnet.message": REFUSAL,
+            "@erpnet.error": {"message": REFUSAL, "code": 2029, "info": "at Line 1"},
+        },
+        {"@erpnet.result": "fail", "@erpnet.message": "Object not found."},
+    ],
+}
+
+
+def test_failures_inside_an_import_are_an_error() -> None:
+    with pytest.raises(ImportFailed) as caught:
+        check_import(IMPORTED, URL)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert error.rule == "R17342"
+    assert [error.failures[place].message for place in error.failures] == [
+        REFUSAL.replace("\r\n", "\n"),
+        "Object not found.",
+    ]
+    assert list(error.failures) == [1, 2]
+    assert error.results[0]["@odata.id"] == "Crm_Sales_Customers(1)"
+    assert "Line 1" not in repr(vars(error))
+
+
+@pytest.mark.parametrize("name", ["result", "@erpnet.result"])
+def test_import_that_fails_as_a_whole_is_an_error(name: str) -> None:
+    with pytest.raises(ImportFailed):
+        check_import({name: "fail"}, URL)
+
+
+@pytest.mark.parametrize("answer", [{"@erpnet.result": "success", "objects": [{}]}, {}, [], None])
+def test_import_that_succeeds_is_no_error(answer: object) -> None:
+    check_import(answer, URL)
