@@ -1,8 +1,9 @@
-"""System checks: each names the setting and the cure."""
+"""System checks: each message names the setting that is wrong, and the hint says how to mend it."""
 
 from __future__ import annotations
 
 from .of_settings import check_settings
-from .of_site import URLS_MISSING, check_site
+from .of_site import check_site
+from .of_urls import URLS_MISSING
 
 __all__ = ["URLS_MISSING", "check_settings", "check_site"]

@@ -1,4 +1,4 @@
-"""What a check says. An id is never used twice, and never given to another check."""
+"""Makes the messages of the checks. An id is never given to a second check."""
 
 from __future__ import annotations
 

@@ -1,0 +1,111 @@
+"""Checks which visitors get in, and what their Django users get. One function for each setting."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage
+
+from ..conf import EXTERNAL_USER_TYPE, INTERNAL_USER_TYPE, NEVER_ALLOWED_USER_TYPE, conf
+from .messages import error, name, warning
+from .values import are_names
+
+USER_TYPES = (INTERNAL_USER_TYPE, EXTERNAL_USER_TYPE)
+
+
+def check_users(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    yield from _link_users_by()
+    yield from _allowed_user_types()
+    yield from _admin_flags(value)
+    yield from _user_type_groups()
+    yield from _create_users()
+
+
+def _link_users_by() -> Iterator[CheckMessage]:
+    if conf.get("LINK_USERS_BY") not in (None, "username", "email"):
+        yield error(10, f"{name('LINK_USERS_BY')} is unknown.", "Use 'username', 'email' or None.")
+
+
+def _allowed_user_types() -> Iterator[CheckMessage]:
+    types = conf.get("ALLOWED_USER_TYPES")
+    if not are_names(types):
+        yield _not_a_list("ALLOWED_USER_TYPES")
+    elif NEVER_ALLOWED_USER_TYPE in types:
+        yield error(
+            12,
+            f"{name('ALLOWED_USER_TYPES')} names {NEVER_ALLOWED_USER_TYPE}.",
+            "Leave it out: users of this type never get in.",
+        )
+    elif not types:
+        yield warning(
+            7,
+            f"{name('ALLOWED_USER_TYPES')} is empty, so nobody can sign in.",
+            f"Name one or both of: {', '.join(USER_TYPES)}.",
+        )
+    else:
+        yield from _unknown_user_type(types)
+
+
+def _unknown_user_type(types: Sequence[str]) -> Iterator[CheckMessage]:
+    unknown = [name for name in types if name not in USER_TYPES]
+    if not unknown:
+        return
+    near = difflib.get_close_matches(unknown[0], USER_TYPES, n=1, cutoff=0.3)
+    yield warning(
+        8,
+        f"{name('ALLOWED_USER_TYPES')} names {unknown[0]!r}, a type of users who cannot sign in.",
+        f"Did you mean {near[0]}?" if near else f"Name one or both of: {', '.join(USER_TYPES)}.",
+    )
+
+
+def _admin_flags(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    flags = conf.get("ADMIN_FLAGS")
+    if not are_names(flags):
+        yield _not_a_list("ADMIN_FLAGS")
+    elif value.get("ADMIN_FLAGS", ()) is None:
+        # None means the default for every setting, but here it reads like "no flags".
+        yield error(
+            26,
+            f"{name('ADMIN_FLAGS')} is None, and None means the default: {flags}.",
+            "Write [] to leave all flags alone, or the default itself.",
+        )
+    elif "ADMIN_FLAGS" in value:
+        # The default is not checked: a user model may lack these flags.
+        yield from _unknown_flags(flags)
+
+
+def _unknown_flags(flags: Sequence[str]) -> Iterator[CheckMessage]:
+    fields = {field.name for field in get_user_model()._meta.get_fields()}
+    for flag in flags:
+        if flag not in fields:
+            yield error(
+                14,
+                f"{name('ADMIN_FLAGS')} names {flag!r}, a field that your user model lacks.",
+                'Name a field of AUTH_USER_MODEL, or set "ADMIN_FLAGS": [].',
+            )
+
+
+def _user_type_groups() -> Iterator[CheckMessage]:
+    groups = conf.get("USER_TYPE_GROUPS")
+    if not isinstance(groups, dict) or not all(map(are_names, [[*groups], *groups.values()])):
+        yield error(
+            15,
+            f"{name('USER_TYPE_GROUPS')} must be a dict of lists.",
+            'Write it as {"InternalUser": ["employees"]}.',
+        )
+
+
+def _create_users() -> Iterator[CheckMessage]:
+    if not isinstance(conf.get("CREATE_USERS"), bool):
+        yield error(
+            18,
+            f"{name('CREATE_USERS')} must be True or False.",
+            "Text from the environment counts as true, even 'False': compare it with a text first.",
+        )
+
+
+def _not_a_list(key: str) -> CheckMessage:
+    return error(11, f"{name(key)} must be a list.", "Put the names in square brackets.")

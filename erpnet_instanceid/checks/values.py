@@ -1,0 +1,17 @@
+"""Whether a value has the form that several checks ask for."""
+
+from __future__ import annotations
+
+import math
+
+
+def are_names(value: object) -> bool:
+    """Whether ``value`` is a list or tuple of strings."""
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+
+
+def is_number(value: object, *, at_least: float) -> bool:
+    """Whether ``value`` is a finite number, and no boolean."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return at_least <= value < math.inf
