@@ -1,0 +1,30 @@
+"""Numbers are read exactly."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from erpnet_instanceid.api.amounts import exact_json
+
+
+@pytest.mark.parametrize("value", ["3.55", '"3.55"'])
+@pytest.mark.parametrize("unit", ["Currency", "Unit"])
+def test_amount_is_a_decimal_however_it_is_sent(value: str, unit: str) -> None:
+    read = exact_json(f'{{"LineAmount": {{"Value": {value}, "{unit}": "X"}}}}')
+    assert read == {"LineAmount": {"Value": Decimal("3.55"), unit: "X"}}
+
+
+def test_whole_amount_is_a_decimal_too() -> None:
+    read = exact_json('{"Value": 2, "Currency": "EUR"}')
+    assert isinstance(read["Value"], Decimal)
+
+
+def test_number_with_a_fraction_is_a_decimal() -> None:
+    assert exact_json('[0.1, 7, "0.1"]') == [Decimal("0.1"), 7, "0.1"]
+
+
+@pytest.mark.parametrize("value", ["null", '"many"', "[]", "{}"])
+def test_amount_without_a_number_is_left_as_it_is(value: str) -> None:
+    assert exact_json(f'{{"Value": {value}, "Unit": "kg"}}')["Unit"] == "kg"
