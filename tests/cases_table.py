@@ -36,10 +36,9 @@ HEAD = """\
 Which test shows which case
 ===========================
 
-Made by ``python -m tests.cases_table`` from the names of the tests and of their
-variants. A row that is not here has no
-test named after it. That no secret reaches a log, a page, an error mail or a table (HYG-01) is
-watched in every test below ``tests/flows`` by ``tests/leaks.py``.
+Made by ``python -m tests.cases_table`` from the names of the tests and of their variants. A row
+that is not here has no test named after it. That no secret reaches a log, a page, an error mail
+or a table (HYG-01) is watched by ``tests/support/leaks.py`` in every test that signs in.
 """
 
 

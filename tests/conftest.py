@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import django
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db.models.signals import post_migrate
@@ -15,7 +16,8 @@ from django.db.models.signals import post_migrate
 from erpnet_instanceid.oidc import http
 from erpnet_instanceid.testing import Instance
 
-from .visitor import Visitor
+from .support.leaks import Watch, watching
+from .support.visitor import Visitor
 
 # A project of its own, for an environment of its own: see tox.ini.
 collect_ignore = ["package"]
@@ -26,6 +28,7 @@ WSGIRequestHandler.disable_nagle_algorithm = True
 
 
 FIGURE = "figure"
+ADMIN = "operator@rp.test"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -129,3 +132,31 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[..., None
         record_property(FIGURE, ", ".join(told))
 
     return note
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request: pytest.FixtureRequest) -> Iterator[Watch | None]:
+    """Row HYG-01, in every test that signs in: logs at DEBUG, error mails, pages and tables hold
+    no secret."""
+    if "instance_id" not in request.fixturenames:
+        yield None
+        return
+    on_site = "live_server" in request.fixturenames
+    _receive_error_mails(request.getfixturevalue("settings"))
+    watch = Watch(request.getfixturevalue("live_server").url if on_site else "")
+    with watching(watch):
+        yield watch
+    instance = getattr(request.node, "funcargs", {}).get("instance_id")
+    if instance is not None:
+        watch.learn("client_secret", instance.application_secret)
+    watch.note_mail()
+    if on_site:
+        watch.note_database()
+    leaks = watch.leaks()
+    assert not leaks, "secrets that came out:\n" + "\n".join(leaks)
+
+
+def _receive_error_mails(settings: Any) -> None:
+    settings.ADMINS = [ADMIN] if django.VERSION >= (6, 0) else [("Operator", ADMIN)]
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}

@@ -16,7 +16,7 @@ from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.signals import sign_in_ended
 from erpnet_instanceid.testing import Instance
 
-from .visitor import Visitor
+from .support.visitor import Visitor
 
 NewVisitor = Callable[..., Visitor]
 

@@ -24,8 +24,8 @@ from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.users.claims import is_true, merge_claims
 
-from .outcomes import assert_rejected, assert_signed_in, look
-from .visitor import Visitor
+from .support.outcomes import assert_rejected, assert_signed_in, look
+from .support.visitor import Visitor
 
 User = get_user_model()
 NewVisitor = Callable[..., Visitor]

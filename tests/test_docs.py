@@ -18,7 +18,7 @@ from erpnet_instanceid.api.errors import NO_LICENCE
 from erpnet_instanceid.management.doctor import WANTS_SOMEBODY
 from erpnet_instanceid.pages import failures as pages
 
-from .check_ids import check_ids
+from .support.check_ids import check_ids
 from .test_architecture import MODULES, PACKAGE, ROOMS
 
 TREE = Path(__file__).resolve().parents[1]

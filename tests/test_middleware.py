@@ -25,7 +25,7 @@ from erpnet_instanceid.pages.held_forms import kept_form
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.held import end_session
 
-from .ageing import older_by
+from .support.ageing import older_by
 
 Get = Callable[[str], Any]
 

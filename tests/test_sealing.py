@@ -12,8 +12,8 @@ from erpnet_instanceid.sealing import seal, unseal
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.held import unseal_tokens
 
-from .outcomes import assert_signed_in, look
-from .visitor import Visitor
+from .support.outcomes import assert_signed_in, look
+from .support.visitor import Visitor
 
 OLD = "an old secret key, which is long enough for everything"
 NEW = "a new secret key, which is long enough for everything, too"

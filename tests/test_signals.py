@@ -11,7 +11,7 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import OAuthError
 from erpnet_instanceid.signals import sign_in_ended, sign_in_failed
 
-from .visitor import Visitor
+from .support.visitor import Visitor
 
 
 @pytest.fixture

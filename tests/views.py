@@ -18,7 +18,7 @@ from erpnet_instanceid.oidc.errors import InstanceUnavailable
 from erpnet_instanceid.session import aget_identity, get_sign_in, get_tokens
 from erpnet_instanceid.tokens.held import seal_tokens, unseal_tokens
 
-from .ageing import older_by
+from .support.ageing import older_by
 
 CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from ..demo import MANAGE, ROOT, Demo, read_until, run_demo, run_program, shop_environment
+from ..support.demo import MANAGE, ROOT, Demo, read_until, run_demo, run_program, shop_environment
 
 PROVIDER = Path(__file__).parent / "second_provider"
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from ..demo import Demo
+from ..support.demo import Demo
 from .conftest import OpenBrowser
 from .steps import (
     ADMINISTRATOR,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from ..demo import Demo
+from ..support.demo import Demo
 from .conftest import OpenBrowser
 from .steps import (
     ADMINISTRATOR,

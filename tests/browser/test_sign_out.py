@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from ..demo import Demo
+from ..support.demo import Demo
 from .conftest import OpenBrowser
 from .steps import (
     ADMINISTRATOR,

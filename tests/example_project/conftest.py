@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from ..demo import Demo, run_demo
-from ..visitor import Visitor
+from ..support.demo import Demo, run_demo
+from ..support.visitor import Visitor
 
 
 def free_port() -> int:

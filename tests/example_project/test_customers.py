@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from ..demo import Demo
+from ..support.demo import Demo
 from .conftest import Shopper
 
 NUMBER = re.compile(r"<td>(C\d{5})</td>")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ..demo import MANAGE, Demo, run_demo, shop_environment
+from ..support.demo import MANAGE, Demo, run_demo, shop_environment
 from .conftest import Shopper, free_port, port_is_open
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from ..demo import MANAGE, Demo, run_demo, shop_environment
+from ..support.demo import MANAGE, Demo, run_demo, shop_environment
 
 
 def test_counts_with_one_service_token_and_the_scope_it_needs(demo: Demo) -> None:

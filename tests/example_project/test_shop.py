@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ..demo import Demo
+from ..support.demo import Demo
 from .conftest import Shopper
 
 

@@ -13,8 +13,8 @@ from django.contrib.auth import get_user_model
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.testing import Instance, Token
 
-from ..forging import MISSING, Forge, claims, named
-from ..outcomes import (
+from ..support.forging import MISSING, Forge, claims, named
+from ..support.outcomes import (
     LOGOUT,
     REDIRECTS,
     Before,
@@ -25,7 +25,7 @@ from ..outcomes import (
     id_tokens,
     look,
 )
-from ..visitor import Visitor
+from ..support.visitor import Visitor
 
 HOUR = 3600
 DAY = 24 * HOUR

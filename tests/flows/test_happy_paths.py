@@ -17,8 +17,8 @@ from django.contrib.auth import get_user_model
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance, Token, new_key
 
-from ..outcomes import assert_signed_in, look
-from ..visitor import META_REFRESH, Visitor
+from ..support.outcomes import assert_signed_in, look
+from ..support.visitor import META_REFRESH, Visitor
 
 Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]

@@ -14,9 +14,9 @@ from django.contrib.auth import get_user_model
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
 
-from ..forging import MISSING, Forge, claims, header, several
-from ..outcomes import FRONT, TOKEN_ENDPOINT, assert_rejected, assert_signed_in, look
-from ..visitor import Visitor
+from ..support.forging import MISSING, Forge, claims, header, several
+from ..support.outcomes import FRONT, TOKEN_ENDPOINT, assert_rejected, assert_signed_in, look
+from ..support.visitor import Visitor
 
 
 def b64(data: bytes) -> str:

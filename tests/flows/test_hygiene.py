@@ -28,10 +28,10 @@ from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.held import unseal_tokens
 from erpnet_instanceid.views.reporting import sensitive_request
 
-from ..leaks import Watch
-from ..outcomes import assert_signed_in, assert_unavailable, look
+from ..support.leaks import Watch
+from ..support.outcomes import assert_signed_in, assert_unavailable, look
+from ..support.visitor import Visitor
 from ..views import home
-from ..visitor import Visitor
 
 Configure = Callable[..., None]
 

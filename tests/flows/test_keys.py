@@ -30,8 +30,15 @@ from erpnet_instanceid.oidc import http, provider
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
 
-from ..outcomes import FRONT, assert_rejected, assert_signed_in, assert_unavailable, look, within
-from ..visitor import Visitor
+from ..support.outcomes import (
+    FRONT,
+    assert_rejected,
+    assert_signed_in,
+    assert_unavailable,
+    look,
+    within,
+)
+from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]

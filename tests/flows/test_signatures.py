@@ -26,8 +26,8 @@ from cryptography.x509.oid import NameOID
 from erpnet_instanceid.oidc.jose import read_key_set
 from erpnet_instanceid.testing import Instance, Token
 
-from ..forging import MISSING, Forge, claims, header, named, several
-from ..outcomes import (
+from ..support.forging import MISSING, Forge, claims, header, named, several
+from ..support.outcomes import (
     FRONT,
     LOGOUT,
     TOKEN_ENDPOINT,
@@ -40,7 +40,7 @@ from ..outcomes import (
     look,
     within,
 )
-from ..visitor import Visitor
+from ..support.visitor import Visitor
 
 MEGABYTE = 1024 * 1024
 

@@ -17,8 +17,8 @@ from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance
 from erpnet_instanceid.tokens.held import unseal_tokens
 
-from ..outcomes import Before, assert_rejected, assert_signed_in, assert_unavailable, look
-from ..visitor import Visitor
+from ..support.outcomes import Before, assert_rejected, assert_signed_in, assert_unavailable, look
+from ..support.visitor import Visitor
 
 LIFETIME = 3600
 

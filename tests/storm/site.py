@@ -16,7 +16,7 @@ from typing import Any
 
 from erpnet_instanceid.testing import RemoteInstance
 
-from ..visitor import Visitor
+from ..support.visitor import Visitor
 from . import postgres
 from .at_once import Answered, Asked, Background, send, send_at_once
 from .servers import Kind, Server, run_server

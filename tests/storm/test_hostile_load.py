@@ -14,7 +14,7 @@ import requests
 
 from erpnet_instanceid.testing import RemoteInstance
 
-from ..visitor import Visitor
+from ..support.visitor import Visitor
 from .conftest import Sites
 from .servers import ROOT, environment
 from .site import Site

@@ -12,7 +12,7 @@ from .conftest import Sites
 from .site import Site
 
 THREADS, PROCESSES, CALLS = 16, 4, 5
-URLS = {"ROOT_URLCONF": "tests.flows.api_site"}
+URLS = {"ROOT_URLCONF": "tests.api.site"}
 
 
 def call_as_service(site: Site) -> dict[int, set[str]]:

@@ -12,8 +12,8 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.signout.notices import end_named_sign_ins
 from erpnet_instanceid.testing import Instance
 
-from .sessions import SessionStore
-from .visitor import Visitor
+from ..support.sessions import SessionStore
+from ..support.visitor import Visitor
 
 
 def test_notice_that_broke_off_half_way_is_finished_when_sent_again(
@@ -22,7 +22,7 @@ def test_notice_that_broke_off_half_way_is_finished_when_sent_again(
     settings: object,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.SESSION_ENGINE = "tests.sessions"  # type: ignore[attr-defined]
+    settings.SESSION_ENGINE = "tests.support.sessions"  # type: ignore[attr-defined]
     for _ in range(3):
         new_visitor().sign_in("maria")
     claims = {"iss": conf.issuer, "jti": "one", "sub": "maria", "iat": 2**40}

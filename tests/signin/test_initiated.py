@@ -11,8 +11,8 @@ import pytest
 
 from erpnet_instanceid.testing import Instance, run_instance
 
-from ..outcomes import assert_nothing_came_of_it, assert_signed_in, look
-from ..visitor import Visitor
+from ..support.outcomes import assert_nothing_came_of_it, assert_signed_in, look
+from ..support.visitor import Visitor
 
 ADDRESS = "/initiate-signin"
 

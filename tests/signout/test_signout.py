@@ -19,8 +19,8 @@ from django.db import connections
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
 
-from ..outcomes import assert_nothing_came_of_it, assert_rejected, look, within
-from ..visitor import Visitor
+from ..support.outcomes import assert_nothing_came_of_it, assert_rejected, look, within
+from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]

@@ -18,8 +18,8 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.signals import sign_in_ended
 from erpnet_instanceid.testing import Instance
 
-from ..outcomes import assert_nothing_came_of_it, look
-from ..visitor import Visitor
+from ..support.outcomes import assert_nothing_came_of_it, look
+from ..support.visitor import Visitor
 
 NewVisitor = Callable[..., Visitor]
 

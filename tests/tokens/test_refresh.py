@@ -24,7 +24,7 @@ from erpnet_instanceid.testing import Instance, Token
 from erpnet_instanceid.tokens.backoff import FIRST_SECONDS
 from erpnet_instanceid.tokens.held import seal_tokens, unseal_tokens
 
-from ..visitor import Visitor
+from ..support.visitor import Visitor
 
 API = "/api"
 

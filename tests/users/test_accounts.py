@@ -13,8 +13,8 @@ from django.utils import timezone
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
 
-from ..outcomes import assert_rejected, assert_signed_in, assert_unavailable, look
-from ..visitor import Visitor
+from ..support.outcomes import assert_rejected, assert_signed_in, assert_unavailable, look
+from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]

@@ -22,14 +22,14 @@ from django.urls import include, path
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance
 from erpnet_instanceid.views.signin import SignInView
 
-from ..outcomes import (
+from ..support.outcomes import (
     assert_nothing_came_of_it,
     assert_rejected,
     assert_signed_in,
     look,
     within,
 )
-from ..visitor import FORM, Visitor
+from ..support.visitor import FORM, Visitor
 
 Fields = list[tuple[str, str]]
 

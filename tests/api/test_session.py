@@ -23,8 +23,8 @@ from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, 
 from erpnet_instanceid.testing import Instance, run_instance
 from erpnet_instanceid.tokens.refresh_async import arenew
 
-from .outcomes import within
-from .visitor import Visitor
+from ..support.outcomes import within
+from ..support.visitor import Visitor
 
 CUSTOMERS = "Crm_Sales_Customers"
 MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"

@@ -13,9 +13,9 @@ import requests
 
 from erpnet_instanceid.testing import Instance
 
-from ..outcomes import assert_signed_in, look
-from ..visitor import Visitor
-from ..whatwg import origin
+from ..support.outcomes import assert_signed_in, look
+from ..support.visitor import Visitor
+from ..support.whatwg import origin
 
 DEFAULT = "/basket"
 

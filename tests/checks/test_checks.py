@@ -18,7 +18,7 @@ from erpnet_instanceid.checks import check_settings, check_site, of_users
 from erpnet_instanceid.conf import DEFAULTS
 from erpnet_instanceid.middleware import TokenRefreshMiddleware
 
-from .check_ids import check_ids
+from ..support.check_ids import check_ids
 
 KEYS = {
     "INSTANCE_URL": "https://mycompany.my.erp.net",

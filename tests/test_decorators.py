@@ -17,10 +17,10 @@ from django.utils import timezone
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance, Token
 
-from ..visitor import Visitor
+from .support.visitor import Visitor
 
 CSRF = "x" * 64
-pytestmark = pytest.mark.urls("tests.flows.api_site")
+pytestmark = pytest.mark.urls("tests.api.site")
 
 
 def assert_form_is_gone(visitor: Visitor) -> None:

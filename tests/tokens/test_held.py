@@ -10,7 +10,7 @@ from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.held import Held, catch_up, held, hold, hold_newer
 
-from .visitor import Visitor
+from ..support.visitor import Visitor
 
 
 def test_row_follows_a_session_key_that_changes_before_a_renewal(

@@ -17,9 +17,9 @@ from django.test import Client
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
 
-from ..leaks import Watch
-from ..outcomes import assert_signed_in, look
-from ..visitor import Visitor
+from ..support.leaks import Watch
+from ..support.outcomes import assert_signed_in, look
+from ..support.visitor import Visitor
 
 UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]{43,128}\Z")
 EXPECTED = {

@@ -10,7 +10,7 @@ import pytest
 
 from erpnet_instanceid.testing import Instance
 
-from ..visitor import Visitor
+from ..support.visitor import Visitor
 
 # As browsers send them: fetch, XMLHttpRequest where there is no Sec-Fetch, htmx, an image.
 FETCH = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "*/*"}

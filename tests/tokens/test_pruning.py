@@ -18,7 +18,7 @@ from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens import pruning
 from erpnet_instanceid.tokens.pruning import prune
 
-from .visitor import Visitor
+from ..support.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from erpnet_instanceid.testing import RemoteInstance
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
 
 

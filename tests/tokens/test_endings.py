@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from erpnet_instanceid.models import SignIn
 
-from .visitor import Visitor
+from ..support.visitor import Visitor
 
 CSRF = "x" * 64
 
@@ -24,7 +24,7 @@ def test_djangos_own_logout_ends_the_sign_in(visitor: Visitor) -> None:
     assert sign_in.tokens == ""
 
 
-@pytest.mark.urls("tests.flows.api_site")
+@pytest.mark.urls("tests.api.site")
 def test_form_of_somebody_without_a_session_opens_none(visitor: Visitor) -> None:
     visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
     form = {"note": "y" * 50_000, "csrfmiddlewaretoken": CSRF}
@@ -33,7 +33,7 @@ def test_form_of_somebody_without_a_session_opens_none(visitor: Visitor) -> None
     assert not Session.objects.exists()
 
 
-@pytest.mark.urls("tests.flows.api_site")
+@pytest.mark.urls("tests.api.site")
 def test_form_of_an_anonymous_session_is_kept(visitor: Visitor) -> None:
     visitor.get("/basket?add=tea")
     visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")

@@ -20,10 +20,10 @@ from pytest_django.live_server_helper import LiveServer
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance, Token, deliver
 
-from ..forging import MISSING, claims, header
-from ..outcomes import LOGOUT, Forge, assert_nothing_came_of_it, assert_notice_refused, look
-from ..sessions import SessionStore
-from ..visitor import Visitor
+from ..support.forging import MISSING, claims, header
+from ..support.outcomes import LOGOUT, Forge, assert_nothing_came_of_it, assert_notice_refused, look
+from ..support.sessions import SessionStore
+from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]
@@ -418,7 +418,7 @@ def test_lbc_19_a_notice_that_failed_can_be_sent_again(
     named: str,
     sessions: int,
 ) -> None:
-    site = site_with_engine("tests.sessions")
+    site = site_with_engine("tests.support.sessions")
     visitors = [Visitor(site) for _ in range(sessions)]
     keys = []
     for visitor in visitors:

@@ -16,8 +16,8 @@ from erpnet_instanceid.signals import sign_in_failed
 from erpnet_instanceid.signin import loops as arrivals
 from erpnet_instanceid.testing import Instance
 
-from ..outcomes import REDIRECTS
-from ..visitor import Visitor
+from ..support.outcomes import REDIRECTS
+from ..support.visitor import Visitor
 
 PERMITTED = "/permitted"
 # As many as a browser follows of redirects within a site; there is no end to those by way of forms.

@@ -17,8 +17,8 @@ from django.contrib.sessions.models import Session
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance
 
-from ..forging import claims
-from ..outcomes import (
+from ..support.forging import claims
+from ..support.outcomes import (
     REDIRECTS,
     Before,
     assert_ignored,
@@ -28,7 +28,7 @@ from ..outcomes import (
     assert_unavailable,
     look,
 )
-from ..visitor import Visitor
+from ..support.visitor import Visitor
 
 NewVisitor = Callable[..., Visitor]
 DAY = 24 * 3600

@@ -2,7 +2,7 @@
 
 A secret is learnt where it passes: at the stand-in's door, and with the cookies that the site is
 sent and sets. The places where none may be are noted as they come into being, and both are
-compared when the test is over. `tests/flows/conftest.py` lays a watch over every flow test.
+compared when the test is over. `tests/conftest.py` lays a watch over every test that signs in.
 """
 
 from __future__ import annotations
@@ -120,9 +120,9 @@ class Watch:
         texts = [message, repr(record.args)]
         if record.exc_info and record.exc_info[1] is not None:
             texts += traceback.format_exception(record.exc_info[1])
-        # Django's own lines of SQL hold the session's key, in DEBUG only.
-        is_sql = record.name.startswith("django.db")
-        self.note(f"log {record.name}", "\n".join(texts), cookies_allowed=is_sql)
+        # Django's own lines of SQL, and of its error report, hold the session's key, in DEBUG only.
+        is_djangos = record.name.startswith(("django.db", "django.template"))
+        self.note(f"log {record.name}", "\n".join(texts), cookies_allowed=is_djangos)
 
     def _is_browsers(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith("urllib3") or not isinstance(record.args, tuple):

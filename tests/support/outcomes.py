@@ -1,5 +1,5 @@
 """What a sign-in may come to, looked at from every side: the words OK, REJ, REJ0 and UPF of the
-cases. That no secret is shown or logged is watched in every flow test (`tests/leaks.py`).
+cases. `tests/support/leaks.py` watches that no secret is shown or logged.
 
     before = look(visitor, instance)
     response = visitor.bring(hostile)

@@ -11,7 +11,7 @@ from erpnet_instanceid.api.sites import SiteDirectory, read_sites
 from erpnet_instanceid.oidc.http import Limits
 from erpnet_instanceid.testing import Instance
 
-from .test_provider import DAY, Clock
+from ..oidc.test_provider import DAY, Clock
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from erpnet_instanceid.oidc.errors import SignInExpired
 from erpnet_instanceid.testing import Instance, run_instance
 from erpnet_instanceid.tokens.refresh_async import arenew
 
-from ..visitor import Visitor
+from ..support.visitor import Visitor
 
-pytestmark = pytest.mark.urls("tests.flows.api_site")
+pytestmark = pytest.mark.urls("tests.api.site")
 CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
 
 
