@@ -1,6 +1,13 @@
-"""How this app's own cookies are written, and told from what a neighbouring site has set."""
+"""This app's own cookies: read, set and deleted in one place.
+
+A neighbouring site can plant cookies here: a sibling subdomain sets one with ``Domain=``, and its
+name may begin with a blank that Django strips. So a cookie counts only where the raw header names
+it exactly once, byte for byte, and its value is taken from that place. RFC 6265bis 4.1.3, 8.6.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from django.http import HttpRequest, HttpResponseBase
 
@@ -12,45 +19,32 @@ def full_name(request: HttpRequest, name: str) -> str:
 
 
 def only(request: HttpRequest, name: str) -> str:
-    """The cookie's value, empty where there is none.
-
-    And where two of the name came: a neighbouring site has set one, and nothing tells which.
-    """
+    """The cookie's value; empty where the header does not name it, or names it twice."""
     full = full_name(request, name)
-    value = request.COOKIES.get(full, "")
-    return value if value and _times_sent(request, full) < 2 else ""
+    values = [value for sent, value in _sent(request) if sent == full]
+    return values[0] if len(values) == 1 else ""
+
+
+def starting_with(request: HttpRequest, prefix: str) -> dict[str, str]:
+    """The cookies whose name starts with ``prefix``: values by the rest of the name."""
+    full = full_name(request, prefix)
+    rests = {sent.removeprefix(full) for sent, _value in _sent(request) if sent.startswith(full)}
+    found = {rest: only(request, prefix + rest) for rest in rests}
+    return {rest: value for rest, value in found.items() if value}
+
+
+def was_sent(request: HttpRequest, name: str) -> bool:
+    """Whether the header names the cookie at all, also more than once."""
+    full = full_name(request, name)
+    return any(sent == full for sent, _value in _sent(request))
 
 
 def put(
     request: HttpRequest, response: HttpResponseBase, name: str, value: str, seconds: int
 ) -> None:
     """Sets the cookie for so many seconds."""
-    _write(request, response, full_name(request, name), value, seconds)
-
-
-def forget(request: HttpRequest, response: HttpResponseBase, name: str) -> None:
-    """Takes the cookie off the browser, where it has one."""
-    full = full_name(request, name)
-    if full in request.COOKIES:
-        delete(request, response, full)
-
-
-def delete(request: HttpRequest, response: HttpResponseBase, full_name: str) -> None:
-    """Takes a cookie off the browser, by what it is called there."""
-    _write(request, response, full_name, "", 0)
-
-
-def _times_sent(request: HttpRequest, full_name: str) -> int:
-    # Django keeps the last of several.
-    pairs = request.META.get("HTTP_COOKIE", "").split(";")
-    return sum(pair.partition("=")[0].strip() == full_name for pair in pairs)
-
-
-def _write(
-    request: HttpRequest, response: HttpResponseBase, full_name: str, value: str, seconds: int
-) -> None:
     response.set_cookie(
-        full_name,
+        full_name(request, name),
         value,
         max_age=seconds,
         path="/",
@@ -59,3 +53,23 @@ def _write(
         # Lax, whatever the session's is: it has to be there when the instance sends back.
         samesite="Lax",
     )
+
+
+def forget(request: HttpRequest, response: HttpResponseBase, name: str) -> None:
+    """Deletes the cookie from the browser, where it has one."""
+    if was_sent(request, name):
+        put(request, response, name, "", 0)
+
+
+def is_set_on(response: HttpResponseBase, request: HttpRequest, name: str) -> bool:
+    """Whether this response sets the cookie."""
+    return full_name(request, name) in response.cookies
+
+
+def _sent(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    """Names and values as the browser sent them. Under ASGI, Django joins several headers."""
+    for position, pair in enumerate(request.META.get("HTTP_COOKIE", "").split(";")):
+        # One blank follows each semicolon; any other belongs to somebody's name.
+        name, _, value = (pair.removeprefix(" ") if position else pair).partition("=")
+        # Django quotes a value that ends in "=".
+        yield name, value.removeprefix('"').removesuffix('"')

@@ -1,4 +1,4 @@
-"""For views that want to know who is there right now."""
+"""For views that only a visitor may use who has just shown who they are."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import reverse
 
 from .conf import conf
-from .pages import held_forms
+from .pages import kept_forms
 from .pages.challenge import sign_in_required
-from .pages.failures import form_not_kept_page
 from .session import get_identity
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def reauthenticate(*, max_age: int) -> Callable[[View], View]:
-    """Lets in who showed who they are at most ``max_age`` seconds ago.
+    """Lets a visitor in who entered their password at most ``max_age`` seconds ago.
 
-    Others are sent to the instance's sign-in page and come back; a form that they were sending is
-    kept, and can be sent then. OpenID Connect Core 3.1.2.1: ``prompt``, ``max_age``.
+    Others go through the instance's sign-in page and come back. A form that they were sending is
+    kept, and they can send it then. OpenID Connect Core 3.1.2.1: ``prompt``, ``max_age``.
     """
 
     def decorate(view: View) -> View:
@@ -52,10 +50,7 @@ def _detour(request: HttpRequest, max_age: int) -> HttpResponseBase | None:
         age = time.time() - identity.authenticated_at
         if age <= max_age + conf.client.skew:
             return None
-    target = request.get_full_path()
-    wanted = {"prompt": "login", "max_age": str(max_age)}
-    if held_forms.is_a_form(request):
-        if not held_forms.hold(request, request.user):
-            return form_not_kept_page(request, **wanted)
-        target = reverse("erpnet_instanceid:signin_resume")
-    return sign_in_required(request, target, **wanted)
+    asked = {"prompt": "login", "max_age": str(max_age)}
+    if kept_forms.is_a_form(request):
+        return kept_forms.keep(request, request.user, **asked)
+    return sign_in_required(request, request.get_full_path(), **asked)

@@ -11,17 +11,13 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponseBase
-from django.middleware.csrf import CSRF_SESSION_KEY
-from django.urls import reverse
 
 from .errors import MaximumLicenseCountExceeded
 from .models import SignIn
 from .oidc.errors import InstanceUnavailable, SignInExpired
-from .pages import held_forms
+from .pages import kept_forms
 from .pages.challenge import sign_in_required
-from .pages.failures import form_not_kept_page, instance_failed_page
-from .pages.held_forms import SESSION_KEY as FORM_KEY
-from .pages.held_forms import is_worth_holding
+from .pages.failures import instance_failed_page
 from .pages.targets import is_own_path
 from .tokens import held as session
 from .tokens.held import LOADED, SESSION_KEY, Held
@@ -29,8 +25,6 @@ from .tokens.refresh import Renewed, renew
 from .tokens.refresh_async import arenew
 
 logger = logging.getLogger("erpnet_instanceid")
-
-USER_BEFORE = "_instance_user_before"
 
 # So many sessions take about 1 MB.
 MAX_REMEMBERED = 10_000
@@ -71,11 +65,7 @@ class TokenRefreshMiddleware:
             del key
             key = self._look(request)
         response: HttpResponseBase = self.get_response(request)
-        if request.method == "POST":
-            if is_worth_holding(request, response):
-                response = hold_form(request)
-            else:
-                held_forms.forget_sent(request)
+        response = kept_forms.answer(request, response)
         if key is not None:
             store = request.session
             loaded = store.__dict__.get(LOADED)
@@ -83,11 +73,7 @@ class TokenRefreshMiddleware:
                 follow_session(request)
             elif loaded is not None:
                 held = loaded.get(SESSION_KEY)
-                if (
-                    held.__class__ is not dict
-                    or held["renew_at"] != self.due_at.get(key)
-                    or FORM_KEY in loaded
-                ):
+                if held.__class__ is not dict or held["renew_at"] != self.due_at.get(key):
                     self._note(loaded, key)
         return response
 
@@ -97,11 +83,8 @@ class TokenRefreshMiddleware:
             del key
             key = await self._alook(request)
         response: HttpResponseBase = await self.get_response(request)
-        if request.method == "POST":
-            if is_worth_holding(request, response):
-                response = await sync_to_async(hold_form)(request)
-            else:
-                held_forms.forget_sent(request)
+        if kept_forms.needs_work(request, response):
+            response = await sync_to_async(kept_forms.answer)(request, response)
         if key is not None:
             store = request.session
             loaded = store.__dict__.get(LOADED)
@@ -142,8 +125,7 @@ class TokenRefreshMiddleware:
 
     def _note(self, loaded: Mapping[str, Any], key: str) -> None:
         held = loaded.get(SESSION_KEY)
-        # A form that waits is compared with each that is sent.
-        if not isinstance(held, dict) or FORM_KEY in loaded:
+        if not isinstance(held, dict):
             self.due_at.pop(key, None)
             return
         if len(self.due_at) >= MAX_REMEMBERED and key not in self.due_at:
@@ -163,11 +145,9 @@ class TokenRefreshMiddleware:
         if exception.facts.get("sign_in", here) != here:
             # The view called as somebody else, and it is the view's what their end means.
             return None
+        # A visitor who signed in by other means keeps their session.
         if held is not None:
             _leave(request)
-        else:
-            # Who is not here through the instance keeps their session, and what is in it.
-            _remember_user(request)
         return sign_in_required(request, request.get_full_path())
 
     def _attend(self, request: HttpRequest, held: Held) -> Held | None:
@@ -215,30 +195,17 @@ def _take(request: HttpRequest, held: Held, renewed: Renewed | None) -> Held:
     return session.catch_up(request.session, held, renewed.generation, renewed.tokens)
 
 
-def hold_form(request: HttpRequest) -> HttpResponseBase:
-    """Keeps the form that was sent too late, and sends the visitor to sign in for it."""
-    if held_forms.hold(request, getattr(request, USER_BEFORE, None) or request.user):
-        return sign_in_required(request, reverse("erpnet_instanceid:signin_resume"))
-    return form_not_kept_page(request)
-
-
 def _leave(request: HttpRequest) -> None:
     """Makes the visitor anonymous: the sign-in that they are here by is over."""
     key = request.session.session_key
-    is_here = key is not None and request.session.exists(key)
-    csrf_secret = None
-    if is_here:
-        _remember_user(request)
-        if request.method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
-            csrf_secret = request.session.get(CSRF_SESSION_KEY)
+    if key is not None and request.session.exists(key):
+        with kept_forms.author_remembered(request):
+            _sign_out(request)
+        return
     _sign_out(request)
-    if csrf_secret is not None:
-        # By CSRF_USE_SESSIONS what is being sent is checked against it, mostly after this.
-        request.session[CSRF_SESSION_KEY] = csrf_secret
-    if not is_here:
-        # They have left meanwhile, or signed in again: what cookie their browser has now is not
-        # this session's, and an answer that comes late does not take it away.
-        request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+    # They have left meanwhile, or signed in again: what cookie their browser has now is not
+    # this session's, and an answer that comes late does not take it away.
+    request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
 
 
 def _sign_out(request: HttpRequest) -> None:
@@ -249,12 +216,6 @@ def _sign_out(request: HttpRequest) -> None:
 
     # Before Django 6.1 that leaves who was signed in to the async views that ask after it.
     request.auser = auser
-
-
-def _remember_user(request: HttpRequest) -> None:
-    # A form that this request sends is kept for them, and for nobody else. They are looked up here,
-    # since it is the session that tells, and it is about to end.
-    setattr(request, USER_BEFORE, request.user if request.user.is_authenticated else None)
 
 
 def follow_session(request: HttpRequest) -> None:

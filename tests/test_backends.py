@@ -376,8 +376,8 @@ def test_email_of_another_user_does_not_stop_a_known_visitor() -> None:
 @pytest.mark.parametrize(
     ("language", "sentence"),
     [
-        ("en", "A user of this site has your e-mail address already. Ask the people"),
-        ("bg", "Потребител на този сайт вече има вашия имейл адрес. Помолете"),
+        ("en", "Another account on this site already uses your e-mail address. Ask the people"),
+        ("bg", "Имейл адресът ви вече се използва от друг профил в този сайт. Помолете"),
     ],
     ids=["en", "bg"],
 )
@@ -404,8 +404,8 @@ def test_email_of_another_user_keeps_a_new_visitor_out_and_says_so(
 @pytest.mark.parametrize(
     ("language", "sentence"),
     [
-        ("en", "could not be made, because another one is in its way. Ask the people"),
-        ("bg", "не можа да бъде създаден, защото друг му пречи. Обърнете се"),
+        ("en", "because it conflicts with an existing one. Ask the people"),
+        ("bg", "защото съвпада с вече съществуващ. Обърнете се"),
     ],
     ids=["en", "bg"],
 )

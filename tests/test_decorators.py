@@ -284,6 +284,60 @@ def test_form_is_kept_for_an_hour(
     assert_form_is_gone(visitor)
 
 
+def test_form_of_a_second_tab_is_kept_after_a_sign_in(ended: Visitor) -> None:
+    """The sign-in rotated the CSRF token, and Django refuses the one of the page still open."""
+    first = {"note": "tab A", "csrfmiddlewaretoken": CSRF}
+    ended.http.post(ended.site + "/order", data=first, allow_redirects=False)
+    ended.sign_in("maria", "/signin-resume")
+    ended.post("/order", {"note": "tab A"})
+
+    second = {"note": "tab B", "csrfmiddlewaretoken": CSRF}
+    response = ended.http.post(ended.site + "/order", data=second, allow_redirects=False)
+    assert (response.status_code, response.headers["Location"]) == (303, "/signin-resume")
+    assert "tab B" in ended.get("/signin-resume").text
+
+
+@pytest.mark.parametrize("forged", [{"csrfmiddlewaretoken": "x" * 32 + "y" * 32}, {}])
+def test_forged_form_is_not_kept_as_a_second_tabs(ended: Visitor, forged: dict[str, str]) -> None:
+    ended.get("/whoami")
+    ended.sign_in("maria")
+    response = ended.http.post(ended.site + "/order", data=forged, allow_redirects=False)
+    assert response.status_code == 403
+    # The right token, sent by a page of another site.
+    headers = {"Origin": "https://evil.test"}
+    response = ended.http.post(
+        ended.site + "/order",
+        data={"csrfmiddlewaretoken": CSRF},
+        headers=headers,
+        allow_redirects=False,
+    )
+    assert response.status_code == 403
+    assert_form_is_gone(ended)
+
+
+def test_second_tabs_form_is_kept_for_its_author_alone(ended: Visitor) -> None:
+    ended.get("/whoami")
+    ended.at_instance.cookies.clear()
+    ended.sign_in("admin")
+    form = {"note": "maria's", "csrfmiddlewaretoken": CSRF}
+    response = ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
+    assert response.status_code == 403
+    assert_form_is_gone(ended)
+
+
+def test_form_on_a_planted_session_is_not_shown(
+    ended: Visitor, new_visitor: Callable[..., Visitor]
+) -> None:
+    """Row FLD-02: the browser that sent it holds a cookie that the victim's browser has not."""
+    form = {"note": "planted", "csrfmiddlewaretoken": CSRF}
+    ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
+    victim = new_visitor()
+    planted = next(cookie for cookie in ended.http.cookies if cookie.name == "sessionid")
+    victim.http.cookies.set_cookie(planted)
+    victim.sign_in("maria")
+    assert_form_is_gone(victim)
+
+
 @pytest.mark.parametrize("max_age", ["1" * 9, "1" * 5000, "-1", "1.5", "²", "soon"])
 def test_max_age_that_is_none_is_not_asked_for(visitor: Visitor, max_age: str) -> None:
     asked = parse_qs(urlsplit(visitor.start(max_age=max_age)).query)

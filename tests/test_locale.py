@@ -44,7 +44,7 @@ TEXTS = set().union(
 def test_sentences_are_found() -> None:
     assert "Stay signed in" in TEXTS
     assert "You will be signed out of this site and of %(instance)s." in TEXTS
-    assert "You cannot enter" in TEXTS
+    assert "You cannot use this site" in TEXTS
 
 
 @pytest.mark.parametrize("text", sorted(TEXTS - NAMES))

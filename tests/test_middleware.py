@@ -21,7 +21,6 @@ from django.utils import timezone
 
 from erpnet_instanceid import middleware
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.pages.held_forms import kept_form
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.held import end_session
 
@@ -100,21 +99,13 @@ def test_form_is_kept_for_the_user_whose_sign_in_has_ended(
     post = async_to_sync(other.post) if client_class is AsyncClient else other.post
     response = post("/private", {"text": "for maria alone"})
     assert response.headers["Location"] == "/signin?next=%2Fsignin-resume"
-    session = other.session
-    sealed = session["erpnet_instanceid_form"]
-    assert kept_form(session, AnonymousUser()) is None
-    session["erpnet_instanceid_form"] = sealed
-    form = kept_form(session, get_user_model().objects.get(username="maria"))
-    assert form is not None
-    assert form.fields == [("text", "for maria alone")]
 
-    # Once it has been sent, it is gone.
-    session.save()
     instance_sign_in(client, "maria")
-    assert "erpnet_instanceid_form" in client.session
+    assert "for maria alone" in client.get("/signin-resume").text
+    # Once it has been sent, it is gone.
     other.cookies = client.cookies
     assert post("/private", {"text": "for maria alone"}).status_code == 200
-    assert "erpnet_instanceid_form" not in client.session
+    assert client.get("/signin-resume").status_code == 410
 
 
 def test_form_of_somebody_signed_in_is_theirs(
@@ -124,9 +115,9 @@ def test_form_of_somebody_signed_in_is_theirs(
     instance_sign_in(client, "maria")
     response = client.post("/permitted", {"text": "for maria alone"})
     assert response["Location"] == "/signin?next=%2Fsignin-resume"
-    assert kept_form(client.session, AnonymousUser()) is None
-    maria = get_user_model().objects.get(username="maria")
-    assert kept_form(client.session, maria) is not None
+    assert "for maria alone" in client.get("/signin-resume").text
+    instance_sign_in(client, "admin", next="/signin-resume")
+    assert client.get("/signin-resume").status_code == 410
 
 
 # When tokens are renewed, and who waits for that

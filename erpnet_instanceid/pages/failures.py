@@ -1,4 +1,4 @@
-"""The pages a visitor may see, and what they say when something is wrong."""
+"""Pages that tell a visitor why something failed. The log has the same reference."""
 
 from __future__ import annotations
 
@@ -43,105 +43,93 @@ OPERATOR_ERRORS = frozenset(
 )
 
 _CLOCKS = _(
-    "The clocks of this site and of the instance do not agree, or the sign-in took too long. "
+    "The sign-in took too long, or the clocks of this site and of the instance differ. "
     "Please start again."
 )
 _SENTENCES: dict[str, Promise] = {
     "unknown_attempt": _(
-        "This sign-in was not started in this browser, or was completed before. "
-        "If you came here by the back button or a bookmark, just start again. "
-        "If this comes again, your browser refuses the cookies of this site."
+        "This sign-in was not started in this browser, or it is already complete. "
+        "If you came here with the back button or a bookmark, just start again."
     ),
-    "attempt_expired": _("Too much time passed since this sign-in was started."),
+    "attempt_expired": _("Too much time has passed since you started to sign in."),
     "answer_lost": _(
         "The answer of the instance did not reach this page. "
-        "Your browser may be set to refuse cookies."
+        "If this happens again, allow cookies for this site."
     ),
-    "answer_too_large": _("The instance sent more than can be carried over safely."),
+    "answer_too_large": _("The instance sent more data than this site can take."),
     "already_claimed": _("This sign-in is already being completed in another tab."),
-    "sign_in_ended": _("The instance has ended this sign-in meanwhile."),
-    "access_denied": _("The sign-in was declined at the instance."),
-    "login_required": _("The instance wants you to sign in there first."),
-    "invalid_grant": _("The instance no longer knows of this sign-in."),
-    "inactive_user": _("Your user on this site has been deactivated."),
-    "unknown_user": _("You have no user on this site. Ask the people who run it to add you."),
+    "sign_in_ended": _("The instance has just ended this sign-in."),
+    "access_denied": _("The sign-in was cancelled at the instance."),
+    "login_required": _("You need to sign in at the instance first."),
+    "invalid_grant": _("The instance no longer accepts this sign-in."),
+    "inactive_user": _("Your account on this site has been deactivated."),
+    "unknown_user": _(
+        "You do not have an account on this site. Ask the people who run it to add you."
+    ),
     "email_taken": _(
-        "A user of this site has your e-mail address already. "
-        "Ask the people who run it to link you."
+        "Another account on this site already uses your e-mail address. "
+        "Ask the people who run it to link that account to you."
     ),
     "account_conflict": _(
-        "Your user on this site could not be made, because another one is in its way. "
-        "Ask the people who run it."
+        "Your account could not be created because it conflicts with an existing one. "
+        "Ask the people who run this site."
     ),
     "sent_back": _(
-        "You are signed in, but this page asks you to sign in again each time. "
-        "You may not be allowed to open it, or your browser refuses the cookies of this site."
+        "You are signed in, but this page keeps asking you to sign in again. "
+        "You may not have permission to open it, or your browser blocks cookies of this site."
     ),
-    "user_type_refused": _("This site is not open to your kind of user at the instance."),
+    "user_type_refused": _("Your type of user may not use this site."),
     "token_expired": _CLOCKS,
     "token_not_yet_valid": _CLOCKS,
-    "not_form": _("What arrived is not an answer of the instance."),
+    "not_form": _("What arrived here is not an answer of the instance."),
 }
+_TRY_IN_A_MINUTE = _("You cannot sign in right now. Please try again in a minute.")
 _KINDS: tuple[tuple[type[InstanceIDError], int, Promise, Promise], ...] = (
     (
         MaximumLicenseCountExceeded,
         503,
-        _("Everybody is at work"),
+        _("All licences are in use"),
         _(
-            "All licences of the instance are in use. One is free again when a colleague signs "
-            "out, or 20 minutes after their last work. Please try again then."
+            "The instance has no free licence right now. One becomes free when a colleague signs "
+            "out, or 20 minutes after they stop working. Please try again then."
         ),
     ),
     (
         APIError,
         502,
         _("The instance refused"),
-        _("The instance did not do what this page asked of it."),
+        _("The instance refused what this page asked it to do."),
     ),
     (
         SignInDenied,
         403,
-        _("You cannot enter"),
-        _("You are known to the instance, but may not enter this site."),
+        _("You cannot use this site"),
+        _("You have signed in at the instance, but you may not use this site."),
     ),
-    (
-        InstanceUnavailable,
-        503,
-        _("The instance does not answer"),
-        _("Signing in is not possible at this moment. Please try again in a minute."),
-    ),
-    (
-        InvalidResponse,
-        502,
-        _("The instance gave a wrong answer"),
-        _("Signing in is not possible at this moment. Please try again in a minute."),
-    ),
+    (InstanceUnavailable, 503, _("The instance does not answer"), _TRY_IN_A_MINUTE),
+    (InvalidResponse, 502, _("The instance sent a faulty answer"), _TRY_IN_A_MINUTE),
     (
         OAuthError,
         400,
         _("The instance did not sign you in"),
-        _("The instance ended this sign-in. Please start again."),
+        _("The instance did not complete this sign-in. Please start again."),
     ),
     (
         TokenRejected,
         400,
         _("You could not be signed in"),
-        _("What arrived in the name of the instance does not hold. You have not been signed in."),
+        _("The answer of the instance could not be verified. You are not signed in."),
     ),
     (
         AttemptError,
         400,
         _("You could not be signed in"),
-        _("What arrived is not the answer to a sign-in of this browser. Please start again."),
+        _("This answer does not belong to a sign-in of this browser. Please start again."),
     ),
 )
-_AWAY = _(
-    "This page needs the instance, which cannot be reached at this moment. "
-    "Please try again in a minute."
-)
+_AWAY = _("This page needs the instance, which does not answer. Please try again in a minute.")
 _MISCONFIGURED = _(
-    "This site and the instance are not set up for each other yet. "
-    "Please tell the people who run this site."
+    "This site is not set up correctly at the instance. Please tell the people who run this site."
 )
 
 
@@ -158,11 +146,11 @@ def describe(error: InstanceIDError) -> tuple[int, Promise, Promise]:
 def sign_in_failed_page(
     request: HttpRequest, error: InstanceIDError, *, reference: str = "", target: str = ""
 ) -> HttpResponse:
-    """A page that says why the sign-in failed, with a way to start again. Tells the log, too."""
+    """A page that says why the sign-in failed, with a way to start again. Also logs it."""
     sign_in_failed.send(type(error), request=request, error=error)
     again, again_text = signin_address(target), _("Start again")
     if isinstance(error, SignInDenied) or error.code == "access_denied":
-        # The instance knows the person by now, and would send the same one back without a word.
+        # Without a prompt the instance would sign the same person in again without asking.
         again, again_text = signin_address(target, prompt="login"), _("Sign in as somebody else")
     status, title, sentence = describe(error)
     context = {
@@ -177,7 +165,8 @@ def sign_in_failed_page(
 
 
 def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpResponse:
-    """A page, or word to a script, that the instance did not serve the visitor. Tells the log."""
+    """A page, or JSON for a script, that says why the instance did not serve the visitor. Also
+    logs it."""
     status, title, sentence = describe(error)
     if isinstance(error, InstanceUnavailable):
         # Nobody was signing in.
@@ -200,14 +189,14 @@ def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpRe
 
 def _error_page(request: HttpRequest, status: int, context: dict[str, Any]) -> HttpResponse:
     response = page(request, "error.html", context, status=status)
-    # The line is in the log. Django's own would mail the whole request to ADMINS for a 5xx, with
-    # its cookies and, in query mode, the code.
+    # It is logged already. For a 5xx, Django would mail the whole request to ADMINS: its cookies
+    # and, in query mode, the code.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 
 def _logged(event: str, error: InstanceIDError, reference: str = "") -> str:
-    """The reference under which the log has the error."""
+    """Logs the error; the reference that its line has."""
     reference = reference or secrets.token_hex(8)
     level = logging.ERROR if error.code in OPERATOR_ERRORS else logging.WARNING
     kind = type(error).__name__
@@ -216,6 +205,6 @@ def _logged(event: str, error: InstanceIDError, reference: str = "") -> str:
 
 
 def form_not_kept_page(request: HttpRequest, **params: str) -> HttpResponse:
-    """Tells who sent a form that it could not be kept; ``params`` are the sign-in's."""
+    """Tells the visitor that their form could not be kept; ``params`` are those of the sign-in."""
     address = signin_address(**params)
     return page(request, "form_not_kept.html", {"address": address}, status=401)

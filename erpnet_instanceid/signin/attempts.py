@@ -98,10 +98,10 @@ def remember(request: HttpRequest, response: HttpResponseBase, attempt: Attempt)
         sealed = _seal_attempt(dataclasses.replace(attempt, next_url=""))
     others = sorted(_all_attempts(request), key=lambda found: found[1].started, reverse=True)
     room = MAX_ATTEMPTS_CHARACTERS - len(sealed)
-    for position, (name, other) in enumerate(others, start=1):
-        room -= len(request.COOKIES[name])
+    for position, (size, other) in enumerate(others, start=1):
+        room -= size
         if position >= MAX_ATTEMPTS or room < 0 or other.is_over(COOKIE_SECONDS):
-            cookies.delete(request, response, name)
+            cookies.forget(request, response, _ATTEMPT + other.ref)
     cookies.put(request, response, _ATTEMPT + attempt.ref, sealed, COOKIE_SECONDS)
 
 
@@ -148,7 +148,7 @@ def carry_answer(request: HttpRequest, response: HttpResponseBase, answer: Carri
 
 def carried_answer(request: HttpRequest) -> CarriedAnswer | None:
     """What `carry_answer` sealed, or None where there is nothing (any more)."""
-    sealed = request.COOKIES.get(cookies.full_name(request, _ANSWER))
+    sealed = cookies.only(request, _ANSWER)
     data = unseal("answer", sealed, max_age=ANSWER_SECONDS) if sealed else None
     return None if data is None else _unpack(zlib.decompress(data))
 
@@ -191,12 +191,11 @@ def _unseal_attempt(sealed: str) -> Attempt | None:
     return None if data is None else Attempt.from_json(data)
 
 
-def _all_attempts(request: HttpRequest) -> Iterator[tuple[str, Attempt]]:
-    prefix = cookies.full_name(request, _ATTEMPT)
-    for name, sealed in request.COOKIES.items():
-        # A browser sends names that cannot be set again, not even to delete them.
-        if name.startswith(prefix) and is_reference(name.removeprefix(prefix)):
-            attempt = _unseal_attempt(sealed)
-            # Another site of this host has its own, sealed with another key.
-            if attempt is not None:
-                yield name, attempt
+def _all_attempts(request: HttpRequest) -> Iterator[tuple[int, Attempt]]:
+    """The attempts of this browser, and how long the cookie of each is."""
+    for ref, sealed in cookies.starting_with(request, _ATTEMPT).items():
+        # A browser sends names that cannot be set again, not even to delete them. Another site of
+        # this host has its own attempts, sealed with another key.
+        attempt = _unseal_attempt(sealed) if is_reference(ref) else None
+        if attempt is not None and attempt.ref == ref:
+            yield len(sealed), attempt

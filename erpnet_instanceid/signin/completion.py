@@ -24,6 +24,7 @@ from ..oidc.id_token import (
 )
 from ..oidc.token_endpoint import exchange_code
 from ..oidc.token_set import TokenSet
+from ..pages import kept_forms
 from ..signals import signed_in
 from ..tokens import held as session
 from ..tokens.endings import end
@@ -121,6 +122,7 @@ def sign_visitor_in(
     user = auth.authenticate(request, instance_tokens=tokens, id_token_claims=claims)
     if user is None:
         raise SignInDenied("no_user", sub=claims["sub"])
+    kept_forms.note_sign_in(request, user)
     before, key_before = session.held(request.session), request.session.session_key
     # Rotates an anonymous session's key; the session of another person is flushed.
     auth.login(request, user)

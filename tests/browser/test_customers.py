@@ -105,7 +105,7 @@ def test_without_a_free_licence_the_page_says_what_to_do(
     second.goto(f"{demo.shop}/customers/")
     with second.expect_response(lambda answer: answer.status == 503):
         choose(second, ADMINISTRATOR)
-    expect(second.get_by_role("heading")).to_have_text("Everybody is at work")
+    expect(second.get_by_role("heading")).to_have_text("All licences are in use")
     expect(second.locator("main")).to_contain_text("free again when a colleague signs out")
 
     first.get_by_role("button", name="Sign out").click()

@@ -139,7 +139,7 @@ def test_pages_about_customers(new_page: Callable[[], Page], demo: Demo, album: 
     page = new_page()
     page.goto(f"{demo.shop}/customers/")
     choose(page, ADMINISTRATOR)
-    expect(page.get_by_role("heading")).to_have_text("Everybody is at work")
+    expect(page.get_by_role("heading")).to_have_text("All licences are in use")
     album.take(page, "no-licence")
 
 
@@ -151,7 +151,7 @@ def test_pages_when_something_is_wrong(
     album.take(page, "error-400")
     page.goto(f"{demo.shop}/customers/")
     choose(page, COMMUNITY_USER)
-    expect(page.get_by_role("heading")).to_have_text("You cannot enter")
+    expect(page.get_by_role("heading")).to_have_text("You cannot use this site")
     album.take(page, "error-403")
     demo.instance.next_token_answer(status=503)
     page.get_by_role("link", name="Sign in as somebody else").click()
@@ -166,7 +166,7 @@ def test_page_for_whom_the_site_sends_back(
     page = new_page()
     page.goto(f"{demo.shop}/secret/")
     choose(page, EMPLOYEE)
-    expect(page.get_by_role("heading")).to_have_text("You cannot enter")
+    expect(page.get_by_role("heading")).to_have_text("You cannot use this site")
     expect(page.get_by_role("paragraph").first).to_contain_text("You are signed in, but")
     album.take(page, "sent-back")
     page.get_by_role("link", name="Sign in as somebody else").click()

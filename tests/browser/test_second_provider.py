@@ -99,4 +99,4 @@ def test_a_community_user_is_refused(
     page.goto(f"{second_provider.shop}/customers/")
     with page.expect_response(lambda answer: answer.status == 403):
         sign_in(page, "community")
-    expect(page.get_by_role("heading")).to_have_text("You cannot enter")
+    expect(page.get_by_role("heading")).to_have_text("You cannot use this site")

@@ -228,8 +228,8 @@ def test_a_community_user_is_told_why_they_may_not_enter(
     with page.expect_response(lambda answer: answer.status == 403):
         choose(page, COMMUNITY_USER)
 
-    expect(page.get_by_role("heading")).to_have_text("You cannot enter")
-    expect(page.locator("main")).to_contain_text("not open to your kind of user")
+    expect(page.get_by_role("heading")).to_have_text("You cannot use this site")
+    expect(page.locator("main")).to_contain_text("Your type of user")
     expect(page.locator(".reference code")).to_have_text(re.compile("^[0-9a-f]{16}$"))
     page.get_by_role("link", name="Back to the site").click()
     expect_at(page, f"{demo.shop}/")

@@ -56,7 +56,7 @@ def open_page(
 def assert_told(response: requests.Response) -> None:
     assert response.status_code == 403
     assert "(sent_back)" in response.text
-    assert "asks you to sign in again each time" in response.text
+    assert "keeps asking you to sign in again" in response.text
     assert "no-store" in response.headers["Cache-Control"]
 
 

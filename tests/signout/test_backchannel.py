@@ -117,7 +117,7 @@ def test_lbc_01_notice_that_is_faster_than_the_callback_counts(
         response = callback.result()
 
     assert response.status_code == 400
-    assert "has ended this sign-in meanwhile" in response.text
+    assert "has just ended this sign-in" in response.text
     assert visitor.whoami()["user"] == ""
     assert SignIn.objects.get().tokens == ""
 
