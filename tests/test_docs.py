@@ -6,7 +6,7 @@ import ast
 import re
 import textwrap
 import types
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -19,10 +19,9 @@ from erpnet_instanceid.management.doctor import WANTS_SOMEBODY
 from erpnet_instanceid.pages import failures as pages
 
 from .support.check_ids import check_ids
+from .support.printed import DOCS, TREE, blocks
 from .test_architecture import MODULES, PACKAGE, ROOMS
 
-TREE = Path(__file__).resolve().parents[1]
-DOCS = TREE / "docs"
 REFERENCE = (DOCS / "reference.rst").read_text(encoding="utf-8")
 CONTRIBUTING = (DOCS / "contributing.rst").read_text(encoding="utf-8")
 ERRORS = {
@@ -153,3 +152,21 @@ def test_a_local_superuser_still_comes_in_by_password(client: Any) -> None:
     response = client.post("/admin/password/", form)
     assert response.headers["Location"] == "/admin/"
     assert client.get("/admin/").status_code == 200
+
+
+def python_blocks() -> list[Any]:
+    return [
+        pytest.param(block.text, id=f"{page.stem}-{number}")
+        for page in sorted(DOCS.glob("*.rst"))
+        for number, block in enumerate(blocks(page))
+        if block.language == "python"
+    ]
+
+
+@pytest.mark.parametrize("text", python_blocks())
+def test_examples_import_names_that_exist(text: str) -> None:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("erpnet_instanceid"):
+            module = import_module(str(node.module))
+            assert [name.name for name in node.names if not hasattr(module, name.name)] == []

@@ -87,14 +87,16 @@ class Instance(World):
     def next_answer(self, endpoint: str, **fault: Any) -> None:
         """Spoil the next answer (or `times` of them) of an endpoint.
 
-        status, json, body, error   sent instead of the real answer. The real work is skipped
-                                    unless `work=True`. `error` alone is a 400 OAuth error.
-        headers                     added to that answer, or set on the real one
-        delay                       seconds to wait after the work, before the answer
-        hold                        seconds to wait before the work
-        drop="before" / "after"     close the connection before or after the work
-        drip                        bytes of the body a second
-        grant_type, when            only for a request with this grant type, or that `when` accepts
+        The keyword arguments::
+
+            status, json, body, error   sent instead of the real answer. The real work is skipped
+                                        unless `work=True`. `error` alone is a 400 OAuth error.
+            headers                     added to that answer, or set on the real one
+            delay                       seconds to wait after the work, before the answer
+            hold                        seconds to wait before the work
+            drop="before" / "after"     close the connection before or after the work
+            drip                        bytes of the body a second
+            grant_type, when            only for a request of this grant type, or that `when` takes
 
         Several calls queue up.
         """

@@ -29,11 +29,13 @@ SigningKey = (
 class Token:
     """A token about to be signed. A test changes `header` and `claims` in place.
 
-    sign_with   another key: RSA, EC or Ed25519 private key, or bytes for an HMAC
-    payload, header_bytes
-                bytes to sign instead of the claims or the header, for text that is not JSON
-    signature   bytes to send instead of a signature (`b""` for none)
-    raw         the whole compact token, sent as it is
+    Its other fields::
+
+        sign_with   another key: RSA, EC or Ed25519 private key, or bytes for an HMAC
+        payload, header_bytes
+                    bytes to sign instead of the claims or the header, for text that is not JSON
+        signature   bytes to send instead of a signature (`b""` for none)
+        raw         the whole compact token, sent as it is
     """
 
     header: dict[str, Any]
