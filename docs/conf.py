@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
 project = "erpnet_instanceid"
-html_title = "erpnet_instanceid"
+html_title = "erpnet-instanceid"
 html_theme = "furo"
 html_copy_source = False
 html_show_copyright = False
