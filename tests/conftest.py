@@ -136,12 +136,12 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[..., None
 
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[Watch | None]:
-    """Row HYG-01, in every test that signs in: logs at DEBUG, error mails, pages and tables hold
-    no secret."""
-    if "instance_id" not in request.fixturenames:
+    """Row HYG-01, in every test that asks the site for pages: logs at DEBUG, error mails, pages and
+    tables hold no secret."""
+    on_site = "live_server" in request.fixturenames
+    if not on_site and "client" not in request.fixturenames:
         yield None
         return
-    on_site = "live_server" in request.fixturenames
     _receive_error_mails(request.getfixturevalue("settings"))
     watch = Watch(request.getfixturevalue("live_server").url if on_site else "")
     with watching(watch):
