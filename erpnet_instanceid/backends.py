@@ -22,6 +22,8 @@ from .oidc.token_set import TokenSet
 from .users.accounts import create_account, find_account, link_account
 from .users.claims import Claims, account_key, email_address, is_true, merge_claims, text
 
+__all__ = ["InstanceIDBackend"]
+
 User = Any
 
 MAX_NAME_CHARACTERS = 150

@@ -15,6 +15,8 @@ from .pages import kept_forms
 from .pages.challenge import sign_in_required
 from .session import get_identity
 
+__all__ = ["reauthenticate"]
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 

@@ -24,6 +24,8 @@ from .tokens.held import LOADED, SESSION_KEY, Held
 from .tokens.refresh import Renewed, renew
 from .tokens.refresh_async import arenew
 
+__all__ = ["TokenRefreshMiddleware"]
+
 logger = logging.getLogger("erpnet_instanceid")
 
 # So many sessions take about 1 MB.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
+__all__ = ["sign_in_ended", "sign_in_failed", "signed_in", "tokens_refreshed"]
+
 signed_in = Signal()
 """After sign-in: ``request``, ``user``, ``account``, ``claims``."""
 
