@@ -137,6 +137,7 @@ def connections(instance: RemoteInstance) -> dict[str, int]:
 def main(arguments: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(description=__doc__).parse_args(arguments)
     with stand_in() as instance, override_settings(ERPNET_INSTANCEID=instance.settings()):
+        instance.lift_limits()
         say(f"{CALLS} calls each")
         by_clock, by_cpu = take_turns(make_calls(instance))
         made = connections(instance)

@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int | str:
         )
         instance.access_token_lifetime = options.access_token_lifetime
         instance.auto_sign_in = options.auto_sign_in
+        if options.no_limits:
+            instance.lift_limits()
         sys.stdout.write(_greeting(instance))
         sys.stdout.flush()
         stop.wait()
@@ -70,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--frontchannel-url", help="the address that the signed-out page frames")
     add("--access-token-lifetime", type=float, default=3600, metavar="SECONDS")
     add("--auto-sign-in", metavar="LOGIN", help="sign this person in without showing a page")
+    add("--no-limits", action="store_true", help="let in any number of API requests")
     add("--control", action="store_true", help="let other processes change the stand-in")
     return parser
 

@@ -24,15 +24,21 @@ SETTABLE = frozenset(
         "auto_sign_in",
         "clock_offset",
         "code_lifetime",
+        "concurrent_requests",
         "database",
+        "error_shape",
         "id_token_lifetime",
         "licence_slots",
         "page_size",
         "pkce",
         "refresh_token_lifetime",
+        "request_queue",
+        "requests_per_minute",
         "response_mode",
         "send_iss",
         "send_token_type",
+        "service_session_lifetime",
+        "session_idle_lifetime",
     }
 )
 
@@ -101,6 +107,9 @@ class Commands:
 
         self._instance.change(target, apply, times=times)
 
+    def lift_limits(self) -> None:
+        self._instance.lift_limits()
+
     def heal(self) -> None:
         self._instance.heal()
 
@@ -118,6 +127,8 @@ class Commands:
             "refresh_tokens_refused": instance.refresh_tokens_refused,
             "open_refresh_tokens": instance.open_refresh_tokens,
             "licences_taken": instance.licences_taken,
+            "api_sessions_opened": instance.api_sessions_opened,
+            "too_many_requests": instance.too_many_requests,
         }
 
     def forget_requests(self) -> None:

@@ -152,15 +152,30 @@ class Instance(World):
     @property
     def licence_slots(self) -> int | None:
         """How many may use the API at once; None for any number."""
-        return self.licences.slots
+        return self.api_sessions.slots
 
     @licence_slots.setter
     def licence_slots(self, slots: int | None) -> None:
-        self.licences.slots = slots
+        self.api_sessions.slots = slots
 
     @property
     def licences_taken(self) -> int:
-        return self.licences.taken
+        return len(self.open_api_sessions())
+
+    @property
+    def api_sessions_opened(self) -> int:
+        """How many sessions have been opened at the APIs, ended ones included."""
+        return self.api_sessions.opened
+
+    @property
+    def too_many_requests(self) -> int:
+        """How often the instance has answered 429 because of a limit."""
+        return self.limiter.refused
+
+    def lift_limits(self) -> None:
+        """Let any number of API requests in, at any speed. `reset()` restores the limits."""
+        self.requests_per_minute = None
+        self.concurrent_requests = None
 
     @property
     def open_refresh_tokens(self) -> int:
@@ -207,4 +222,5 @@ class Instance(World):
     def close(self) -> None:
         """Release delayed answers, and wait until the last notices are sent."""
         self.stopping.set()
+        self.limiter.stop()
         self.notices.wait()

@@ -91,6 +91,9 @@ class RemoteInstance:
             times=times,
         )
 
+    def lift_limits(self) -> None:
+        self._run("lift_limits")
+
     def heal(self) -> None:
         self._run("heal")
 
@@ -103,7 +106,7 @@ class RemoteInstance:
 
     def counters(self) -> dict[str, Any]:
         """`calls` by endpoint, refresh_tokens_granted, refresh_tokens_refused,
-        open_refresh_tokens, licences_taken."""
+        open_refresh_tokens, licences_taken, api_sessions_opened, too_many_requests."""
         return dict(self._run("counters"))
 
     @property

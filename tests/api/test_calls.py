@@ -354,7 +354,7 @@ def test_service_token_is_asked_for_once(
     visitors = [new_visitor() for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         counts = list(pool.map(lambda visitor: visitor.get("/service").json()["count"], visitors))
-    assert counts == [100] * 8
+    assert counts == [500] * 8
     assert len(instance.calls("token", "client_credentials")) == 1
 
 
@@ -368,7 +368,7 @@ def test_service_token_is_renewed_before_it_ends_and_after_a_401(
     visitor.get("/service")
     assert len(instance.calls("token", "client_credentials")) == 2
     instance.next_answer("api", status=401)
-    assert visitor.get("/service").json()["count"] == 100
+    assert visitor.get("/service").json()["count"] == 500
     assert len(instance.calls("token", "client_credentials")) == 3
 
 
@@ -404,6 +404,7 @@ def test_service_token_that_is_refused_to_many_at_once_is_replaced_once(
     new_visitor: Callable[..., Visitor], instance: Instance
 ) -> None:
     instance.application.system_user_allowed = True
+    instance.lift_limits()
     visitors = [new_visitor() for _ in range(4)]
     visitors[0].get("/service")
     instance.next_answer("api", status=401, delay=0.5, times=4)

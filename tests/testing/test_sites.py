@@ -41,8 +41,9 @@ def test_top_and_skip(party, token):
     assert len(party.get(f"{CUSTOMERS}?$top=10", token).json()["value"]) == 10
 
 
-def test_top_is_the_page_size_and_links_continue(party, token):
+def test_top_is_the_page_size_and_links_continue(instance, party, token):
     """As documented by ERP.net: Domain API, Paging."""
+    instance.page_size = 100
     page = party.get(f"{CUSTOMERS}?$top=150&$count=true", token).json()
     assert len(page["value"]) == 100
     assert page["@odata.nextLink"] == "Crm_Sales_Customers?$top=150&$count=true&$skip=100"
@@ -59,7 +60,7 @@ def test_one_customer_can_be_read_and_changed(instance, party, token):
     assert answer.status_code == 200
     assert party.get(path, token).json()["City"] == "Ruse"
     answer = requests.patch(instance.url + path, json={"Id": "x"}, headers=headers, timeout=5)
-    assert answer.status_code == 400
+    assert answer.status_code == 500
     assert party.get(f"{CUSTOMERS}(none)", token).status_code == 404
 
 
@@ -105,7 +106,7 @@ def test_licences_run_out_and_sign_out_releases_them(instance, party, token):
     refused = party.get(CUSTOMERS, other["access_token"])
     assert refused.status_code == 500
     assert "MaximumLicenseCountExceeded" in refused.json()["message"]
-    assert refused.json().keys() == {"message", "code", "type", "info"}
+    assert refused.json()["code"] == 0
     assert instance.licences_taken == 1
     instance.end_session_of("maria")
     assert party.get(CUSTOMERS, other["access_token"]).status_code == 200
@@ -129,3 +130,51 @@ def test_me_describes_the_user(instance, party, token):
     assert me["id"] == instance.people["maria"].id
     assert me["isAdmin"] is False
     assert me["preferredLanguage"] == "bg"
+
+
+def test_me_names_what_the_documentation_lists(instance, party, token):
+    answer = party.get("/profile/me", token)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Language"] == "bg"
+    me = answer.json()
+    assert me["instance"] == {"database": "DEMO", "url": instance.url}
+    assert me["person"]["name"] == "Мария Иванова"
+    assert {"phoneNumber", "pictureUrl", "largePictureUrl", "domain", "links"} <= me.keys()
+
+
+MISSING = f"{CUSTOMERS}(00000000-0000-0000-0000-000000000000)"
+
+
+def test_error_has_the_documented_members(party, token):
+    answer = party.get(MISSING, token)
+    assert answer.status_code == 404
+    error = answer.json()
+    assert error.keys() == {"message", "code", "type", "info", "messageFormat", "parameters"}
+    assert (error["code"], error["type"]) == (0, "InvalidOperationException")
+
+
+def test_error_can_be_wrapped(instance, party, token):
+    instance.error_shape = "wrapped"
+    assert party.get(MISSING, token).json()["error"]["code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("culture", "cookie", "header", "is_bulgarian"),
+    [
+        ("", "", "", False),
+        ("", "", "bg-BG,en;q=0.5", True),
+        ("", "c=bg|uic=bg", "en", True),
+        ("en", "bg", "bg", False),
+        ("bg", "en", "en", True),
+        ("", "", "fr", False),
+    ],
+)
+def test_errors_are_in_the_language_asked_for(
+    instance, token, culture, cookie, header, is_bulgarian
+):
+    headers = {"Authorization": f"Bearer {token}", "Accept-Language": header}
+    if cookie:
+        headers["Cookie"] = f".AspNetCore.Culture={cookie}"
+    params = {"culture": culture} if culture else {}
+    answer = requests.get(instance.url + MISSING, params=params, headers=headers, timeout=5)
+    assert ("Не съществува" in answer.json()["message"]) is is_bulgarian

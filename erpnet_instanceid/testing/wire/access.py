@@ -45,6 +45,11 @@ def bearer_claims(world: World, authorization: str | None) -> dict[str, Any]:
     return claims
 
 
+def session_holder(claims: dict[str, Any]) -> str:
+    """The name of the API session that a token uses: the sign-in's, or a service token's own."""
+    return str(claims.get("sid") or claims.get("jti"))
+
+
 def _check(world: World, claims: dict[str, Any]) -> None:
     expires = claims.get("exp")
     if claims.get("iss") != world.issuer:

@@ -13,8 +13,9 @@ from ..world.state import World
 from .access import TokenRefusedError, bearer_claims
 from .authorization import Server, authorize, sign_in
 from .documents import metadata, web_sites
-from .domain_api import ODATA_ROOT, current_user, customers
+from .domain_api import ODATA_ROOT, customers
 from .pages import message_page
+from .profile import current_user
 from .sign_out import EndSession, end_session
 
 

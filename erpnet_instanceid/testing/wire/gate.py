@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.wrappers import Response
 
 from ..world.faults import Fault
+from ..world.limits import TooManyRequestsError
 from ..world.recording import RecordedRequest, endpoint_of, parse_fields
 from ..world.state import World
+from .access import TokenRefusedError, bearer_claims, session_holder
+from .api_answers import too_many_requests
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,6 +40,26 @@ class Gate:
             return self._app(environ, start_response)
         request = _record(environ, path, body)
         self._world.recording.add(request)
+        try:
+            with self._limited(request):
+                return self._answer(request, environ, start_response)
+        except TooManyRequestsError as error:
+            return too_many_requests(error)(environ, start_response)
+
+    def _limited(self, request: RecordedRequest) -> AbstractContextManager[None]:
+        """The request's turn among those of its session. Raises TooManyRequestsError."""
+        if request.endpoint != "api":
+            return nullcontext()
+        try:
+            claims = bearer_claims(self._world, request.headers.get("Authorization"))
+        except TokenRefusedError:
+            return nullcontext()
+        holder = session_holder(claims)
+        return self._world.limiter.request(holder, self._world.request_limits(), self._world.now())
+
+    def _answer(
+        self, request: RecordedRequest, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
         fault = self._world.faults.take(request)
         if fault is None:
             return self._app(environ, start_response)

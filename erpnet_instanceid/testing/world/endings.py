@@ -22,7 +22,7 @@ def end_session(world: World, session: Session) -> list[LogoutMessage]:
     """
     if not world.ledger.end_session(session):
         return []
-    world.licences.release(session.sid)
+    world.api_sessions.end(session.sid)
     return [
         LogoutMessage(
             application.backchannel_url,

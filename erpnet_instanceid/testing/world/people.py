@@ -29,6 +29,7 @@ class Person:
     user_type: str = "InternalUser"
     is_admin: bool = False
     locale: str = "en"
+    phone_number: str = ""
     is_active: bool = True
     listed: bool = True
 

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from joserfc.jwk import RSAKey
 
+from .api_sessions import ApiSession, ApiSessions, SessionLifetimes
 from .applications import Application, application_secret_hash
 from .changes import Changes
 from .customers import make_customers
 from .faults import Faults
 from .keys import KeyRing
 from .ledger import Ledger
-from .licences import Licences
+from .limits import Limiter, RequestLimits
 from .notices import Notices
 from .people import People, ready_people
 from .recording import Recording
@@ -48,6 +49,7 @@ class World:
     def reset(self) -> None:
         """Return to the state of a new stand-in. Only the address and the signing key stay."""
         self._reset_switches()
+        self._reset_api()
         self._reset_memory()
         self._reset_application()
 
@@ -63,7 +65,17 @@ class World:
         self.send_token_type = True
         self.response_mode: str | None = None
         self.database = "DEMO"
-        self.page_size = 100
+        self.page_size = 1000
+
+    def _reset_api(self) -> None:
+        self.requests_per_minute: int | None = 600
+        self.concurrent_requests: int | None = 1
+        self.request_queue = 5
+        self.session_idle_lifetime: float = 20 * 60
+        self.service_session_lifetime: float = 60 * 60
+        self.error_shape: Literal["flat", "wrapped"] = "flat"
+        self.api_sessions = ApiSessions()
+        self.limiter = Limiter()
 
     def _reset_memory(self) -> None:
         self.refresh_tokens_granted = 0
@@ -75,7 +87,6 @@ class World:
         self.faults = Faults()
         self.changes = Changes()
         self.notices = Notices()
-        self.licences = Licences()
         self.customers = make_customers()
 
     def _reset_application(self) -> None:
@@ -88,6 +99,22 @@ class World:
     def now(self) -> float:
         """The instance's clock, Unix seconds."""
         return time.time() + self.clock_offset
+
+    def use_api(self, holder: str, *, is_service: bool) -> ApiSession | None:
+        """The API session of `holder`, None if all licences are taken."""
+        return self.api_sessions.use(
+            holder, is_service=is_service, lifetimes=self._session_lifetimes(), now=self.now()
+        )
+
+    def open_api_sessions(self) -> list[ApiSession]:
+        lifetimes, now = self._session_lifetimes(), self.now()
+        return [s for s in self.api_sessions.open if not lifetimes.have_ended(s, now)]
+
+    def request_limits(self) -> RequestLimits:
+        return RequestLimits(self.requests_per_minute, self.concurrent_requests, self.request_queue)
+
+    def _session_lifetimes(self) -> SessionLifetimes:
+        return SessionLifetimes(self.session_idle_lifetime, self.service_session_lifetime)
 
     def count_refresh(self, *, granted: bool) -> None:
         with self._lock:
