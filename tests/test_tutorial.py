@@ -1,4 +1,4 @@
-"""docs/tutorial.rst, followed to the letter in an empty folder."""
+"""docs/tutorial.rst followed to the letter, and then the tests of docs/testing.rst."""
 
 from __future__ import annotations
 
@@ -108,3 +108,15 @@ def test_an_empty_folder_becomes_a_page_with_customers(reader: Reader) -> None:
             f"http://127.0.0.1:{reader.ports[INSTANCE_PORT]}/id/connect/endsession?"
         )
         assert visitor.get("/").status_code == 302
+
+
+def test_the_tests_in_the_docs_pass_on_that_site(reader: Reader) -> None:
+    for block in blocks(PAGE):
+        if block.caption or "start" in block.text:
+            reader.follow(block)
+    for block in blocks(DOCS / "testing.rst"):
+        if block.caption:
+            reader.follow(block)
+    told = reader.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "crm"])
+    assert "failed" not in told
+    reader.run([sys.executable, "manage.py", "test"])
