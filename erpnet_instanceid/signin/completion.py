@@ -10,7 +10,7 @@ from django.contrib import auth
 from django.http import HttpRequest
 
 from ..conf import conf
-from ..models import SignIn
+from ..models import Account, SignIn
 from ..oidc.authorization import AuthorizationAnswer, check_answer, read_answer
 from ..oidc.client import Client
 from ..oidc.errors import AttemptError, SignInDenied
@@ -30,7 +30,6 @@ from ..tokens import held as session
 from ..tokens.endings import end
 from ..tokens.pruning import prune_now_and_then
 from ..tokens.refresh import note_answer
-from ..users.accounts import account_of
 from .attempts import Attempt, CarriedAnswer
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -119,8 +118,11 @@ def sign_visitor_in(
 ) -> Any:
     """Signs the visitor in, and puts the tokens where they are kept: the row, then the session."""
     started = time.monotonic()
-    user = auth.authenticate(request, instance_tokens=tokens, id_token_claims=claims)
-    if user is None:
+    user = auth.authenticate(
+        request, instance_tokens=tokens, id_token_claims=claims, sign_in=sign_in
+    )
+    account = sign_in.account
+    if user is None or account is None:
         raise SignInDenied("no_user", sub=claims["sub"])
     kept_forms.note_sign_in(request, user)
     before, key_before = session.held(request.session), request.session.session_key
@@ -131,7 +133,7 @@ def sign_visitor_in(
         # yet after a flush, so that a sign-out notice would not find the session.
         request.session.cycle_key()
     row = {
-        "account": account_of(user, claims),
+        "account": account,
         "session_key": request.session.session_key or "",
         "generation": 1,
         "tokens": session.seal_tokens(tokens),
@@ -141,18 +143,18 @@ def sign_visitor_in(
         # A sign-out notice was faster.
         auth.logout(request)
         raise AttemptError("sign_in_ended")
-    more = {"arrived": target, "identity": _identity(sign_in, claims)}
+    more = {"arrived": target, "identity": _identity(account, claims)}
     session.hold(request.session, sign_in.pk, 1, tokens, more)
     if before is not None:
         _end_replaced(before)
     logger.info(
         "signed_in reference=%s account=%s ms=%d",
         attempt.ref,
-        sign_in.account_id,
+        account.pk,
         round((time.monotonic() - started) * 1000),
     )
     prune_now_and_then()
-    signed_in.send(type(user), request=request, user=user, account=sign_in.account, claims=claims)
+    signed_in.send(type(user), request=request, user=user, account=account, claims=claims)
     return user
 
 
@@ -163,16 +165,13 @@ def _end_replaced(before: session.Held) -> None:
         end(replaced, "replaced")
 
 
-def _identity(sign_in: SignIn, claims: Claims) -> tuple[Any, ...] | None:
-    account, now = sign_in.account, int(time.time())
-    if account is None:
-        return None
+def _identity(account: Account, claims: Claims) -> tuple[Any, ...]:
     identity = session.Identity(
         sub=account.sub,
         user_id=account.key,
         user_type=account.user_type,
         is_admin=account.is_admin,
-        signed_in_at=now,
+        signed_in_at=int(time.time()),
         authenticated_at=authentication_time(claims),
     )
     return tuple(vars(identity).values())

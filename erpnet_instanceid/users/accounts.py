@@ -1,7 +1,8 @@
-"""The account of a person: which user of the site somebody of an instance is."""
+"""The account of a person: it says which user of this site a person of an instance is."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
@@ -10,46 +11,45 @@ from ..models import Account, fingerprint
 from .claims import Claims, account_key, is_true
 
 
+@dataclass(frozen=True)
+class Person:
+    """A user of this site, and the account by which they signed in."""
+
+    user: Any
+    account: Account
+
+
 def find_account(claims: Claims) -> Account | None:
-    """The account of the person these claims are about, its user loaded with it."""
+    """The account of the person whom these claims describe, with its user. One query."""
     try:
         return Account.objects.select_related("user").get(fingerprint=_fingerprint(claims))
     except Account.DoesNotExist:
         return None
 
 
-def account_of(user: Any, claims: Claims) -> Account | None:
-    """The account by which this user has just signed in, ``claims`` being the ID token's."""
-    account: Account | None = getattr(user, "instance_account", None)
-    if account is not None:
-        return account
-    # A site's own backend may hand out another object than the one that was linked. The account
-    # may be kept by an `id` that only the access token has, and has been told of the `sub`.
-    own = Account.objects.filter(user=user, issuer=claims["iss"], sub=claims["sub"])
-    return own.order_by("-changed").first()
-
-
 def is_of(account: Account, claims: Claims) -> bool:
-    """Whether these claims are about the person whose account it is."""
+    """Whether these claims describe the person whose account this is."""
     return account.fingerprint == _fingerprint(claims)
 
 
 def create_account(user: Any, claims: Claims) -> Account:
-    """A new account. Raises IntegrityError where the person has one."""
+    """A new account for ``user``. Raises IntegrityError where the person has one already."""
     return Account.objects.create(
         fingerprint=_fingerprint(claims), user=user, **_account_values(claims)
     )
 
 
-def link_account(user: Any, claims: Claims) -> None:
-    """Links the user with the person, or brings what is noted of the person up to date."""
-    account: Account | None = getattr(user, "instance_account", None)
-    values = _account_values(claims)
+def link(user: Any, claims: Claims, account: Account | None) -> Account:
+    """The person's account, linked to ``user`` and with the facts of ``claims``.
+
+    ``account`` is what `find_account` found. Writes only what has changed.
+    """
+    values = {**_account_values(claims), "user_id": user.pk}
     if account is None:
-        user.instance_account, _ = Account.objects.update_or_create(
-            fingerprint=_fingerprint(claims), defaults={**values, "user": user}
+        account, _ = Account.objects.update_or_create(
+            fingerprint=_fingerprint(claims), defaults=values
         )
-        return
+        return account
     if "is_admin" not in claims:
         del values["is_admin"]
     changed = [name for name, value in values.items() if getattr(account, name) != value]
@@ -58,6 +58,7 @@ def link_account(user: Any, claims: Claims) -> None:
             setattr(account, name, values[name])
         account.changed = timezone.now()
         account.save(update_fields=[*changed, "changed"])
+    return account
 
 
 def _fingerprint(claims: Claims) -> str:

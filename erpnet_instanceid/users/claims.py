@@ -1,4 +1,4 @@
-"""What the claims of a visitor say, whichever token they came in."""
+"""Reads the claims about a visitor, from whichever token they came."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Claims = Mapping[str, Any]
 
 
 def merge_claims(sources: Iterable[Claims]) -> dict[str, Any]:
-    """The claims of several sources, the first one that has a claim telling it.
+    """One set of claims out of several sources.
 
-    Only what gives rights is treated otherwise: an administrator is who is one in every source
-    that says anything of it, and sources that tell different user types tell none. Whether the
-    e-mail is verified, only the source that it comes from can say.
+    The first source that has a claim wins, except for claims that grant rights: is_admin must be
+    true in every source that has it, and user types that differ count as none. email_verified
+    counts only in the source that the e-mail comes from.
     """
     merged: dict[str, Any] = {}
     admin: list[bool] = []
@@ -42,13 +42,15 @@ def merge_claims(sources: Iterable[Claims]) -> dict[str, Any]:
 
 
 def is_true(value: object) -> bool:
-    """Whether a claim says yes: JSON ``true``, or the word in any case, as .NET writes it."""
+    """Whether a claim is true: JSON ``true``, or the word in any case, as .NET writes it."""
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
 def account_key(claims: Claims) -> tuple[str, str]:
-    """What stands for the person, and what kind it is: ``id``, which a rename does not change,
-    else ``sub``."""
+    """The claim that identifies the person, as its name and its value.
+
+    ``id``, which stays when the login is renamed; else ``sub``.
+    """
     key = claims.get("id")
     if is_subject(key):
         return "id", str(key)
@@ -56,14 +58,14 @@ def account_key(claims: Claims) -> tuple[str, str]:
 
 
 def text(value: object) -> str | None:
-    """The claim without blanks around it; None where there is nothing in it to show."""
+    """The claim without the blanks around it; None where it is not text, or is empty."""
     if isinstance(value, str) and value.isprintable() and value.strip():
         return value.strip()
     return None
 
 
 def email_address(claims: Claims) -> str | None:
-    """The e-mail address, whether verified or not; None where it is none."""
+    """The e-mail address, verified or not; None where the claim is not an address."""
     email = text(claims.get("email"))
     if email is None:
         return None
