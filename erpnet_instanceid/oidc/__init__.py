@@ -1,1 +1,1 @@
-"""OpenID Connect as the Instance ID speaks it. Knows neither Django nor the rest of the app."""
+"""OpenID Connect as the Instance ID speaks it. Imports neither Django nor the rest of the app."""

@@ -1,4 +1,4 @@
-"""What may be learnt about the visitor besides the ID token: the access token, and userinfo."""
+"""Claims about the visitor that the ID token leaves out: from the access token, from userinfo."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt", "jwt", ""})
 
 
 def access_token_claims(raw: str, *, client: Client, subject: str, now: float) -> Claims:
-    """The claims of an access token that was given to us for ``subject``, else none.
+    """The claims of an access token that the issuer gave us for ``subject``; ``{}`` where a check
+    fails.
 
-    An access token is opaque to a client (RFC 6749 1.4). This issuer's are JWTs (RFC 9068 4) that
-    carry what its ID tokens leave out; one that cannot be relied on is no error, it says nothing.
+    RFC 6749 1.4 calls an access token opaque to the client. This issuer's are JWTs (RFC 9068 4)
+    with claims that its ID tokens leave out. A sign-in works without them, so a token that fails
+    a check is logged and not raised.
     """
     if raw.count(".") != 2:
         return {}
@@ -45,10 +47,10 @@ def _check_is_ours(claims: Claims, client: Client, subject: str) -> None:
 
 
 def userinfo_claims(access_token: str, *, client: Client, subject: str) -> Claims:
-    """What userinfo says of ``subject``; nothing where it is not offered. Core 5.3.
+    """The claims that userinfo gives for ``subject``; ``{}`` where the instance offers no userinfo.
 
-    Raises InstanceUnavailable, InvalidResponse where the answer is no plain JSON object, and
-    TokenRejected where it is about somebody else (5.3.2).
+    Core 5.3. Raises InstanceUnavailable, InvalidResponse where the answer is not a JSON object,
+    and TokenRejected where its ``sub`` is another person's (5.3.2).
     """
     endpoint = client.provider.metadata().userinfo_endpoint
     if endpoint is None:

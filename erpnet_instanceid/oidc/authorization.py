@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -23,19 +23,19 @@ _ERROR_CODE = re.compile(r"[a-z0-9_.:/-]{1,64}\Z", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Secrets:
-    """What is made anew for every sign-in. Core 3.1.2.1, RFC 7636 4.1."""
+    """The random values of one sign-in. Core 3.1.2.1, RFC 7636 4.1."""
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)
     code_verifier: str = field(repr=False)
 
 
-def new_secrets(randomness: Callable[[int], bytes] = secrets.token_bytes) -> Secrets:
+def new_secrets() -> Secrets:
     """State and nonce of 256 bits each, and a code verifier of 64 characters."""
     return Secrets(
-        state=encode_base64url(randomness(32)),
-        nonce=encode_base64url(randomness(32)),
-        code_verifier=encode_base64url(randomness(48)),
+        state=secrets.token_urlsafe(32),
+        nonce=secrets.token_urlsafe(32),
+        code_verifier=secrets.token_urlsafe(48),
     )
 
 
@@ -45,7 +45,10 @@ def code_challenge(code_verifier: str) -> str:
 
 
 def with_parameters(endpoint: str, parameters: Mapping[str, str | None]) -> str:
-    """``endpoint`` with the parameters that have a value, its own query kept. RFC 6749 3.1."""
+    """``endpoint`` with ``parameters`` added to its query; those that are None are left out.
+
+    RFC 6749 3.1.
+    """
     query = urlencode({name: value for name, value in parameters.items() if value is not None})
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
 
@@ -63,7 +66,7 @@ def authorization_url(
     max_age: int | None = None,
     login_hint: str | None = None,
 ) -> str:
-    """Where to send the browser. Core 3.3.2.1, RFC 7636 4.3; PKCE is never left out."""
+    """The address at the instance to send the browser to. Core 3.3.2.1, RFC 7636 4.3."""
     return with_parameters(
         endpoint,
         {
@@ -85,7 +88,7 @@ def authorization_url(
 
 @dataclass(frozen=True)
 class AuthorizationAnswer:
-    """The answer's parameters; what is absent or empty is None. RFC 6749 3.1."""
+    """The parameters of the answer. One that is absent or empty is None. RFC 6749 3.1."""
 
     state: str | None = field(default=None, repr=False)
     code: str | None = field(default=None, repr=False)
@@ -96,9 +99,10 @@ class AuthorizationAnswer:
 
 
 def read_answer(pairs: Iterable[tuple[str, str]]) -> AuthorizationAnswer:
-    """The parameters of the answer; others are ignored.
+    """The answer in ``pairs``. Names that we do not know are ignored.
 
-    Raises AttemptError where one stands twice: which of them counts would be a guess.
+    Raises AttemptError where a parameter comes twice, since we could only guess which one counts.
+    RFC 6749 3.1.
     """
     found: dict[str, str] = {}
     for name, value in pairs:
@@ -113,10 +117,11 @@ def read_answer(pairs: Iterable[tuple[str, str]]) -> AuthorizationAnswer:
 def check_answer(
     answer: AuthorizationAnswer, *, issuer: str, demand_issuer: bool, demand_id_token: bool
 ) -> str:
-    """The code in the answer. Raises OAuthError, TokenRejected or AttemptError.
+    """The code in the answer. RFC 6749 4.1.2.1, RFC 9207 2.4, Core 3.3.2.5.
 
-    RFC 6749 4.1.2.1, RFC 9207 2.4, Core 3.3.2.5. An error answer that names a foreign issuer is
-    rejected as that: nobody else has a say in this sign-in.
+    Raises TokenRejected where the answer names another issuer, OAuthError where it is an error
+    answer, AttemptError where a parameter is missing or malformed. The issuer is checked first:
+    another issuer must not end this sign-in with an error of its own.
     """
     if answer.iss is not None and answer.iss != issuer:
         raise TokenRejected("claim_mismatch", claim="iss parameter", expected=issuer)

@@ -1,4 +1,4 @@
-"""The Trusted Application: who we are to the instance."""
+"""The Trusted Application: how this site is registered at the instance."""
 
 from __future__ import annotations
 

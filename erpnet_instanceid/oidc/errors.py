@@ -1,13 +1,13 @@
-"""One tree of errors: each carries a stable ``code`` and the facts, never a secret."""
+"""The protocol's errors. Each carries a stable ``code`` and facts, never a secret."""
 
 from __future__ import annotations
 
 
 class InstanceIDError(Exception):
-    """Something about the instance, or about what was received in its name, is not as it must be.
+    """The base of every error that this app raises.
 
-    ``code`` is stable and meant for programs, ``facts`` are for the log. Neither ever holds a
-    token, a code, a verifier, a secret or a response body.
+    ``code`` is stable and meant for programs, ``facts`` are meant for the log. Neither ever holds
+    a token, a code, a verifier, a secret or a response body.
     """
 
     def __init__(self, code: str, /, **facts: object) -> None:
@@ -27,7 +27,7 @@ class InstanceIDError(Exception):
         return _restore, (type(self), self.code, self.facts)
 
     def again(self) -> InstanceIDError:
-        """A new error with the same facts, for a caller that meets a failure another one saw."""
+        """A new error with the same facts, so that another thread can raise it too."""
         return _restore(type(self), self.code, self.facts)
 
 
@@ -38,9 +38,9 @@ def _restore(kind: type[InstanceIDError], code: str, facts: dict[str, object]) -
 
 
 class InstanceUnavailable(InstanceIDError):
-    """The instance did not answer, or said that it cannot now. Trying later may help.
+    """The instance did not answer, or said that it cannot answer now. Trying later may help.
 
-    ``answer_lost`` tells that the request may have been carried out all the same.
+    ``answer_lost`` is true where the instance may have carried the request out all the same.
     """
 
     @property
@@ -49,7 +49,7 @@ class InstanceUnavailable(InstanceIDError):
 
 
 class InvalidResponse(InstanceIDError):
-    """The instance answered with something that the protocol does not allow."""
+    """The instance's answer breaks the protocol."""
 
 
 class OAuthError(InstanceIDError):
@@ -68,15 +68,15 @@ class OAuthError(InstanceIDError):
 
 
 class AttemptError(InstanceIDError):
-    """An answer does not belong to a sign-in that this browser has under way."""
+    """The answer does not belong to a sign-in that was started in this browser."""
 
 
 class TokenRejected(InstanceIDError):
-    """A token fails one of the checks. ``facts`` say which claim, and what was expected."""
+    """A token fails a check. ``facts`` name the claim and the value that was expected."""
 
 
 class SignInDenied(InstanceIDError):
-    """The visitor is known, and is not let in."""
+    """The instance knows the visitor, and this site does not let them in."""
 
 
 class SignInExpired(InstanceIDError):

@@ -1,7 +1,7 @@
 """Requests to the instance: one pool, a deadline for the whole exchange, a cap on the answer.
 
-The only module of this package that knows requests. Nothing is ever repeated here: a token
-request carries something that can be spent once.
+The only module of ``oidc`` that imports requests. It never repeats a request, since a token
+request carries a code or a refresh token that can be spent only once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ POOL_SIZE = (4, 32)
 
 @dataclass(frozen=True)
 class Limits:
-    """How long an exchange may take, in seconds: to connect, and as a whole, body included."""
+    """Seconds that an exchange may take: to connect, and in all, until the body has been read."""
 
     connect: float = 3.05
     deadline: float = 10.0
@@ -41,7 +41,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer, read to its end."""
+    """An HTTP answer with its whole body."""
 
     url: str
     status: int
@@ -49,12 +49,12 @@ class Answer:
     body: bytes = field(repr=False)
 
     def check_available(self) -> None:
-        """Raises InstanceUnavailable where the instance says that it cannot answer now."""
+        """Raises InstanceUnavailable for a status that means "try later"."""
         if self.status >= 500 or self.status == 429:
             raise InstanceUnavailable("server_error", url=self.url, status=self.status)
 
     def json_object(self) -> dict[str, Any]:
-        """The JSON object in the body. Raises InvalidResponse where it holds none."""
+        """The JSON object in the body. Raises InvalidResponse where the body is anything else."""
         try:
             value = read_json(self.body)
         except ValueError:
@@ -65,7 +65,7 @@ class Answer:
 
 
 class InstanceAdapter(HTTPAdapter):
-    """Keeps connections open between calls, and repeats nothing."""
+    """Keeps connections open between calls, and never repeats a call."""
 
     def __init__(self) -> None:
         super().__init__(*POOL_SIZE, max_retries=0)
@@ -75,7 +75,7 @@ class InstanceAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = POOLS
 
     def forget_connections(self) -> None:
-        """Starts with a new pool, for the sessions that are open as well."""
+        """Starts a new pool. Sessions that are open use it too."""
         self.proxy_manager = {}
         self.init_poolmanager(*POOL_SIZE)
 
@@ -86,7 +86,7 @@ class InstanceAdapter(HTTPAdapter):
 
 
 class NoCredentials(AuthBase):
-    """Keeps requests from looking for the host's name and password in ``.netrc``."""
+    """Stops requests from sending credentials that it finds in ``.netrc``."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
@@ -96,10 +96,9 @@ S = TypeVar("S", bound=requests.Session)
 
 
 def new_session(session_class: type[S]) -> S:
-    """A session over the process's pool, that shares no cookies with others and takes no
-    credentials from the host."""
+    """A session over the process's pool, without cookies and without credentials of the host."""
     session = session_class()
-    # Proxies and certificates of the environment are looked up once (see `environment`).
+    # requests would read proxies and certificates for each call; `environment` reads them once.
     session.trust_env = False
     session.auth = NoCredentials()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -128,7 +127,7 @@ def _shared_adapter() -> InstanceAdapter:
 
 
 def forget_connections() -> None:
-    """Start with a new pool: two processes must not speak over one connection."""
+    """Starts a new pool: two processes must not write to one connection."""
     if _adapter is not None:
         _adapter.forget_connections()
 
@@ -138,7 +137,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of ``url``, in the form in which two of them can be compared."""
+    """Scheme, host and port of ``url``. Equal strings mean equal origins."""
     parts = urlsplit(url)
     default = {"http": 80, "https": 443}.get(parts.scheme)
     port = "" if parts.port in (None, default) else f":{parts.port}"
@@ -147,7 +146,7 @@ def origin_of(url: str) -> str:
 
 
 def shown_address(url: str) -> str:
-    """``url`` without what in it may be a secret, for an error."""
+    """``url`` for an error message: without query, fragment and password."""
     try:
         return f"{origin_of(url)}{urlsplit(url).path}"[:200]
     except ValueError:
@@ -162,9 +161,10 @@ def exchange(
     form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One request and its whole answer, within the limits. Redirects are not followed.
+    """Sends one request and returns its whole answer. Does not follow redirects.
 
-    Raises InstanceUnavailable, with ``answer_lost`` where the instance may have done the work.
+    Raises InstanceUnavailable, with ``answer_lost`` where the instance may have carried it out,
+    and InvalidResponse where the answer is larger than 1 MiB.
     """
     shown = shown_address(url)
     try:
@@ -177,8 +177,8 @@ def exchange(
                 request.prepare_body(form, None)
             if headers:
                 request.prepare_headers({**request.headers, **headers})
-            # Straight to the pool: cookies, redirects and hooks, which a session would see to,
-            # cost a third of the call, and there are none.
+            # Without a requests.Session, whose work (cookies, redirects, hooks) we do not need
+            # and which takes a third of the call's time.
             response = _shared_adapter().send(
                 request,
                 stream=True,
@@ -187,8 +187,8 @@ def exchange(
             )
             try:
                 body = b""
-                # Until there is nothing more: only the read after the last one tells an answer
-                # that was cut off, and gives the connection back to the pool.
+                # Until a read returns nothing: only that read notices an answer that was cut off,
+                # and returns the connection to the pool.
                 while chunk := response.raw.read(
                     MAX_ANSWER_BYTES + 1 - len(body), decode_content=False
                 ):
@@ -204,17 +204,19 @@ def exchange(
 
 @functools.lru_cache(maxsize=64)
 def _prepared(method: str, url: str) -> requests.PreparedRequest:
-    """What each request to an endpoint begins as: to take its address apart takes its time."""
+    """A request to copy: parsing the address again for each call would take time."""
     request = requests.PreparedRequest()
-    # Compression is declined: a small answer could unpack into one that fills the memory.
+    # No compression: a small answer could unpack to a size that fills the memory.
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     request.prepare(method, url, headers, auth=NoCredentials())
     return request
 
 
 def read_body(response: requests.Response, max_bytes: int) -> None:
-    """Reads the answer to its end, unpacked. Raises InvalidResponse where it is larger than
-    ``max_bytes``, the connection closed."""
+    """Reads and unpacks the whole body.
+
+    Raises InvalidResponse where it is larger than ``max_bytes``, and closes the connection.
+    """
     chunks, size = [], 0
     for chunk in response.iter_content(64 * 1024):
         size += len(chunk)
@@ -227,18 +229,21 @@ def read_body(response: requests.Response, max_bytes: int) -> None:
 
 
 def set_body(response: requests.Response, body: bytes) -> None:
-    """Gives ``response`` a body that has been read already."""
-    # requests has no public way. `content` and `json()` take the body from this attribute.
+    """Sets the body of ``response`` to bytes that have been read already."""
+    # requests has no public way to do this. `content` and `json()` read this attribute.
     response._content = body
 
 
 def unavailable(error: Exception, url: str) -> InstanceUnavailable:
-    """What a failure of the transport means. The cause is named, its text is not kept."""
+    """The error for a failure of the transport.
+
+    It names the class of the cause and leaves out its text, which may hold what we sent.
+    """
     cause = _root_cause(error)
     if isinstance(error, requests.exceptions.SSLError):
         return InstanceUnavailable("tls_failed", url=url, cause=cause, answer_lost=False)
     if isinstance(error, requests.exceptions.ProxyError):
-        # The proxy was not reached, or made no way to the instance.
+        # The proxy is down, or refused to connect us to the instance.
         return InstanceUnavailable("proxy_failed", url=url, cause=cause, answer_lost=False)
     if isinstance(error, requests.ConnectTimeout):
         return InstanceUnavailable("timeout", url=url, cause=cause, answer_lost=False)
@@ -250,6 +255,8 @@ def unavailable(error: Exception, url: str) -> InstanceUnavailable:
 
 
 def _root_cause(error: BaseException) -> str:
-    inner = error.args[0] if error.args else None
-    reason = getattr(inner, "reason", None)
-    return type(reason or inner if isinstance(inner, BaseException) else error).__name__
+    # requests wraps the exceptions of urllib3, and MaxRetryError wraps one more.
+    wrapped = error.args[0] if error.args else None
+    if not isinstance(wrapped, BaseException):
+        return type(error).__name__
+    return type(getattr(wrapped, "reason", None) or wrapped).__name__

@@ -1,14 +1,14 @@
 """ID tokens and logout tokens: the checks, one by one.
 
-Times are Unix seconds. Every check raises TokenRejected with the claim and what was expected, or
-returns None.
+Times are Unix seconds. A check returns None, or raises TokenRejected with the name of the claim
+and the value that was expected.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ MAX_AGE_SECONDS = 3600.0
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 ID_TOKEN_TYPES = frozenset({"", "jwt"})
-# IdentityServer4 says at+jwt on its logout tokens; what they are is told by `events`.
+# IdentityServer4 writes at+jwt on its logout tokens. Their claim `events` tells them apart.
 LOGOUT_TOKEN_TYPES = frozenset(
     {"", "jwt", "logout+jwt", "application/logout+jwt", "at+jwt", "application/at+jwt"}
 )
@@ -36,7 +36,7 @@ class _Skipped:
 
 
 NO_NONCE: Final = _Skipped()
-"""For an ID token that comes with a refresh, where the nonce is not repeated. Core 12.2."""
+"""For an ID token that comes with a refresh: the instance need not repeat the nonce. Core 12.2."""
 
 
 def check_front_id_token(
@@ -44,7 +44,7 @@ def check_front_id_token(
 ) -> Claims:
     """The claims of the ID token in the authorization answer. Core 3.3.2.12.
 
-    It has to name the very code it came with, else the code could be somebody else's.
+    Its ``c_hash`` must fit the code beside it: otherwise somebody could put their own code there.
     """
     token = _verify_id_token(raw, client=client, nonce=nonce, max_age=max_age, now=now)
     if "c_hash" not in token.claims:
@@ -93,8 +93,8 @@ def _verify_id_token(
 
 
 def check_same_sign_in(front: Claims, back: Claims) -> None:
-    """Both ID tokens speak of one sign-in of one person. Core 3.3.3.6."""
-    # The issuer of both has been compared with the one it must be.
+    """Both ID tokens are from one sign-in of one person. Core 3.3.3.6."""
+    # No need to compare `iss`: each token was checked against the same issuer.
     if front["sub"] != back["sub"]:
         raise TokenRejected("tokens_disagree", claim="sub")
     for name in ("sid", "auth_time"):
@@ -139,7 +139,7 @@ def check_logout_token(raw: str, *, client: Client, now: float) -> Claims:
 
 
 def session_id(claims: Claims) -> str | None:
-    """The ``sid`` where it is one that can be kept and found again, else None."""
+    """The ``sid``, or None where it is missing, or cannot be stored and looked up again."""
     sid = claims.get("sid")
     if not isinstance(sid, str) or not 0 < len(sid) <= MAX_SID_CHARACTERS or not sid.isprintable():
         return None
@@ -147,7 +147,7 @@ def session_id(claims: Claims) -> str | None:
 
 
 def authentication_time(claims: Claims) -> int:
-    """When the person showed who they are, in Unix seconds; 0 where the claims do not say."""
+    """When the person last proved their identity, in Unix seconds; 0 without ``auth_time``."""
     try:
         return int(read_time(claims, "auth_time"))
     except TokenRejected:
@@ -155,7 +155,7 @@ def authentication_time(claims: Claims) -> int:
 
 
 def check_times(claims: Claims, *, now: float, skew: float) -> None:
-    """``exp`` is there and ahead, ``nbf`` is not ahead. RFC 7519 4.1.4, 4.1.5."""
+    """``exp`` is in the future, ``nbf`` is not. RFC 7519 4.1.4, 4.1.5."""
     if read_time(claims, "exp") + skew <= now:
         raise TokenRejected("token_expired", claim="exp", late=round(now - claims["exp"]))
     if "nbf" in claims and read_time(claims, "nbf") - skew > now:
@@ -163,19 +163,20 @@ def check_times(claims: Claims, *, now: float, skew: float) -> None:
 
 
 def read_time(claims: Claims, name: str) -> float:
-    """A NumericDate. RFC 7519 2: a JSON number, which a string or ``true`` is not."""
+    """The claim as a time in Unix seconds. RFC 7519 2: a JSON number, no string and no ``true``."""
     value = claims.get(name)
     if value is None:
         raise TokenRejected("claim_missing", claim=name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenRejected("malformed_claim", claim=name)
-    if not math.isfinite(value) if isinstance(value, float) else abs(value) > 10**18:
+    # The comparison works for an int of any length, where float() and isfinite() overflow.
+    if not abs(value) <= sys.float_info.max:
         raise TokenRejected("malformed_claim", claim=name)
     return float(value)
 
 
 def is_subject(value: object) -> bool:
-    """Whether ``value`` can stand for a person. Core 2: a string of at most 255 characters."""
+    """Whether ``value`` may be a ``sub``. Core 2: a string of at most 255 characters."""
     return (
         isinstance(value, str)
         and 0 < len(value) <= MAX_SUBJECT_CHARACTERS
@@ -190,7 +191,7 @@ def _check_issuer(claims: Claims, client: Client) -> None:
 
 
 def _check_audience(claims: Claims, client: Client) -> None:
-    # Nobody else is trusted to hold our ID tokens, so a second audience is a foreign token.
+    # Core 3.1.3.7 rejects audiences that the client does not trust. We trust no other.
     if claims.get("aud") not in (client.client_id, [client.client_id]):
         raise TokenRejected("claim_mismatch", claim="aud", expected=client.client_id)
 
@@ -227,13 +228,13 @@ def _check_nonce(claims: Claims, nonce: str) -> None:
 
 
 def _check_hash(token: SignedToken, name: str, value: str) -> None:
-    # Core 3.1.3.6 and 3.3.2.11: the left half, by the hash of the token's own algorithm.
+    # Core 3.1.3.6, 3.3.2.11: the hash is the one in the name of the token's own algorithm.
     if name in token.claims and token.claims[name] != half_hash(value, token.algorithm):
         raise TokenRejected("claim_mismatch", claim=name)
 
 
 def half_hash(value: str, algorithm: str) -> str:
-    """Left half of the hash of ``value``, base64url. Core 3.1.3.6."""
+    """The left half of the hash of ``value``, in base64url. Core 3.1.3.6."""
     digest = hashlib.new(f"sha{algorithm[-3:]}", value.encode("utf-8", "surrogatepass")).digest()
     return encode_base64url(digest[: len(digest) // 2])
 

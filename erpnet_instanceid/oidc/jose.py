@@ -1,8 +1,8 @@
 """Signed tokens and key sets. The only module that knows josepy.
 
-josepy trusts the key in a token's own header when it is given none, decodes base64 leniently and
-answers hostile input with half a dozen kinds of exception. So it is asked for two things only: to
-read one key, and to verify one signature with one key of the right type.
+josepy uses the key in a token's own header when the caller gives none, decodes base64 leniently
+and answers hostile input with half a dozen kinds of exception. So this module calls it for two
+things only: to read one key, and to verify one signature with one key of the right type.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ MAX_TOKEN_CHARACTERS = 64 * 1024
 MAX_KEYS = 64
 MIN_RSA_BITS = 2048
 
-# josepy verifies RSASSA-PSS only where the salt is as long as it can be, which nobody sends, so
-# the PS family is not offered.
+# No PS256 and the like: josepy verifies RSASSA-PSS only with the longest possible salt, which no
+# issuer uses.
 _KEY_TYPES = {
     "RS256": "RSA",
     "RS384": "RSA",
@@ -58,7 +58,7 @@ class Key:
 
 @dataclass(frozen=True)
 class SignedToken:
-    """A compact JWS taken apart, its signature not verified yet."""
+    """The parts of a compact JWS. Its signature is not verified yet."""
 
     header: Mapping[str, Any]
     algorithm: str
@@ -71,15 +71,15 @@ class SignedToken:
         try:
             algorithm = getattr(jwa, self.algorithm)
             return bool(algorithm.verify(key.public, self.signing_input, self.signature))
-        except Exception:  # noqa: BLE001 - josepy lets whatever its parts raise pass through
+        except Exception:  # noqa: BLE001 - josepy lets any exception of its parts through
             return False
 
 
 def read_token(raw: str, *, algorithms: Sequence[str], types: Iterable[str]) -> SignedToken:
-    """The parts of a compact JWS, its form checked and its signature not. RFC 7515 5.2.
+    """The parts of a compact JWS. Checks its form, and not its signature. RFC 7515 5.2.
 
-    ``types`` are the accepted values of the ``typ`` header in lower case, ``""`` for none.
-    Raises TokenRejected.
+    ``types`` are the accepted values of the ``typ`` header in lower case; ``""`` accepts a token
+    without one. Raises TokenRejected.
     """
     if not isinstance(raw, str) or len(raw) > MAX_TOKEN_CHARACTERS:
         raise TokenRejected("token_too_large")
@@ -113,14 +113,15 @@ def _check_algorithm(header: Mapping[str, Any], algorithms: Sequence[str]) -> st
 
 
 def _check_no_extension(header: Mapping[str, Any]) -> None:
-    # RFC 7515 4.1.11: what must be understood and is not, makes the token invalid. None is.
+    # RFC 7515 4.1.11: a token is invalid when it names an extension that its reader does not
+    # know. We know none.
     for name in ("crit", "b64"):
         if name in header:
             raise TokenRejected("unknown_extension", header=name)
 
 
 def _check_type(header: Mapping[str, Any], types: Iterable[str]) -> None:
-    # RFC 8725 3.11: one kind of token must not pass for another.
+    # RFC 8725 3.11: one kind of token must not be accepted as another kind.
     kind = header.get("typ", "")
     if not isinstance(kind, str) or kind.lower() not in types:
         raise TokenRejected("wrong_token_type", expected=sorted(types))
@@ -144,9 +145,9 @@ def _decode_segment(segment: str, *, part: str) -> bytes:
 
 
 def decode_base64url(text: object) -> bytes | None:
-    """The bytes of an unpadded base64url text, or None where it is anything else. RFC 7515 2.
+    """The bytes of an unpadded base64url text, None for any other value. RFC 7515 2.
 
-    Bits left over at the end must be zero, so that one value has one spelling.
+    Unused bits of the last character must be zero, so that each value has only one spelling.
     """
     if not isinstance(text, str) or not _SEGMENT.match(text):
         return None
@@ -163,9 +164,9 @@ def encode_base64url(data: bytes) -> str:
 
 
 def read_json(data: bytes) -> Any:
-    """The JSON value in ``data``. Raises ValueError, also where a member stands twice.
+    """The JSON value in ``data``. Raises ValueError, also where an object has a name twice.
 
-    A name that stands twice means one thing to this reader and another to the next.
+    One reader takes the first of the two values, another reader the last.
     """
     try:
         return json.loads(
@@ -178,7 +179,7 @@ def read_json(data: bytes) -> Any:
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a member stands twice")
+        raise ValueError("an object has a name twice")
     return members
 
 
@@ -187,9 +188,9 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def read_key_set(document: object) -> tuple[Key, ...]:
-    """The usable signing keys of a JWK Set, those that cannot be read left out. RFC 7517 5.
+    """The keys of a JWK Set that we can use. Other keys are left out. RFC 7517 5.
 
-    Raises InvalidResponse where it is no key set at all.
+    Raises InvalidResponse where ``document`` is not a key set.
     """
     keys = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(keys, list):
@@ -207,7 +208,7 @@ def _read_key(jwk: object) -> Key | None:
     if members is None or any(decode_base64url(jwk.get(name)) is None for name in members):
         return None
     try:
-        # Only the public members are handed on: a key set has no business with the others.
+        # Only public members: a key set must not hold private ones, and we want none in memory.
         read: Any = JWK.from_json(
             {name: jwk[name] for name in ("kty", "crv", *members) if name in jwk}
         )
@@ -219,7 +220,8 @@ def _read_key(jwk: object) -> Key | None:
 
 
 def _is_strong_rsa(public: Any) -> bool:
-    # RFC 7518 3.3. An even modulus or exponent is no RSA key, and an exponent of 1 signs nothing.
+    # RFC 7518 3.3 sets the length. RSA needs an odd modulus and exponent, and with an exponent of
+    # 1 everybody can sign.
     numbers = public.public_numbers()
     odd = numbers.n % 2 == 1 and numbers.e % 2 == 1
     return bool(odd and numbers.e >= 3 and public.key_size >= MIN_RSA_BITS)

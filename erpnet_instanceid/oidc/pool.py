@@ -1,4 +1,4 @@
-"""Connections to the instance: how long they may be read, and how long they stay good."""
+"""Connections to the instance, with a deadline for each exchange and a limit on idle time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-# A connection that has been idle for longer may have been forgotten by a firewall on the way
-# without a word, and a one-time code would then be spent on finding out.
+# Firewalls drop connections that are idle for long and tell nobody. A one-time code that is sent
+# over such a connection is lost.
 MAX_IDLE_SECONDS = 20.0
 
 _now = threading.local()
@@ -51,9 +51,10 @@ def _unbounded() -> float:
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Reads a socket, each time for no longer than ``left`` tells, in seconds.
+    """Reads a socket. Each read lasts at most as many seconds as ``left()`` returns.
 
-    A socket's own timeout starts anew with every byte, so one byte a second would never end.
+    A socket's own timeout starts again with every byte, so an answer of one byte a second would
+    never time out.
     """
 
     def __init__(self, sock: Any, left: Callable[[], float]) -> None:
@@ -94,7 +95,7 @@ class _DeadlineResponse(http.client.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """A pooled connection that is not used again after it has been idle for long."""
+    """A pooled connection that counts as closed once it has been idle for long."""
 
     response_class: Any = _DeadlineResponse
     _used_at = 0.0

@@ -1,4 +1,4 @@
-"""The instance's metadata and keys: fetched once for many, kept while they may be."""
+"""The instance's metadata and keys: one fetch serves all threads of the process for a day."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Metadata:
 
 
 def is_safe_address(url: object) -> bool:
-    """Whether ``url`` is https, or plain http that does not leave this machine."""
+    """Whether ``url`` is https, or plain http to this machine itself."""
     if not isinstance(url, str):
         return False
     try:
@@ -59,15 +59,15 @@ def is_safe_address(url: object) -> bool:
 
 
 def discovery_address(issuer: str) -> str:
-    """Where the issuer's metadata is. A slash at its end is left out: Discovery 4."""
+    """The address of the issuer's metadata. OpenID Connect Discovery 4."""
     return f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
 
 
 def read_metadata(document: Mapping[str, Any], *, issuer: str) -> Metadata:
     """The endpoints in a discovery document. OpenID Connect Discovery 4.3.
 
-    Raises InvalidResponse where the document is of another issuer, or an endpoint is missing or
-    would be spoken to in clear.
+    Raises InvalidResponse where the document names another issuer, or where an endpoint is missing
+    or not https.
     """
     if document.get("issuer") != issuer:
         actual = str(document.get("issuer"))[:MAX_NAMED_CHARACTERS]
@@ -96,9 +96,9 @@ _everything_kept: weakref.WeakSet[Kept[Any]] = weakref.WeakSet()
 
 
 class Kept(Generic[T]):
-    """A fetched value, kept. One caller fetches, the others wait or take the stale one.
+    """A fetched value. One thread fetches it; the others wait, or use the stale value.
 
-    A fetch that failed is not tried again before ``retry_seconds`` have passed.
+    After a failed fetch the next one waits ``retry_seconds``.
     """
 
     def __init__(self, fetch: Callable[[], T], clock: Clock, *, retry_seconds: float) -> None:
@@ -114,12 +114,12 @@ class Kept(Generic[T]):
         _everything_kept.add(self)
 
     def get(self) -> T:
-        """The value. Raises InstanceUnavailable or InvalidResponse when there is none to be had."""
+        """The value. Raises InstanceUnavailable or InvalidResponse where it cannot be fetched."""
         value = self._usable(FRESH_SECONDS)
         if value is not None:
             return value
         stale = self._usable(STALE_SECONDS)
-        # With a stale value at hand nobody queues behind the one who fetches.
+        # A thread that has a stale value does not wait for the thread that fetches.
         if not self._lock.acquire(blocking=stale is None):
             return stale  # type: ignore[return-value]
         try:
@@ -131,8 +131,10 @@ class Kept(Generic[T]):
             self._lock.release()
 
     def renew(self, seen: T) -> T | None:
-        """A value other than ``seen``: another caller's, or fetched anew. None where that was done
-        less than a minute ago."""
+        """A value other than ``seen``: fetches, unless another thread has done so meanwhile.
+
+        None where the last call fetched less than a minute ago.
+        """
         with self._lock:
             if self._value is not None and self._value is not seen:
                 return self._value
@@ -144,7 +146,7 @@ class Kept(Generic[T]):
             return self._fetch_now(stale=None)
 
     def start_in_child(self) -> None:
-        """After a fork: who fetches in the parent does not hold up the child."""
+        """Makes a new lock: the thread that held it in the parent does not exist in the child."""
         self._lock = threading.Lock()
 
     def _usable(self, seconds: float) -> T | None:
@@ -162,7 +164,7 @@ class Kept(Generic[T]):
         try:
             value = self._fetch()
         except (InstanceUnavailable, InvalidResponse) as error:
-            # Without its traceback, which holds whatever the caller has at hand.
+            # A copy has no traceback. The original's would keep the caller's variables alive.
             self._failed_at, self._error = self._clock(), error.again()
             if stale is None:
                 raise
@@ -182,9 +184,9 @@ if hasattr(os, "register_at_fork"):
 
 
 class Provider:
-    """The Instance ID of one issuer, as this process knows it. Safe to share between threads."""
+    """Metadata and keys of one issuer. Threads may share it."""
 
-    # Not the wall clock, which may be set back, and would then keep a failure or an old key.
+    # A monotonic clock: if somebody sets the wall clock back, old keys would stay in use.
     def __init__(self, issuer: str, limits: http.Limits, clock: Clock = time.monotonic) -> None:
         self.issuer = issuer
         self.limits = limits
@@ -198,26 +200,27 @@ class Provider:
     def verify(
         self, raw: str, *, algorithms: Sequence[str], types: Iterable[str]
     ) -> jose.SignedToken:
-        """The token, found to be signed by this issuer. RFC 7515 5.2, Core 10.1.1.
+        """The parts of a token that this issuer has signed. RFC 7515 5.2, Core 10.1.1.
 
-        A key that is not known yet is looked for once more, at most once a minute. Raises
-        TokenRejected, and InstanceUnavailable or InvalidResponse where no keys are to be had.
+        Fetches the keys again where the token's key is unknown, at most once a minute. Raises
+        TokenRejected, and InstanceUnavailable or InvalidResponse where the keys cannot be fetched.
+        An ``unknown_key`` with the fact ``looked_for=False`` may be a good key that we will know
+        within a minute.
         """
         token = jose.read_token(raw, algorithms=algorithms, types=types)
         keys = self._keys.get()
-        candidates = _candidates(keys, token)
-        if any(token.is_signed_by(key) for key in candidates):
+        if _is_signed(token, keys):
             return token
-        # A named key whose signature fails is a forgery. Without a name it may be a newer key.
-        if token.kid is None or not any(key.kid == token.kid for key in keys):
-            newer = self._keys.renew(keys)
-            if newer is not None and any(
-                token.is_signed_by(key) for key in _candidates(newer, token)
-            ):
-                return token
-            if newer is None or not candidates:
-                # Not looked for: the key may be good, and is known within a minute.
-                raise TokenRejected("unknown_key", looked_for=newer is not None)
+        if token.kid is not None and any(key.kid == token.kid for key in keys):
+            # The token names a key that we have. Other keys would not help.
+            raise TokenRejected("bad_signature")
+        newer = self._keys.renew(keys)
+        if newer is None:
+            raise TokenRejected("unknown_key", looked_for=False)
+        if _is_signed(token, newer):
+            return token
+        if not _candidates(newer, token):
+            raise TokenRejected("unknown_key", looked_for=True)
         raise TokenRejected("bad_signature")
 
     def _fetch_metadata(self) -> Metadata:
@@ -235,9 +238,13 @@ class Provider:
         return answer.json_object()
 
 
+def _is_signed(token: jose.SignedToken, keys: Iterable[jose.Key]) -> bool:
+    return any(token.is_signed_by(key) for key in _candidates(keys, token))
+
+
 def _candidates(keys: Iterable[jose.Key], token: jose.SignedToken) -> list[jose.Key]:
-    # A token that names no key may be of any; one that does, of that one, or of a nameless one
-    # where the issuer names none.
+    # Any key may have signed a token without a key id. A key without an id may have signed any
+    # token: some issuers leave the ids out of their key set only.
     return [
         key
         for key in keys

@@ -1,4 +1,4 @@
-"""The token endpoint: a code or a refresh token is spent, tokens come back. And revocation."""
+"""Requests to the token endpoint, which spend a code or a refresh token, and to revocation."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .jose import MAX_TOKEN_CHARACTERS
 from .token_set import TokenSet
 
 DEFAULT_LIFETIME_SECONDS = 300
-# A token that is said to live longer than this is not believed to.
+# A longer lifetime is a mistake of the instance, and is ignored.
 MAX_LIFETIME_SECONDS = 366 * 24 * 3600
-# What a caller grants a revocation: it is a courtesy, and somebody waits.
+# Callers bound a revocation by this: a visitor waits for it, and sign-out works without it.
 REVOCATION_SECONDS = 3.0
 
 
 def exchange_code(
     client: Client, *, code: str, code_verifier: str, redirect_uri: str, scope: str, now: float
 ) -> TokenSet:
-    """The tokens for a code. RFC 6749 4.1.3, RFC 7636 4.5. Asked for once, whatever comes back.
+    """The tokens for a code. RFC 6749 4.1.3, RFC 7636 4.5. Sends one request and never repeats it.
 
-    Raises InstanceUnavailable, InvalidResponse or OAuthError; TokenRejected where the answer is a
-    proper one and its tokens cannot be used.
+    Raises OAuthError where the instance refuses the code, TokenRejected where the tokens in its
+    answer cannot be used, InstanceUnavailable and InvalidResponse where there is no such answer.
     """
     answer = _ask(
         client,
@@ -40,7 +40,7 @@ def exchange_code(
     try:
         tokens = _read_tokens(answer, client, scope=scope, now=now)
     except InvalidResponse as error:
-        # A refresh may have better luck later. The code is spent, and this sign-in over.
+        # InvalidResponse means "try later" to a caller. The code is spent: later is no use.
         raise TokenRejected(error.code, **error.facts) from None
     if not tokens.id_token:
         raise TokenRejected("id_token_missing")
@@ -48,9 +48,9 @@ def exchange_code(
 
 
 def spend_refresh_token(client: Client, refresh_token: str, *, now: float) -> TokenSet:
-    """The tokens for a refresh token, which is spent with that. RFC 6749 6.
+    """The tokens for a refresh token. The request spends the refresh token. RFC 6749 6.
 
-    ``scope``, ``id_token`` and ``refresh_token`` are empty where the answer holds none. Raises
+    A ``scope``, ``id_token`` or ``refresh_token`` that the answer leaves out is empty. Raises
     InstanceUnavailable, InvalidResponse or OAuthError.
     """
     answer = _ask(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
@@ -58,7 +58,10 @@ def spend_refresh_token(client: Client, refresh_token: str, *, now: float) -> To
 
 
 def client_credentials(client: Client, *, scope: str | None, now: float) -> TokenSet:
-    """A token for the service itself. RFC 6749 4.4. Raises as `exchange_code` does."""
+    """A token for the site itself, without a visitor. RFC 6749 4.4.
+
+    Raises InstanceUnavailable, InvalidResponse or OAuthError.
+    """
     form = {"grant_type": "client_credentials"}
     if scope:
         form["scope"] = scope
@@ -66,7 +69,10 @@ def client_credentials(client: Client, *, scope: str | None, now: float) -> Toke
 
 
 def revoke(client: Client, refresh_token: str) -> bool:
-    """Ends a refresh token where the instance offers that. RFC 7009 2.1. Never raises."""
+    """Ends a refresh token at the instance. RFC 7009 2.1. Never raises.
+
+    False where the instance offers no revocation, or could not be reached.
+    """
     try:
         endpoint = client.provider.metadata().revocation_endpoint
         if endpoint is None:
@@ -89,13 +95,13 @@ def _ask(client: Client, form: Mapping[str, str]) -> dict[str, Any]:
         fields = answer.json_object()
         error = fields.get("error")
         if isinstance(error, str) and error.isascii() and error.isprintable():
-            # The description is the instance's own text and may repeat what we sent: not kept.
+            # Its description is left out: it may repeat the code or the secret that we sent.
             raise OAuthError(error[:64], status=answer.status, url=answer.url)
     raise InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
 
 
 def _post(client: Client, endpoint: str, form: Mapping[str, str]) -> http.Answer:
-    # The secret goes as a form field, as the instance wants it. RFC 6749 2.3.1.
+    # The instance takes the secret as a form field, not as Basic. RFC 6749 2.3.1.
     credentials = {"client_id": client.client_id, "client_secret": client.client_secret}
     return http.exchange("POST", endpoint, limits=client.limits, form={**form, **credentials})
 
@@ -104,7 +110,7 @@ def _read_tokens(answer: Mapping[str, Any], client: Client, *, scope: str, now: 
     access_token = _text(answer, "access_token")
     if not access_token:
         raise InvalidResponse("access_token_missing")
-    # RFC 6749 7.1: a type that is not understood must not be used. None at all means Bearer here.
+    # RFC 6749 7.1 forbids the use of an unknown type. The instance's samples leave the type out.
     kind = answer.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise InvalidResponse("token_type_refused", expected="Bearer")
@@ -126,7 +132,7 @@ def _text(answer: Mapping[str, Any], name: str) -> str:
 
 
 def _scope(answer: Mapping[str, Any], requested: str) -> str:
-    # RFC 6749 5.1: what is left out is what was asked for. What is there counts as it stands.
+    # RFC 6749 5.1: an answer without a scope grants the scope that was requested.
     granted = answer.get("scope")
     if granted is None:
         return requested
@@ -136,8 +142,8 @@ def _scope(answer: Mapping[str, Any], requested: str) -> str:
 
 
 def _lifetime(answer: Mapping[str, Any], access_token: str, client: Client, now: float) -> int:
-    """Whole seconds that the access token lives: as the answer says, else its ``exp``, else five
-    minutes."""
+    """How long the access token lives, in whole seconds: by ``expires_in``, else by the token's
+    own ``exp``, else five minutes."""
     seconds = answer.get("expires_in")
     if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) < 10:
         seconds = int(seconds)

@@ -1,4 +1,4 @@
-"""What a sign-in yields: the token set and its times."""
+"""The tokens of one sign-in, and when they are due for renewal."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class TokenSet:
         return self.expires_at - min(margin, self.lifetime / 3)
 
     def is_just_issued(self, now: float) -> bool:
-        """Whether the access token is new, its life not over: a newer one would fare no better."""
-        # The clock of another machine may be ahead, or have been set back since.
+        """Whether the access token was issued moments ago; a newer one would be no better."""
+        # abs(): the clock of the machine that wrote these times may be ahead of ours.
         age = abs(now - (self.expires_at - self.lifetime))
         return age < min(JUST_ISSUED_SECONDS, self.lifetime)
 
     def renewed_by(self, newer: TokenSet) -> TokenSet:
-        """``newer``, with what it does not bring kept from this set.
+        """``newer``, completed from this set.
 
-        A refresh may bring neither a refresh token (RFC 6749 6) nor an ID token (OpenID Connect
-        Core 12.2); the old ones then stay in use.
+        The answer to a refresh may leave out the refresh token (RFC 6749 6) and the ID token (Core
+        12.2). The old ones then stay in use.
         """
         return dataclasses.replace(
             newer,
