@@ -21,6 +21,10 @@ Claims = Mapping[str, Any]
 MAX_SUBJECT_CHARACTERS = 255
 MAX_SID_CHARACTERS = 255
 MAX_AGE_SECONDS = 3600.0
+# An ID token from a refresh has just been issued; this is what the exchange may have taken.
+REFRESHED_AGE_SECONDS = 60.0
+# What a refreshed ID token may not change.
+ORIGINAL_CLAIMS = ("nonce", "auth_time", "azp")
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 ID_TOKEN_TYPES = frozenset({"", "jwt"})
@@ -73,6 +77,21 @@ def check_id_token(
     return token.claims
 
 
+def check_refreshed_id_token(
+    raw: str, *, client: Client, original: Claims | None, access_token: str, now: float
+) -> Claims:
+    """The claims of an ID token that came with a refresh. Core 12.2, but for ``sub``.
+
+    ``original`` are the claims of the ID token that the sign-in brought; None where they are not
+    known. Raises as `check_id_token` does.
+    """
+    claims = check_id_token(raw, client=client, nonce=NO_NONCE, access_token=access_token, now=now)
+    _check_issued_at(claims, now=now, skew=client.skew, max_age=REFRESHED_AGE_SECONDS)
+    if original is not None:
+        _check_as_in_original(claims, original)
+    return claims
+
+
 def _verify_id_token(
     raw: str, *, client: Client, nonce: str | _Skipped, max_age: int | None, now: float
 ) -> SignedToken:
@@ -102,15 +121,17 @@ def check_same_sign_in(front: Claims, back: Claims) -> None:
             raise TokenRejected("tokens_disagree", claim=name)
 
 
-def subject_of(raw: str, *, client: Client) -> str | None:
-    """Whom an ID token is about that was checked before it was kept; None where it cannot be
-    read."""
+def read_stored_id_token(raw: str, *, client: Client) -> Claims | None:
+    """The claims of an ID token that was checked before it was stored; None where unreadable."""
     try:
-        token = read_token(raw, algorithms=client.algorithms, types=ID_TOKEN_TYPES)
+        return read_token(raw, algorithms=client.algorithms, types=ID_TOKEN_TYPES).claims
     except TokenRejected:
         return None
-    subject = token.claims.get("sub")
-    return subject if isinstance(subject, str) else None
+
+
+def original_claims(claims: Claims) -> dict[str, Any]:
+    """Those of ``claims`` that each refreshed ID token is compared with. Core 12.2."""
+    return {name: claims[name] for name in ORIGINAL_CLAIMS if name in claims}
 
 
 def check_logout_token(raw: str, *, client: Client, now: float) -> Claims:
@@ -206,11 +227,13 @@ def _check_subject(claims: Claims) -> None:
         raise TokenRejected("malformed_claim", claim="sub")
 
 
-def _check_issued_at(claims: Claims, *, now: float, skew: float) -> None:
+def _check_issued_at(
+    claims: Claims, *, now: float, skew: float, max_age: float = MAX_AGE_SECONDS
+) -> None:
     issued_at = read_time(claims, "iat")
     if issued_at - skew > now:
         raise TokenRejected("token_not_yet_valid", claim="iat", early=round(issued_at - now))
-    if issued_at + MAX_AGE_SECONDS + skew < now:
+    if issued_at + max_age + skew < now:
         raise TokenRejected("token_expired", claim="iat", late=round(now - issued_at))
 
 
@@ -225,6 +248,20 @@ def _check_nonce(claims: Claims, nonce: str) -> None:
         actual.encode("utf-8", "surrogatepass"), nonce.encode()
     ):
         raise TokenRejected("claim_mismatch", claim="nonce")
+
+
+def _check_as_in_original(claims: Claims, original: Claims) -> None:
+    if "nonce" in claims and claims["nonce"] != original.get("nonce"):
+        raise TokenRejected("claim_mismatch", claim="nonce")
+    authenticated_at = original.get("auth_time")
+    if (
+        authenticated_at is not None
+        and claims.get("auth_time", authenticated_at) != authenticated_at
+    ):
+        raise TokenRejected("claim_mismatch", claim="auth_time", expected=authenticated_at)
+    # Core 12.2 lets the instance leave out the two above, and neither add nor leave out `azp`.
+    if claims.get("azp") != original.get("azp"):
+        raise TokenRejected("claim_mismatch", claim="azp", expected=original.get("azp"))
 
 
 def _check_hash(token: SignedToken, name: str, value: str) -> None:

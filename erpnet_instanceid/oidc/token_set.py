@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 JUST_ISSUED_SECONDS = 30.0
 
@@ -14,8 +16,11 @@ class TokenSet:
     """The tokens of one sign-in. ``repr`` shows none of them.
 
     ``expires_at`` is in Unix seconds, ``lifetime`` in seconds, both of the access token.
-    ``scope`` is what the instance granted, separated by spaces.
+    ``scope`` is what the instance granted, separated by spaces. ``original`` are the claims of the
+    sign-in's ID token that refreshed ones are compared with; None before the first refresh.
     """
+
+    VERSION: ClassVar[int] = 1
 
     access_token: str = field(repr=False)
     id_token: str = field(repr=False)
@@ -23,6 +28,7 @@ class TokenSet:
     expires_at: int
     scope: str
     lifetime: int
+    original: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def renew_at(self, margin: float) -> float:
         """When it is due: ``margin`` seconds before its end, at most a third of its life before.
@@ -48,6 +54,7 @@ class TokenSet:
             id_token=newer.id_token or self.id_token,
             refresh_token=newer.refresh_token or self.refresh_token,
             scope=newer.scope or self.scope,
+            original=newer.original or self.original,
         )
 
     def to_json(self) -> bytes:

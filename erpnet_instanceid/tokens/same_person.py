@@ -1,4 +1,4 @@
-"""The ID token that a refresh brings: checked before anything of the answer is used."""
+"""Checks the ID token that a refresh brings, before anything of the answer is used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from ..models import Account, SignIn
 from ..oidc.access_token import access_token_claims
 from ..oidc.client import Client
 from ..oidc.errors import InstanceUnavailable, InvalidResponse, TokenRejected
-from ..oidc.id_token import NO_NONCE, Claims, check_id_token, subject_of
+from ..oidc.id_token import (
+    Claims,
+    check_refreshed_id_token,
+    original_claims,
+    read_stored_id_token,
+)
 from ..oidc.token_set import TokenSet
 from ..users.accounts import is_of
 from ..users.claims import merge_claims
@@ -18,42 +23,46 @@ from ..users.claims import merge_claims
 def with_checked_id_token(
     newer: TokenSet, before: TokenSet, client: Client, sign_in: SignIn
 ) -> TokenSet:
-    """``newer``, without its ID token where the key of that cannot be had. Core 12.2.
+    """``newer``, with its ID token checked, or without it where its key cannot be fetched.
 
-    Raises TokenRejected where the ID token is forged, out of date or somebody else's.
+    Raises TokenRejected where the ID token breaks a rule of Core 12.2.
     """
     if not newer.id_token:
         return newer
+    claims_before = read_stored_id_token(before.id_token, client=client)
+    original = before.original
+    if original is None and claims_before is not None:
+        original = original_claims(claims_before)
     assert sign_in.account is not None  # noqa: S101 - told to the type checker; see lease.load
     try:
-        claims = check_id_token(
+        claims = check_refreshed_id_token(
             newer.id_token,
             client=client,
-            nonce=NO_NONCE,
+            original=original,
             access_token=newer.access_token,
             now=time.time(),
         )
-        _check_same_person(claims, newer, before, client, sign_in.account)
+        _check_same_person(claims, claims_before or {}, newer, client, sign_in.account)
     except (InstanceUnavailable, InvalidResponse):
         pass
     except TokenRejected as error:
         if error.facts.get("looked_for") is not False:
             raise
     else:
-        return newer
-    # Its key could not be fetched. It came from the token endpoint itself, and what it came with
-    # cannot be had twice: that is kept, and the unchecked ID token is not.
+        return dataclasses.replace(newer, original=original)
+    # The key could not be fetched. We can neither ask for these tokens again nor rely on the ID
+    # token, so we keep the others: they came from the token endpoint itself.
     return dataclasses.replace(newer, id_token="")
 
 
 def _check_same_person(
-    claims: Claims, newer: TokenSet, before: TokenSet, client: Client, account: Account
+    claims: Claims, before: Claims, newer: TokenSet, client: Client, account: Account
 ) -> None:
-    # The `sub` of the ID token before, which the account may not have any more: somebody renamed
-    # has signed in elsewhere by their new name.
-    if claims["sub"] == (subject_of(before.id_token, client=client) or account.sub):
+    # Not the account's `sub` where we have the ID token's: somebody who has been renamed and has
+    # signed in again in another browser has a new `sub` in the account, and the old one here.
+    if claims["sub"] == before.get("sub", account.sub):
         return
-    # The instance may take up the new name here as well. Its `id`, in the access token, stays.
+    # The instance may use the new name here too. The `id` in the access token stays the same.
     told = access_token_claims(
         newer.access_token, client=client, subject=claims["sub"], now=time.time()
     )
