@@ -198,8 +198,16 @@ def read_key_set(document: object) -> tuple[Key, ...]:
     return tuple(key for key in map(_read_key, keys[:MAX_KEYS]) if key is not None)
 
 
+def _may_verify(jwk: Mapping[str, Any]) -> bool:
+    """Whether the issuer allows the key for signatures. RFC 7517 4.2, 4.3."""
+    operations = jwk.get("key_ops", ["verify"])
+    return (
+        jwk.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
+    )
+
+
 def _read_key(jwk: object) -> Key | None:
-    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig":
+    if not isinstance(jwk, dict) or not _may_verify(jwk):
         return None
     kid, alg, kty = jwk.get("kid"), jwk.get("alg"), jwk.get("kty")
     if not isinstance(kid, str | None) or not isinstance(alg, str | None):
