@@ -1,4 +1,4 @@
-"""Rows CLM of the cases: what the tokens say."""
+"""Rows CLM of the cases: what a claim may do to a sign-in. Each check alone is in tests/oidc."""
 
 from __future__ import annotations
 
@@ -11,204 +11,42 @@ import requests
 from django.contrib.auth import get_user_model
 
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.testing import Instance, Token
+from erpnet_instanceid.testing import Instance
 
 from ..support.forging import MISSING, Forge, claims, named
 from ..support.outcomes import (
-    LOGOUT,
     REDIRECTS,
     Before,
     Place,
     assert_rejected,
     assert_signed_in,
     everywhere,
-    id_tokens,
     look,
 )
 from ..support.visitor import Visitor
 
-HOUR = 3600
-DAY = 24 * HOUR
-
-
-def at(seconds: float) -> Callable[[Any], float]:
-    """A time so many seconds from now."""
-    return lambda _right: int(time.time()) + seconds
-
-
-# Who issued it, for whom
-
 
 @everywhere
-@pytest.mark.parametrize(
-    "spell",
-    [
-        lambda issuer: issuer + "1",
-        lambda issuer: issuer + "/",
-        lambda issuer: issuer.upper(),
-        lambda issuer: issuer.replace("http://127.0.0.1", "http://LOCALHOST"),
-        lambda issuer: issuer.replace("http:", "HTTP:"),
-        lambda issuer: issuer.replace("http:", "https:"),
-        lambda issuer: issuer[:9],
-        lambda issuer: issuer[:-1],
-        lambda issuer: issuer[7:],
-        lambda issuer: f"https://evil.test/?{issuer}",
-        lambda issuer: f"{issuer} ",
-        lambda issuer: [issuer],
-        lambda issuer: {"iss": issuer},
-        lambda issuer: None,
-        lambda issuer: "",
-        lambda issuer: 5,
-        lambda issuer: MISSING,
-    ],
-    ids=[
-        "longer",
-        "slash",
-        "upper case",
-        "host in upper case",
-        "scheme in upper case",
-        "https",
-        "prefix",
-        "shorter",
-        "without scheme",
-        "contained",
-        "space",
-        "list",
-        "object",
-        "null",
-        "empty",
-        "number",
-        "missing",
-    ],
-)
 def test_clm_01_token_of_another_issuer_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, spell: Callable[[str], Any]
+    visitor: Visitor, instance: Instance, place: Place
 ) -> None:
-    forge = claims(iss=spell(instance.issuer))
+    forge = claims(iss=instance.issuer + "/")
     place.assert_refused(visitor, instance, forge, code="claim_mismatch")
 
 
 @everywhere
-@pytest.mark.parametrize(
-    "spell",
-    [
-        lambda client: client + "1",
-        lambda client: client.upper(),
-        lambda client: client[:-1],
-        lambda client: f"{client} other",
-        lambda client: MISSING,
-        lambda client: None,
-        lambda client: "",
-        lambda client: [],
-        lambda client: 0,
-        lambda client: True,
-        lambda client: [[client]],
-        lambda client: [client, 1],
-        lambda client: [client, client],
-        lambda client: [client, "other"],
-        lambda client: ["other", client],
-        lambda client: [None],
-        lambda client: {client: True},
-    ],
-    ids=[
-        "longer",
-        "upper case",
-        "shorter",
-        "two in a string",
-        "missing",
-        "null",
-        "empty",
-        "[]",
-        "0",
-        "true",
-        "nested",
-        "with a number",
-        "twice",
-        "with another",
-        "after another",
-        "[null]",
-        "object",
-    ],
-)
-def test_clm_02_token_for_another_audience_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, spell: Callable[[str], Any]
+def test_clm_10_token_that_has_expired_is_refused(
+    visitor: Visitor, instance: Instance, place: Place
 ) -> None:
-    forge = claims(aud=spell(instance.application_uri))
-    place.assert_refused(visitor, instance, forge, code="claim_mismatch")
-
-
-@id_tokens
-@pytest.mark.parametrize(
-    "spell",
-    [
-        lambda client: "other",
-        lambda client: [client],
-        lambda client: 5,
-        lambda client: None,
-        lambda client: "",
-        lambda client: client.upper(),
-    ],
-    ids=["other", "list", "number", "null", "empty", "upper case"],
-)
-def test_clm_04_token_for_another_party_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, spell: Callable[[str], Any]
-) -> None:
-    forge = claims(azp=spell(instance.application_uri))
-    place.assert_refused(visitor, instance, forge, code="claim_mismatch")
-
-
-# Whom it is about
-
-
-def test_clm_04_token_that_names_us_twice_signs_in(visitor: Visitor, instance: Instance) -> None:
-    for target in ("front_id_token", "id_token"):
-        instance.change(target, claims(azp=instance.application_uri))
-    before = look(visitor, instance)
-    assert_signed_in(visitor, visitor.sign_in(), before)
-
-
-ODD_SUBJECTS = [None, "", " ", "\t", 123, 0, True, 1.5, ["U1"], [], {}, "x" * 256]
-
-
-@id_tokens
-@pytest.mark.parametrize("sub", [MISSING, *ODD_SUBJECTS], ids=named)
-def test_clm_05_sub_that_names_nobody_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, sub: Any
-) -> None:
-    place.assert_refused(visitor, instance, claims(sub=sub), code="malformed_claim")
-
-
-@pytest.mark.parametrize("sub", ODD_SUBJECTS, ids=named)
-def test_clm_05_sub_that_names_nobody_ends_no_sign_in(
-    visitor: Visitor, instance: Instance, sub: Any
-) -> None:
-    LOGOUT.assert_refused(visitor, instance, claims(sub=sub))
+    forge = claims(exp=lambda _right: int(time.time()) - 61)
+    place.assert_refused(visitor, instance, forge, code="token_expired")
 
 
 @everywhere
-@pytest.mark.parametrize(
-    "sub",
-    [
-        "mar\0ia",
-        "maria\0",
-        "maria\n",
-        "\r\nmaria",
-        "maria\x7f",
-        "maria\x1b[1m",
-        "maria\ud800",
-        "\udc00maria",
-        "\u202eairam",
-        "maria\u2066",
-        "maria\u200b",
-        "maria\u2028",
-    ],
-    ids=named,
-)
 def test_clm_07_sub_with_hidden_characters_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, sub: str
+    visitor: Visitor, instance: Instance, place: Place
 ) -> None:
-    code = "malformed_claim"
-    place.assert_refused(visitor, instance, claims(sub=sub), code=code)
+    place.assert_refused(visitor, instance, claims(sub="mar\0ia"), code="malformed_claim")
 
 
 @pytest.mark.parametrize("without_id", [False, True], ids=["id", "sub alone"])
@@ -263,71 +101,11 @@ def test_clm_09_logins_that_look_alike_are_different_people(
 # When
 
 
-@everywhere
-@pytest.mark.parametrize(
-    ("exp", "code"),
-    [
-        (MISSING, "claim_missing"),
-        (None, "claim_missing"),
-        (at(-HOUR), "token_expired"),
-        (at(-301), "token_expired"),
-        (at(-61), "token_expired"),
-        (0, "token_expired"),
-        (-1, "token_expired"),
-        (-(10**18), "token_expired"),
-        (-1e308, "token_expired"),
-        ("9999999999", "malformed_claim"),
-        (True, "malformed_claim"),
-        ([], "malformed_claim"),
-        ([9999999999], "malformed_claim"),
-        ({}, "malformed_claim"),
-        (10**400, "malformed_claim"),
-    ],
-    ids=[
-        "missing",
-        "null",
-        "an hour ago",
-        "301 s ago",
-        "61 s ago",
-        "0",
-        "-1",
-        "-1e18",
-        "-1e308",
-        "string",
-        "true",
-        "[]",
-        "list",
-        "{}",
-        "1 with 400 zeros",
-    ],
-)
-def test_clm_10_token_without_a_time_ahead_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, exp: Any, code: str
-) -> None:
-    place.assert_refused(visitor, instance, claims(exp=exp), code=code)
-
-
 def sign_in_with(visitor: Visitor, instance: Instance, forge: Forge) -> requests.Response:
     """A sign-in in which both ID tokens are forged alike."""
     for target in ("front_id_token", "id_token"):
         instance.change(target, forge)
     return visitor.sign_in()
-
-
-def test_clm_12_time_with_a_fraction_signs_in(visitor: Visitor, instance: Instance) -> None:
-    before = look(visitor, instance)
-    response = sign_in_with(visitor, instance, claims(exp=at(300.5)))
-    assert_signed_in(visitor, response, before)
-
-
-@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
-def test_clm_12_clock_within_the_skew_signs_in(
-    visitor: Visitor, instance: Instance, name: str
-) -> None:
-    seconds = {"exp": -50, "iat": 50, "nbf": 50}[name]
-    before = look(visitor, instance)
-    response = sign_in_with(visitor, instance, claims(**{name: at(seconds)}))
-    assert_signed_in(visitor, response, before)
 
 
 @pytest.mark.parametrize("exp", [10**18, 10**18 + 1, 2**63, 1e18, 1.7e308], ids=named)
@@ -371,127 +149,6 @@ def before_sign_in_pages(before: Before) -> Before:
     for page in ("authorize", "sign_in"):
         calls[page] = len(before.instance.calls(page))
     return Before(before.instance, before.who, before.stored, calls)
-
-
-@everywhere
-@pytest.mark.parametrize(
-    ("iat", "code"),
-    [
-        (MISSING, "claim_missing"),
-        (None, "claim_missing"),
-        ("now", "malformed_claim"),
-        ("1700000000", "malformed_claim"),
-        (True, "malformed_claim"),
-        ([], "malformed_claim"),
-        (at(HOUR), "token_not_yet_valid"),
-        (at(61 + 5), "token_not_yet_valid"),
-        (at(-DAY), "token_expired"),
-        (at(-HOUR - 61), "token_expired"),
-        (0, "token_expired"),
-        (10**18, "token_not_yet_valid"),
-        (1.7e308, "token_not_yet_valid"),
-    ],
-    ids=[
-        "missing",
-        "null",
-        "word",
-        "string",
-        "true",
-        "[]",
-        "in an hour",
-        "in a minute",
-        "a day ago",
-        "an hour ago",
-        "0",
-        "1e18",
-        "1.7e308",
-    ],
-)
-def test_clm_13_token_issued_at_another_time_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, iat: Any, code: str
-) -> None:
-    def forge(token: Token) -> None:
-        claims(iat=iat, nbf=MISSING, exp=at(HOUR))(token)
-
-    place.assert_refused(visitor, instance, forge, code=code)
-
-
-@everywhere
-@pytest.mark.parametrize(
-    ("nbf", "code"),
-    [
-        (at(600), "token_not_yet_valid"),
-        (at(61 + 5), "token_not_yet_valid"),
-        (10**18, "token_not_yet_valid"),
-        ("soon", "malformed_claim"),
-        ("0", "malformed_claim"),
-        ([], "malformed_claim"),
-        ({}, "malformed_claim"),
-        (False, "malformed_claim"),
-        (None, "claim_missing"),
-    ],
-    ids=["in 10 minutes", "in a minute", "1e18", "word", "string", "[]", "{}", "false", "null"],
-)
-def test_clm_14_token_for_later_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, nbf: Any, code: str
-) -> None:
-    place.assert_refused(visitor, instance, claims(nbf=nbf), code=code)
-
-
-# Which attempt
-
-
-@id_tokens
-@pytest.mark.parametrize(
-    "spell",
-    [
-        lambda nonce: None,
-        lambda nonce: 5,
-        lambda nonce: True,
-        lambda nonce: [nonce],
-        lambda nonce: {nonce: nonce},
-        lambda nonce: "",
-        lambda nonce: nonce.upper(),
-        lambda nonce: nonce.swapcase(),
-        lambda nonce: nonce + " ",
-        lambda nonce: " " + nonce,
-        lambda nonce: nonce + "\0",
-        lambda nonce: nonce + "=",
-        lambda nonce: nonce[:20],
-        lambda nonce: nonce[:-1],
-        lambda nonce: "\ud800",
-        lambda nonce: nonce + "é",
-    ],
-    ids=[
-        "null",
-        "number",
-        "true",
-        "list",
-        "object",
-        "empty",
-        "upper case",
-        "other case",
-        "space",
-        "leading space",
-        "NUL",
-        "padding",
-        "prefix",
-        "shorter",
-        "surrogate",
-        "not ASCII",
-    ],
-)
-def test_clm_15_other_nonce_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, spell: Callable[[str], Any]
-) -> None:
-    place.assert_refused(visitor, instance, claims(nonce=spell), code="claim_mismatch")
-
-
-@id_tokens
-def test_clm_15_missing_nonce_is_refused(
-    visitor: Visitor, instance: Instance, place: Place
-) -> None:
-    place.assert_refused(visitor, instance, claims(nonce=MISSING), code="claim_mismatch")
 
 
 # What else it says
@@ -602,7 +259,7 @@ def assert_fits(row: Any) -> None:
     ],
     ids=named,
 )
-def test_clm_17_what_was_known_stays_where_an_odd_claim_says_otherwise(
+def test_clm_17_odd_claim_does_not_replace_what_was_known(
     visitor: Visitor, instance: Instance, name: str, value: Any, kept: str
 ) -> None:
     instance.people.add("somebody", "Some Body", email="some@body.example")
@@ -634,7 +291,7 @@ def test_clm_18_odd_sid_does_no_harm(visitor: Visitor, instance: Instance, sid: 
     assert SignIn.objects.get().ended is not None
 
 
-def test_clm_18_sign_in_without_sid_survives_a_notice_about_another(
+def test_clm_18_sign_in_without_sid_survives_others_notices(
     visitor: Visitor, instance: Instance
 ) -> None:
     sign_in_with(visitor, instance, claims(sid=MISSING))

@@ -11,7 +11,6 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -44,7 +43,7 @@ Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]
 
 MEGABYTE = 1024 * 1024
-CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
+CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers?$top=1"
 
 
 def call_api(request: HttpRequest) -> JsonResponse:
@@ -81,28 +80,11 @@ def assert_starts_again(visitor: Visitor, instance: Instance, user: str = "maria
 # What metadata may say
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda issuer: issuer + "INVALID",
-        lambda issuer: issuer + "/",
-        lambda issuer: issuer.replace("/id", "/ID"),
-        lambda issuer: issuer.replace("http:", "HTTP:"),
-        lambda issuer: issuer.replace("http:", "https:"),
-        lambda issuer: None,
-        lambda issuer: [issuer],
-        lambda issuer: "x" * 100_000,
-    ],
-    ids=["suffix", "slash", "path case", "scheme case", "scheme", "missing", "list", "long"],
-)
 @pytest.mark.usefixtures("quick_retry")
 def test_key_01_metadata_of_another_issuer_stops_the_sign_in(
-    visitor: Visitor,
-    instance: Instance,
-    caplog: pytest.LogCaptureFixture,
-    change: Callable[[str], Any],
+    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
 ) -> None:
-    instance.change("discovery", lambda document: document.update(issuer=change(instance.issuer)))
+    instance.change("discovery", lambda document: document.update(issuer=instance.issuer + "/"))
 
     assert_start_fails(visitor, instance, code="issuer_mismatch")
 
@@ -130,25 +112,12 @@ def test_key_02_keys_are_fetched_from_where_the_metadata_says(
     assert [call.path for call in instance.calls("other")] == [f"/id{somewhere}"]
 
 
-UNSAFE = ("http://op.test/id", "file:///etc/passwd", "ftp://op.test/keys", "data:text/plain,{}")
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "address"),
-    [
-        *product(("token_endpoint", "jwks_uri", "end_session_endpoint"), UNSAFE),
-        ("token_endpoint", "//op.test/id/connect/token"),
-        ("token_endpoint", "/id/connect/token"),
-        ("token_endpoint", ""),
-        ("jwks_uri", 5),
-        ("jwks_uri", ["https://op.test/"]),
-    ],
-)
+@pytest.mark.parametrize("endpoint", ["token_endpoint", "jwks_uri", "end_session_endpoint"])
 @pytest.mark.usefixtures("quick_retry")
 def test_key_03_endpoint_that_is_not_https_stops_the_sign_in(
-    visitor: Visitor, instance: Instance, endpoint: str, address: Any
+    visitor: Visitor, instance: Instance, endpoint: str
 ) -> None:
-    instance.change("discovery", lambda document: document.update({endpoint: address}))
+    instance.change("discovery", lambda document: document.update({endpoint: "http://op.test/id"}))
 
     assert_start_fails(visitor, instance, code="endpoint_not_https")
 
@@ -174,25 +143,9 @@ def test_key_03_https_issuer_may_not_name_an_endpoint_in_clear(
 # Metadata that cannot be had
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"status": 500, "body": "no"},
-        {"status": 404, "body": "no"},
-        {"status": 204},
-        {"body": "<html>maintenance</html>", "headers": {"Content-Type": "text/html"}},
-        {"json": []},
-        {"json": None},
-        {"body": b'{"issuer": "http'},
-        {"body": b"\xff\xfe{\x00}\x00"},
-        {"drop": "before"},
-        {"drop": "after"},
-        {"drip": 1},
-    ],
-    ids=lambda fault: str(fault)[:30],
-)
+@pytest.mark.parametrize("fault", [{"status": 500}, {"json": []}, {"drip": 1}], ids=str)
 @pytest.mark.usefixtures("quick_retry")
-def test_key_04_metadata_that_cannot_be_had_is_a_passing_failure(
+def test_key_04_metadata_that_cannot_be_had_passes(
     visitor: Visitor, instance: Instance, configure: Configure, fault: dict[str, Any]
 ) -> None:
     visitor.sign_in()
@@ -201,19 +154,6 @@ def test_key_04_metadata_that_cannot_be_had_is_a_passing_failure(
 
     with within(2):
         assert_start_fails(visitor, instance)
-
-    instance.heal()
-    assert_starts_again(visitor, instance)
-
-
-@pytest.mark.parametrize("endpoint", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
-@pytest.mark.usefixtures("quick_retry")
-def test_key_04_missing_endpoint_is_a_passing_failure(
-    visitor: Visitor, instance: Instance, endpoint: str
-) -> None:
-    instance.change("discovery", lambda document: document.pop(endpoint) and None)
-
-    assert_start_fails(visitor, instance, code="endpoint_missing")
 
     instance.heal()
     assert_starts_again(visitor, instance)
@@ -267,7 +207,7 @@ def in_memory(megabytes: float) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("how", ["flood", "bomb"])
-@pytest.mark.parametrize("endpoint", ["discovery", "jwks", "token", "userinfo"])
+@pytest.mark.parametrize("endpoint", ["discovery", "token", "userinfo"])
 @pytest.mark.usefixtures("quick_retry")
 def test_key_05_too_large_an_answer_is_cut_off(
     visitor: Visitor, instance: Instance, endpoint: str, how: str
@@ -284,7 +224,6 @@ def test_key_05_too_large_an_answer_is_cut_off(
         answer = visitor.at(visitor.start())
         before = look(visitor, instance)
         made = {
-            "jwks": {},
             "token": {"token_requests": 1},
             "userinfo": {"token_requests": 1, "userinfo_requests": 1},
         }[endpoint]
@@ -338,29 +277,14 @@ def test_key_05_streamed_answer_of_the_api_is_not_bounded(
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        ({"json": {"keys": []}}, "unknown_key"),
-        ({"json": {"keys": [1, "a", None]}}, "unknown_key"),
-        ({"json": {"keys": [{}, {"kty": "RSA"}, {"kty": [], "n": {}, "e": 5}]}}, "unknown_key"),
-        ({"json": {}}, "malformed_key_set"),
-        ({"json": {"keys": None}}, "malformed_key_set"),
-        ({"json": {"keys": {}}}, "malformed_key_set"),
-        ({"json": {"keys": "a"}}, "malformed_key_set"),
-        ({"json": []}, "not_a_json_object"),
-        ({"body": "<html></html>"}, "not_json"),
-        ({"body": ""}, "not_json"),
-        ({"status": 204}, "unexpected_status"),
-        ({"status": 404, "json": {"keys": []}}, "unexpected_status"),
-    ],
-    ids=lambda value: str(value)[:40],
+    ("keys", "code"), [([], "unknown_key"), (None, "malformed_key_set")], ids=str
 )
 def test_key_06_key_set_without_usable_keys_signs_nobody_in(
-    visitor: Visitor, instance: Instance, fault: dict[str, Any], code: str
+    visitor: Visitor, instance: Instance, keys: Any, code: str
 ) -> None:
     answer = visitor.at(visitor.start())
     before = look(visitor, instance)
-    instance.always("jwks", **fault)
+    instance.always("jwks", json={"keys": keys})
 
     response = visitor.bring(answer)
 
@@ -371,7 +295,7 @@ def test_key_06_key_set_without_usable_keys_signs_nobody_in(
 
 
 @pytest.mark.usefixtures("quick_retry")
-def test_key_07_keys_that_could_not_be_fetched_are_fetched_again(
+def test_key_07_keys_are_fetched_again_after_a_failure(
     visitor: Visitor, instance: Instance
 ) -> None:
     answer = visitor.at(visitor.start())
@@ -422,15 +346,12 @@ def test_key_10_two_keys_of_one_name_are_both_tried(visitor: Visitor, instance: 
     assert_signed_in(visitor, visitor.sign_in(), before)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_key_11_redirected_key_set_is_not_followed(
-    visitor: Visitor, instance: Instance, status: int
-) -> None:
+def test_key_11_redirected_key_set_is_not_followed(visitor: Visitor, instance: Instance) -> None:
     with run_instance(key=instance.keys.current) as other:
         answer = visitor.at(visitor.start())
         before = look(visitor, instance)
         target = f"{other.issuer}/.well-known/openid-configuration/jwks"
-        instance.always("jwks", status=status, headers={"Location": target})
+        instance.always("jwks", status=302, headers={"Location": target})
 
         response = visitor.bring(answer)
 
@@ -580,7 +501,7 @@ def test_key_13_another_instance_is_not_taken_for_the_old_one(
     assert SignIn.objects.filter(account__issuer=other.issuer).count() == 1
 
 
-def test_key_13_another_instance_is_not_shown_the_refresh_tokens_of_the_old_one(
+def test_key_13_another_instance_gets_no_old_refresh_token(
     visitor: Visitor, instance: Instance, configure: Configure
 ) -> None:
     instance.access_token_lifetime = 1

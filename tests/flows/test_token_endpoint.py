@@ -1,12 +1,12 @@
-"""Rows TOK of the cases: the token request, and what may come back."""
+"""Rows TOK of the cases: the token request, and what its answer does to a sign-in. How the answer
+is read is in tests/oidc."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +32,6 @@ def answer(visitor: Visitor) -> AuthorizationAnswer:
 @pytest.fixture
 def before(visitor: Visitor, instance: Instance, answer: AuthorizationAnswer) -> Before:
     return look(visitor, instance)
-
-
-def rewritten(instance: Instance, rewrite: Callable[[str], str | bytes], status: int = 200) -> None:
-    """Has the next token answer sent as a text of the test's, made of the real one."""
-    real: dict[str, Any] = {}
-    instance.change("token_answer", real.update)
-
-    def body() -> Iterator[bytes]:
-        text = rewrite(json.dumps(real))
-        yield text.encode() if isinstance(text, str) else text
-
-    instance.next_token_answer(
-        body=body, work=True, status=status, headers={"Content-Type": "application/json"}
-    )
 
 
 def kept() -> TokenSet:
@@ -95,16 +81,6 @@ def test_tok_02_refused_code_ends_the_sign_in(
     )
 
 
-def test_tok_02_error_is_cut_to_what_can_be_shown(
-    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before
-) -> None:
-    instance.next_token_answer(error="e" * 5000)
-
-    response = visitor.bring(answer)
-
-    assert_rejected(visitor, response, before, token_requests=1, code="e" * 64, corrected=answer)
-
-
 @pytest.mark.parametrize(
     ("status", "error"), [(401, "invalid_client"), (400, "unauthorized_client")]
 )
@@ -129,65 +105,16 @@ def test_tok_02_refused_application_is_the_operators_to_mend(
 
 
 @pytest.mark.parametrize(
-    "rewrite",
-    [
-        lambda _: "<html>maintenance</html>",
-        lambda _: '{"error": "invalid_grant"}',
-        lambda real: real[:-1] + ', "error": "invalid_grant"}',
-        lambda real: f"[{real}]",
-        lambda _: '"x"',
-        lambda _: "5",
-        lambda _: "null",
-        lambda _: "",
-        lambda real: real[:-2],
-        lambda real: real + "}",
-        lambda real: real.encode()[:-1] + b', "x": "\xff\xfe"}',
-        lambda real: real.encode("utf-16"),
-        lambda real: real.encode("utf-32-be"),
-        lambda real: b"\xef\xbb\xbf" + real.encode(),
-        lambda real: real[:-1] + ', "access_token": "another"}',
-        lambda real: real[:-1] + ', "x": ' + "[" * 100_000 + "}",
-        lambda real: real[:-1] + ', "x": ' + "9" * 10_000 + "}",
-    ],
-    ids=[
-        "html",
-        "error",
-        "tokens and error",
-        "list",
-        "string",
-        "number",
-        "null",
-        "empty",
-        "truncated",
-        "too long",
-        "invalid utf-8",
-        "utf-16",
-        "utf-32",
-        "byte order mark",
-        "member twice",
-        "deep",
-        "long number",
-    ],
+    "fault", [{"json": {"error": "invalid_grant"}}, {"body": "<html>"}, {"status": 503}], ids=str
 )
-def test_tok_04_answer_that_is_no_token_answer(
+def test_tok_04_answer_without_tokens_is_a_passing_failure(
     visitor: Visitor,
     instance: Instance,
     answer: AuthorizationAnswer,
     before: Before,
-    rewrite: Callable[[str], str | bytes],
+    fault: dict[str, Any],
 ) -> None:
-    rewritten(instance, rewrite)
-
-    response = visitor.bring(answer)
-
-    assert_unavailable(visitor, response, before, token_requests=1)
-
-
-@pytest.mark.parametrize("status", [201, 202, 204, 206, 302, 400, 401, 403, 404, 429, 500, 503])
-def test_tok_04_tokens_with_another_status_than_200(
-    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before, status: int
-) -> None:
-    rewritten(instance, lambda real: real, status=status)
+    instance.next_token_answer(**fault)
 
     response = visitor.bring(answer)
 
@@ -213,7 +140,7 @@ def test_tok_04_lost_answer_is_not_asked_for_again(
     assert_unavailable(visitor, response, before, token_requests=1)
 
 
-def test_token_issued_while_the_site_waited_is_not_of_the_future(
+def test_token_issued_while_the_site_waited_signs_in(
     visitor: Visitor, instance: Instance, configure: Callable[..., None]
 ) -> None:
     configure(CLOCK_SKEW=0)
@@ -224,21 +151,28 @@ def test_token_issued_while_the_site_waited_is_not_of_the_future(
     assert_signed_in(visitor, visitor.bring(answer), before)
 
 
-@pytest.mark.parametrize("token_type", ["DPoP", "mac", "N_A", "", " Bearer", 5, ["Bearer"], None])
-def test_tok_08_unknown_token_type_is_refused(
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        pytest.param("token_type", "DPoP", "token_type_refused", id="tok_08 DPoP"),
+        pytest.param("access_token", None, "access_token_missing", id="tok_10 no access token"),
+        pytest.param("id_token", None, "id_token_missing", id="hyb_10 no ID token"),
+    ],
+)
+def test_unusable_answer_ends_the_sign_in(
     visitor: Visitor,
     instance: Instance,
     answer: AuthorizationAnswer,
     before: Before,
-    token_type: Any,
+    name: str,
+    value: Any,
+    code: str,
 ) -> None:
-    instance.change("token_answer", lambda tokens: tokens.update(token_type=token_type))
+    instance.change("token_answer", lambda tokens: tokens.update({name: value}))
 
     response = visitor.bring(answer)
 
-    assert_rejected(
-        visitor, response, before, token_requests=1, code="token_type_refused", corrected=answer
-    )
+    assert_rejected(visitor, response, before, token_requests=1, code=code, corrected=answer)
 
 
 def test_tok_09_no_token_type_is_taken_as_bearer(
@@ -252,32 +186,10 @@ def test_tok_09_no_token_type_is_taken_as_bearer(
     assert instance.calls("api")[0].headers["Authorization"].startswith("Bearer ")
 
 
-@pytest.mark.parametrize(
-    "value",
-    [..., None, "", 5, [], {}, "a" * 1_000_000, "a\r\nX-Injected: y", "тест"],
-    ids=["missing", "null", "empty", "number", "list", "object", "1 MB", "header", "cyrillic"],
-)
-def test_tok_10_unusable_access_token_is_refused(
-    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before, value: Any
+def test_tok_10_sign_in_without_refresh_token_works(
+    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before
 ) -> None:
-    instance.change("token_answer", lambda tokens: _set(tokens, "access_token", value))
-
-    response = visitor.bring(answer)
-
-    assert_rejected(
-        visitor, response, before, token_requests=1, code="access_token_missing", corrected=answer
-    )
-
-
-@pytest.mark.parametrize(
-    "value",
-    [..., None, "", 5, [], {}, "a" * 1_000_000, "\x00", "тест"],
-    ids=["missing", "null", "empty", "number", "list", "object", "1 MB", "NUL", "cyrillic"],
-)
-def test_tok_10_unusable_refresh_token_is_left_out(
-    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before, value: Any
-) -> None:
-    instance.change("token_answer", lambda tokens: _set(tokens, "refresh_token", value))
+    instance.change("token_answer", lambda tokens: tokens.update(refresh_token="тест"))
 
     assert_signed_in(visitor, visitor.bring(answer), before)
 
@@ -287,120 +199,35 @@ def test_tok_10_unusable_refresh_token_is_left_out(
 
 
 @pytest.mark.parametrize(
-    ("written", "lifetime"),
-    [
-        (None, LIFETIME),
-        ('"600"', 600),
-        ("0", 0),
-        ("-1", 0),
-        ("-1e400", LIFETIME),
-        ("1.5", 1),
-        ("31622400", 366 * 24 * 3600),
-        ("31622401", LIFETIME),
-        ("1" + 30 * "0", LIFETIME),
-        ("1" + 400 * "0", LIFETIME),
-        ("1e400", LIFETIME),
-        ("true", LIFETIME),
-        ("null", LIFETIME),
-        ("[]", LIFETIME),
-        ('"abc"', LIFETIME),
-        ('""', LIFETIME),
-        ('"-5"', LIFETIME),
-        ('"٣"', LIFETIME),
-        pytest.param('"' + 5000 * "1" + '"', LIFETIME, id="5000 digits"),
-    ],
+    ("expires_in", "lifetime"), [(0, 0), (-1, 0), (10**30, LIFETIME), ("abc", LIFETIME)]
 )
-def test_tok_12_lifetime_is_bounded_whatever_is_said_of_it(
+def test_tok_12_odd_lifetime_causes_no_refresh_loop(
     visitor: Visitor,
     instance: Instance,
     answer: AuthorizationAnswer,
-    before: Before,
-    written: str | None,
+    expires_in: Any,
     lifetime: int,
 ) -> None:
-    def rewrite(real: str) -> str:
-        tokens = json.loads(real)
-        del tokens["expires_in"]
-        text = json.dumps(tokens)
-        return text if written is None else f'{text[:-1]}, "expires_in": {written}}}'
+    instance.change("token_answer", lambda tokens: tokens.update(expires_in=expires_in), times=1)
 
-    rewritten(instance, rewrite)
+    assert visitor.bring(answer).headers["Location"] == "/"
 
-    response = visitor.bring(answer)
-
-    tokens = kept()
     # Where the answer does not say, the token's own `exp` does.
-    assert lifetime - 5 <= tokens.lifetime <= lifetime
-    assert tokens.expires_at - int(SignIn.objects.get().started.timestamp()) <= lifetime + 1
-    assert response.headers["Location"] == "/"
+    assert lifetime - 5 <= kept().lifetime <= lifetime
     assert visitor.whoami()["user"] == "maria"
     assert visitor.get("/customers").status_code == 200
     # One refresh where the token had ended, and none otherwise.
-    assert len(instance.calls("token", "refresh_token")) <= (lifetime <= 1)
+    assert len(instance.calls("token", "refresh_token")) == (lifetime == 0)
 
 
-@pytest.mark.parametrize("written", ["NaN", "Infinity", "-Infinity", "nan", "0x10"])
-def test_tok_12_lifetime_that_is_not_json(
-    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before, written: str
-) -> None:
-    rewritten(instance, lambda real: real.replace(f": {LIFETIME}", f": {written}"))
-
-    response = visitor.bring(answer)
-
-    assert_unavailable(visitor, response, before, token_requests=1, code="not_json")
-
-
-def test_tok_12_opaque_token_without_lifetime_is_taken_to_live_five_minutes(
-    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before
-) -> None:
-    instance.change("access_token", lambda _: "0123456789abcdef" * 4)
-    instance.change("token_answer", lambda tokens: tokens.pop("expires_in") and None)
-
-    assert_signed_in(visitor, visitor.bring(answer), before)
-
-    assert kept().lifetime == 300
-
-
-def test_tok_12_end_that_the_token_names_is_bounded_too(
-    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before
-) -> None:
-    instance.change("access_token", lambda token: token.claims.update(exp=10**17))
-    instance.change("token_answer", lambda tokens: tokens.pop("expires_in") and None)
-
-    assert_signed_in(visitor, visitor.bring(answer), before)
-
-    assert kept().lifetime == 366 * 24 * 3600
-
-
-@pytest.mark.parametrize(
-    ("granted", "recorded"),
-    [
-        ("openid read", "openid read"),
-        (["openid", "read", 5], "openid read"),
-        ("", ""),
-        ("openid\nread", ""),
-        (5, ""),
-        ({}, ""),
-        (None, "openid profile offline_access read update"),
-        (..., "openid profile offline_access read update"),
-    ],
-)
 def test_tok_13_scope_is_what_was_granted(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Callable[..., None],
-    granted: Any,
-    recorded: str,
+    visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before
 ) -> None:
-    configure(SCOPE="openid profile offline_access read update")
-    instance.application.scope = "read update"
-    answer = visitor.at(visitor.start())
-    before = look(visitor, instance)
-    instance.change("token_answer", lambda tokens: _set(tokens, "scope", granted))
+    instance.change("token_answer", lambda tokens: tokens.update(scope="openid read"))
 
     assert_signed_in(visitor, visitor.bring(answer), before)
 
-    assert visitor.whoami()["scope"] == recorded
+    assert visitor.whoami()["scope"] == "openid read"
 
 
 @pytest.mark.parametrize("where", ["NETRC", "HOME"])
@@ -425,10 +252,3 @@ def test_tok_15_credentials_of_the_host_are_left_alone(
     for endpoint in ("userinfo", "api"):
         (call,) = instance.calls(endpoint)
         assert call.headers["Authorization"] == f"Bearer {kept().access_token}"
-
-
-def _set(tokens: dict[str, Any], name: str, value: Any) -> None:
-    if value is ...:
-        tokens.pop(name)
-    else:
-        tokens[name] = value

@@ -396,7 +396,7 @@ def test_answer_is_read_up_to_a_cap(wire: Wire, framing: str, over: int) -> None
         assert get(wire).body == body
 
 
-def test_instance_need_not_send_the_rest_of_an_answer_that_is_too_large(wire: Wire) -> None:
+def test_connection_ends_where_an_answer_is_too_large(wire: Wire) -> None:
     """Its connection ends there and then, though the caller may hold the answer for longer."""
     ended = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import time
 import weakref
@@ -14,8 +15,9 @@ import pytest
 from erpnet_instanceid.oidc import provider as provider_module
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse, TokenRejected
 from erpnet_instanceid.oidc.http import Limits
+from erpnet_instanceid.oidc.jose import encode_base64url
 from erpnet_instanceid.oidc.provider import Provider, is_safe_address, read_metadata
-from erpnet_instanceid.testing import Instance, Token, new_key
+from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 WEEK = 7 * DAY
@@ -127,7 +129,7 @@ def test_metadata_is_kept_for_a_day(instance: Instance, provider: Provider, cloc
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 404}, {"body": "?"}, {"json": {}}])
-def test_stale_metadata_is_used_while_the_instance_does_not_answer(
+def test_stale_metadata_serves_while_the_instance_is_away(
     instance: Instance,
     provider: Provider,
     clock: Clock,
@@ -206,7 +208,7 @@ def test_failed_first_fetch_is_tried_again_after_five_seconds(
     assert discoveries(instance) == 2
 
 
-def test_fetch_that_took_long_to_fail_is_not_tried_again_at_once(
+def test_fetch_that_was_slow_to_fail_is_not_repeated_at_once(
     instance: Instance, provider: Provider, clock: Clock
 ) -> None:
     """Else each of those who wait would wait as long, one after the other."""
@@ -272,22 +274,67 @@ def test_instance_that_is_too_busy_may_be_asked_later(
     assert (caught.value.code, caught.value.facts["status"]) == ("server_error", status)
 
 
-def test_metadata_that_cannot_be_used_is_refused_by_what_is_wrong(instance: Instance) -> None:
+def test_key_01_03_metadata_is_refused_for_what_is_wrong() -> None:
     def code(**changes: Any) -> str:
         document = {k: v for k, v in {**DOCUMENT, **changes}.items() if v is not ...}
         with pytest.raises(InvalidResponse) as caught:
             read_metadata(document, issuer="https://op.test/id")
+        assert len(str(caught.value)) < 500
         return caught.value.code
 
     read = read_metadata(DOCUMENT, issuer="https://op.test/id")
     assert (read.userinfo_endpoint, read.end_session_endpoint) == (None, None)
-    assert code(issuer="https://op.test/id/") == "issuer_mismatch"
-    assert code(issuer=...) == "issuer_mismatch"
-    assert code(token_endpoint=...) == "endpoint_missing"
-    assert code(jwks_uri=None) == "endpoint_missing"
-    # Plain http is for an instance on this machine, and for none that is spoken to by https.
-    assert code(token_endpoint="http://127.0.0.1/t") == "endpoint_not_https"
-    assert code(revocation_endpoint="http://op.test/r") == "endpoint_not_https"
+    right = DOCUMENT["issuer"]
+    texts = [right + "INVALID", right + "/", right.upper(), right.replace("https", "http")]
+    for issuer in [*texts, "x" * 100_000, None, [right], ...]:
+        assert code(issuer=issuer) == "issuer_mismatch"
+    for endpoint in ["authorization_endpoint", "token_endpoint", "jwks_uri"]:
+        assert code(**{endpoint: ...}) == code(**{endpoint: None}) == "endpoint_missing"
+    # Plain http is for an instance on this machine, and not beside an issuer with https.
+    plain = ["http://127.0.0.1/t", "http://op.test/id", "//op.test/t", "/id/connect/token"]
+    for url in [
+        *plain,
+        "file:///etc/passwd",
+        "ftp://op.test/",
+        "data:text/plain,{}",
+        "",
+        5,
+        [right],
+    ]:
+        for endpoint in ["token_endpoint", "jwks_uri", "end_session_endpoint"]:
+            assert code(**{endpoint: url}) == "endpoint_not_https", url
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"status": 404, "body": "no"}, "unexpected_status"),
+        ({"status": 204}, "unexpected_status"),
+        ({"status": 301, "headers": {"Location": "/"}}, "unexpected_status"),
+        ({"body": "<html>maintenance</html>"}, "not_json"),
+        ({"body": b'{"issuer": "http'}, "not_json"),
+        ({"body": b"\xff\xfe{\x00}\x00"}, "not_json"),
+        ({"json": []}, "not_a_json_object"),
+        ({"json": None}, "not_a_json_object"),
+        ({"status": 500}, "server_error"),
+        ({"drop": "before"}, "connection_lost"),
+        ({"drop": "after"}, "connection_lost"),
+    ],
+    ids=str,
+)
+def test_key_04_answer_that_cannot_be_used(
+    instance: Instance, provider: Provider, fault: dict[str, Any], code: str
+) -> None:
+    instance.next_answer("discovery", **fault)
+    with pytest.raises((InvalidResponse, InstanceUnavailable)) as caught:
+        provider.metadata()
+    assert caught.value.code == code
+
+    provider = Provider(instance.issuer, Limits(deadline=5))
+    instance.next_answer("jwks", **fault)
+    with pytest.raises((InvalidResponse, InstanceUnavailable)) as caught:
+        verify(provider, signed(instance))
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize(
@@ -398,7 +445,7 @@ def test_unknown_key_is_looked_for_at_most_once_a_minute(
     assert len(instance.calls("jwks")) == 3
 
 
-def test_unknown_key_is_looked_for_although_a_fetch_has_just_failed(
+def test_unknown_key_is_looked_for_after_a_failed_fetch(
     instance: Instance, provider: Provider, clock: Clock
 ) -> None:
     known = signed(instance)
@@ -486,6 +533,84 @@ def test_of_very_many_keys_the_first_ones_count(
         assert verify(provider, signed(instance)) == "maria"
     else:
         assert refusal(provider, signed(instance)) == "unknown_key"
+
+
+# Signatures
+
+
+def signature_of(token: str) -> bytes:
+    return base64.urlsafe_b64decode(token.rpartition(".")[2] + "==")
+
+
+def test_sig_01_altered_signature_is_refused(instance: Instance, provider: Provider) -> None:
+    right = signed(instance)
+    data, good = right.rpartition(".")[0], signature_of(right)
+    flipped = [bytes([good[0] ^ 1]) + good[1:], good[:-1] + bytes([good[-1] ^ 0x80])]
+    resized = [good[:-1], good + b"\0", b"\0" + good, b"x"]
+    others = [bytes(len(good)), good[::-1], signature_of(signed(instance, typ="JWT"))]
+    for wrong in [*flipped, *resized, *others]:
+        assert refusal(provider, f"{data}.{encode_base64url(wrong)}") == "bad_signature"
+    assert verify(provider, right) == "maria"
+
+
+def test_sig_01_signature_of_other_claims_is_refused(
+    instance: Instance, provider: Provider
+) -> None:
+    head, _, signature = signed(instance).split(".")
+    payload = encode_base64url(b'{"sub": "admin"}')
+
+    assert refusal(provider, f"{head}.{payload}.{signature}") == "bad_signature"
+
+
+@pytest.mark.parametrize("kid", ["the instance's", "another", ...], ids=str)
+def test_sig_06_07_key_that_a_token_brings_is_not_used(
+    instance: Instance, provider: Provider, kid: Any
+) -> None:
+    """Neither one in its header nor one at an address that it names."""
+    own = new_key()
+    with run_instance(key=own) as elsewhere:
+        address = f"{elsewhere.issuer}/.well-known/openid-configuration/jwks"
+        for member in [
+            {"jwk": {**own.as_dict(private=False), "kid": str(kid)}},
+            {"jku": address},
+            {"x5u": address},
+            {"x5c": ["MIIB"]},
+        ]:
+            token = Token({"alg": "RS256", **member}, {"sub": "maria"}, own)
+            if kid is not ...:
+                token.header["kid"] = instance.kid if kid == "the instance's" else kid
+            assert refusal(provider, token.serialize()) in ("bad_signature", "unknown_key")
+        assert elsewhere.requests == []
+
+
+def test_sig_08_kid_that_names_no_key_is_refused(instance: Instance, provider: Provider) -> None:
+    for kid in ["../../etc/passwd", "/dev/null", "' OR 1=1--", "a\0b", "\ud800", "", 40_000 * "k"]:
+        assert refusal(provider, signed(instance, kid=kid)) == "unknown_key", kid[:9]
+    assert refusal(provider, signed(instance, kid=100_000 * "k")) == "token_too_large"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"use": "enc"},
+        {"key_ops": ["sign"]},
+        {"key_ops": "verify"},
+        {"key_ops": 5},
+        {"alg": "RS512"},
+    ],
+    ids=str,
+)
+def test_sig_14_key_for_another_purpose_is_not_used(
+    instance: Instance, provider: Provider, members: dict[str, Any]
+) -> None:
+    """Core 10.1.1; its signature would hold."""
+    other = new_key()
+    published = {**other.as_dict(private=False), "kid": "other", **members}
+    instance.change("jwks", lambda found: found["keys"].append(published))
+    token = Token({"alg": "RS256", "kid": "other"}, {"sub": "maria"}, other).serialize()
+
+    assert refusal(provider, token) == ("bad_signature" if "alg" in members else "unknown_key")
+    assert verify(provider, signed(instance)) == "maria"
 
 
 def test_malformed_token_asks_nobody(instance: Instance, provider: Provider) -> None:

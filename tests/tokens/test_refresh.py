@@ -86,6 +86,8 @@ CLAIMS: list[Any] = [
     pytest.param(lambda token: token.claims.update(sub="maria1"), id="rfr_03 sub"),
     pytest.param(lambda token: token.claims.update(aud="other"), id="rfr_04 aud"),
     pytest.param(lambda token: token.claims.update(azp="other"), id="rfr_04 azp"),
+    pytest.param(lambda token: token.claims.update(nonce="another"), id="nonce"),
+    pytest.param(lambda token: token.claims.update(auth_time=1), id="auth_time"),
     pytest.param(lambda token: token.header.update(alg="none"), id="rfr_07 alg none"),
     pytest.param(lambda token: setattr(token, "signature", b"x" * 256), id="rfr_07 signature"),
     pytest.param(lambda token: token.claims.update(exp=1, iat=1, nbf=1), id="rfr_07 expired"),
