@@ -119,7 +119,7 @@ def test_nobody_adds_or_changes_a_row(
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-def test_who_may_not_delete_a_sign_in_ends_none(
+def test_user_without_the_permission_ends_no_sign_in(
     new_visitor: NewVisitor,
     new_operator: Callable[..., Visitor],
     ends: list[tuple[str, Any]],

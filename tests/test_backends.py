@@ -127,7 +127,7 @@ def test_new_users_have_no_password() -> None:
 
 
 @pytest.mark.usefixtures("site")
-def test_local_user_is_nobodys_unless_the_site_asks() -> None:
+def test_local_user_is_linked_only_if_the_site_asks() -> None:
     local = User.objects.create_user("maria", "maria@company.example")
 
     user = sign_in(email="maria@company.example", email_verified="true")
@@ -154,7 +154,7 @@ def test_links_by_username_only_where_it_is_the_same(site: Configure, name: str)
     assert sign_in() != local
 
 
-def test_links_by_username_in_the_same_case_whatever_the_database_takes_for_the_same(
+def test_links_by_username_in_the_same_case_on_any_database(
     site: Configure,
 ) -> None:
     """MySQL and SQL Server look away from it, unless told otherwise."""
@@ -210,7 +210,7 @@ def test_inactive_user_is_not_linked(site: Configure) -> None:
     assert not Account.objects.exists()
 
 
-def test_linked_administrator_is_one_only_as_long_as_the_instance_says_so(
+def test_linked_administrator_follows_the_instance(
     site: Configure,
 ) -> None:
     site(LINK_USERS_BY="username")
@@ -382,7 +382,7 @@ def test_email_of_another_user_does_not_stop_a_known_visitor() -> None:
     ids=["en", "bg"],
 )
 @pytest.mark.usefixtures("unique_email")
-def test_email_of_another_user_keeps_a_new_visitor_out_and_says_so(
+def test_email_of_another_user_keeps_a_new_visitor_out(
     visitor: Visitor,
     instance: Instance,
     caplog: pytest.LogCaptureFixture,
@@ -409,7 +409,7 @@ def test_email_of_another_user_keeps_a_new_visitor_out_and_says_so(
     ],
     ids=["en", "bg"],
 )
-def test_name_of_another_user_keeps_a_new_visitor_out_and_says_so(
+def test_name_of_another_user_keeps_a_new_visitor_out(
     visitor: Visitor, instance: Instance, settings: Any, language: str, sentence: str
 ) -> None:
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.OneName"]
@@ -583,7 +583,7 @@ def test_overrides_may_do_it_all_by_themselves(backend: Callable[..., None]) -> 
     assert Account.objects.count() == 2
 
 
-def test_who_it_is_stands_in_the_id_token(backend: Callable[..., None]) -> None:
+def test_id_token_names_the_user(backend: Callable[..., None]) -> None:
     backend(Impostor)
 
     sign_in("maria")
@@ -602,7 +602,7 @@ class Choosy(InstanceIDBackend):
         return claims.get("email") is not None
 
 
-def test_claims_that_the_site_does_not_want_keep_the_visitor_out(
+def test_claims_refused_by_the_site_keep_the_visitor_out(
     visitor: Visitor, instance: Instance, settings: Any
 ) -> None:
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Choosy"]
@@ -642,7 +642,7 @@ class Fetching(InstanceIDBackend):
         return self.UserModel.objects.get(pk=super().get_or_create_user(*args).pk)
 
 
-def test_account_is_found_for_whatever_user_a_site_hands_out(
+def test_account_is_found_for_a_user_object_of_the_site(
     visitor: Visitor, instance: Instance, settings: Any
 ) -> None:
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Fetching"]

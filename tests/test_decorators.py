@@ -110,9 +110,7 @@ def test_form_that_met_the_detour_can_be_sent_after_it(
     assert_form_is_gone(visitor)
 
 
-def test_form_that_cannot_be_kept_leads_to_the_fresh_sign_in_it_needs(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_form_with_a_file_leads_to_a_fresh_sign_in(visitor: Visitor, instance: Instance) -> None:
     """An ordinary one would come back as old as before, and the form would meet the same again."""
     visitor.sign_in("maria")
     make_old(instance, 4000)
@@ -339,6 +337,6 @@ def test_form_on_a_planted_session_is_not_shown(
 
 
 @pytest.mark.parametrize("max_age", ["1" * 9, "1" * 5000, "-1", "1.5", "²", "soon"])
-def test_max_age_that_is_none_is_not_asked_for(visitor: Visitor, max_age: str) -> None:
+def test_malformed_max_age_is_not_asked_for(visitor: Visitor, max_age: str) -> None:
     asked = parse_qs(urlsplit(visitor.start(max_age=max_age)).query)
     assert "max_age" not in asked

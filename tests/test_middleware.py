@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.usefixtures("instance")
-def test_visitor_who_never_signed_in_keeps_the_session(client: Client) -> None:
+def test_anonymous_visitor_keeps_the_session(client: Client) -> None:
     client.get("/basket?add=tea")
     assert client.get("/api").status_code == 302
     assert client.get("/basket").json() == {"basket": ["tea"]}
@@ -191,7 +191,7 @@ def test_token_is_renewed_in_time_and_not_long_before(
     assert refreshes(instance) == 1
 
 
-def test_nobody_waits_for_another_ones_renewal_while_their_token_is_good(
+def test_valid_token_is_used_while_another_request_renews(
     client: Client,
     instance_sign_in: Callable[..., Any],
     instance: Instance,
@@ -207,7 +207,7 @@ def test_nobody_waits_for_another_ones_renewal_while_their_token_is_good(
     assert refreshes(instance) == 0
 
 
-def test_who_waits_for_a_lease_takes_over_when_it_ends(
+def test_waiting_request_takes_over_when_the_lease_ends(
     client: Client,
     instance_sign_in: Callable[..., Any],
     instance: Instance,
@@ -237,7 +237,7 @@ def test_page_goes_on_where_the_instance_is_away(
     assert refreshes(instance) == 1
 
 
-def test_whatever_goes_wrong_gives_the_lease_back(
+def test_unexpected_error_gives_the_lease_back(
     client: Client,
     instance_sign_in: Callable[..., Any],
     instance: Instance,
@@ -258,7 +258,7 @@ def test_whatever_goes_wrong_gives_the_lease_back(
 # What it costs while they are fresh, and what it notices all the same
 
 
-def test_page_without_session_costs_no_query_once_the_tokens_were_seen_to_be_fresh(
+def test_page_without_session_costs_no_query_with_fresh_tokens(
     client: Client,
     instance_sign_in: Callable[..., Any],
     get: Get,
@@ -285,7 +285,7 @@ def test_page_without_session_renews_when_the_tokens_are_due(
         assert refreshes(instance) == expected
 
 
-def test_call_takes_the_newest_tokens_where_older_ones_were_written_back_unseen(
+def test_call_takes_the_newest_tokens_after_a_write_back(
     client: Client,
     instance_sign_in: Callable[..., Any],
     instance: Instance,
@@ -337,7 +337,7 @@ def remembered(client: Client, instance_sign_in: Callable[..., Any], settings: A
 
 
 @pytest.mark.parametrize("signs_in_again", [False, True])
-def test_form_that_was_kept_is_forgotten_by_whatever_page_takes_it(
+def test_kept_form_is_forgotten_by_the_page_that_takes_it(
     client: Client,
     remembered: Client,
     instance_sign_in: Callable[..., Any],
@@ -386,7 +386,7 @@ class AnswersByHeader:
         return HttpResponse(answer) if answer else None
 
 
-def test_session_that_cannot_be_loaded_is_reported_without_its_key(
+def test_unloadable_session_is_reported_without_its_key(
     client: Client,
     instance_sign_in: Callable[..., Any],
     get: Get,
@@ -410,7 +410,7 @@ def test_session_that_cannot_be_loaded_is_reported_without_its_key(
     ]
 
 
-def test_async_page_is_told_who_is_there_whoever_has_loaded_the_session(
+def test_async_page_sees_the_user_with_a_loaded_session(
     client: Client, instance_sign_in: Callable[..., Any], get: Get
 ) -> None:
     assert get("/async/identity").json() == {"sub": ""}
@@ -419,7 +419,7 @@ def test_async_page_is_told_who_is_there_whoever_has_loaded_the_session(
         assert get("/async/identity").json() == {"sub": "maria"}
 
 
-def test_what_is_remembered_of_sessions_is_bounded(
+def test_number_of_remembered_sessions_is_bounded(
     client: Client,
     instance_sign_in: Callable[..., Any],
     get: Get,
@@ -440,7 +440,7 @@ def test_what_is_remembered_of_sessions_is_bounded(
 
 
 @pytest.mark.parametrize("has_ended", [False, True])
-def test_row_follows_a_session_that_changes_its_key_unless_a_notice_came_first(
+def test_row_follows_a_changed_session_key_unless_it_ended(
     client: Client, instance_sign_in: Callable[..., Any], get: Get, has_ended: bool
 ) -> None:
     """The notice has looked for the session under the key before."""

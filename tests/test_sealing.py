@@ -31,7 +31,7 @@ def rotate(settings: Any, *, keep_old: bool) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"x", "тайна".encode(), b"\x00" * 5000])
-def test_opens_what_was_sealed(data: bytes) -> None:
+def test_sealed_text_opens(data: bytes) -> None:
     sealed = seal("tokens", data)
 
     assert sealed.isascii()
@@ -42,7 +42,7 @@ def test_never_seals_into_the_same_text_twice() -> None:
     assert len({seal("tokens", b"the same") for _ in range(20)}) == 20
 
 
-def test_what_was_sealed_for_one_purpose_does_not_pass_for_another() -> None:
+def test_text_sealed_for_one_purpose_does_not_open_for_another() -> None:
     assert unseal("attempt", seal("answer", b"x")) is None
 
 
@@ -85,7 +85,7 @@ def test_opens_for_so_many_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unseal("answer", sealed) == b"x"
 
 
-def test_fallback_keys_open_what_older_keys_sealed(settings: Any) -> None:
+def test_fallback_keys_open_older_texts(settings: Any) -> None:
     sealed = seal("tokens", b"x")
 
     rotate(settings, keep_old=True)
@@ -118,7 +118,7 @@ def test_key_may_be_bytes(settings: Any) -> None:
 # A site that changes its key
 
 
-def test_visitor_stays_signed_in_while_the_old_key_is_a_fallback(
+def test_fallback_key_keeps_visitors_signed_in(
     visitor: Visitor, instance: Instance, settings: Any
 ) -> None:
     visitor.sign_in()
@@ -138,7 +138,7 @@ def test_visitor_stays_signed_in_while_the_old_key_is_a_fallback(
     assert unseal_tokens(SignIn.objects.get(pk=held.pk)) is None
 
 
-def test_sign_in_under_way_goes_on_while_the_old_key_is_a_fallback(
+def test_fallback_key_completes_a_sign_in_under_way(
     visitor: Visitor, instance: Instance, settings: Any
 ) -> None:
     answer = visitor.at(visitor.start("/private"))

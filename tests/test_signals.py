@@ -54,7 +54,7 @@ def failures() -> Iterator[list[Any]]:
     sign_in_failed.disconnect(receiver)
 
 
-def test_what_a_browser_brought_is_told_as_one_line(visitor: Visitor, failures: list[Any]) -> None:
+def test_text_from_a_browser_is_logged_as_one_line(visitor: Visitor, failures: list[Any]) -> None:
     """A receiver may log it."""
     answer = visitor.at(visitor.start())
     told = "no\r\nsigned_in\u2028\x1b[2J" + "x" * 500

@@ -77,9 +77,7 @@ def test_api_02_refused_for_good_is_an_error_not_a_loop(maria: Visitor, instance
     assert len(instance.calls("token", "refresh_token")) == 1
 
 
-def test_api_02_refused_for_good_costs_a_refresh_now_and_then_not_one_a_page(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_api_02_permanent_401_costs_few_refreshes(maria: Visitor, instance: Instance) -> None:
     instance.always("api", status=401)
     for minute in (1, 2):
         for _page in range(3):
@@ -89,7 +87,7 @@ def test_api_02_refused_for_good_costs_a_refresh_now_and_then_not_one_a_page(
     assert maria.whoami()["user"] == "maria"
 
 
-def test_api_02_refused_for_good_costs_a_task_no_refresh_a_call(
+def test_api_02_permanent_401_costs_a_task_few_refreshes(
     maria: Visitor, instance: Instance
 ) -> None:
     instance.always("api", status=401)
@@ -100,7 +98,7 @@ def test_api_02_refused_for_good_costs_a_task_no_refresh_a_call(
     assert len(instance.calls("token", "refresh_token")) == 1
 
 
-def test_api_02_refused_for_good_costs_the_service_no_token_a_call(
+def test_api_02_permanent_401_costs_the_service_few_tokens(
     visitor: Visitor, instance: Instance
 ) -> None:
     instance.application.system_user_allowed = True
@@ -110,7 +108,7 @@ def test_api_02_refused_for_good_costs_the_service_no_token_a_call(
     assert len(instance.calls("token", "client_credentials")) == 2
 
 
-def test_api_02_refused_token_that_cannot_be_renewed_is_no_way_round_in_circles(
+def test_api_02_refused_token_without_renewal_ends_in_an_error(
     visitor: Visitor, instance: Instance
 ) -> None:
     """Who has just signed in and is refused would sign in again, and be refused again."""
@@ -126,7 +124,7 @@ def test_api_02_refused_token_that_cannot_be_renewed_is_no_way_round_in_circles(
     assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
 
 
-def test_api_02_sign_in_that_is_revoked_at_once_is_no_way_round_in_circles(
+def test_api_02_sign_in_revoked_at_once_ends_in_an_error(
     visitor: Visitor, instance: Instance
 ) -> None:
     instance.always("api", status=401)
@@ -144,7 +142,7 @@ def test_api_02_sign_in_that_is_revoked_at_once_is_no_way_round_in_circles(
     assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
 
 
-def test_waiting_for_a_token_that_cannot_be_had_comes_to_its_end(
+def test_waiting_for_a_token_ends_when_none_can_be_had(
     visitor: Visitor, instance: Instance
 ) -> None:
     instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
@@ -217,7 +215,7 @@ def test_without_auto_discovery_addresses_are_as_documented(
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_errors_carry_what_the_instance_says_without_its_stack_trace(
+def test_error_carries_message_and_rule_but_no_stack_trace(
     maria: Visitor, instance: Instance, wrapped: bool
 ) -> None:
     """OData wraps its errors: JSON format 4.01, 21.1."""
@@ -236,9 +234,7 @@ def test_log_line_of_an_api_error_stays_short(maria: Visitor, instance: Instance
     assert len(told["text"]) < 1500
 
 
-def test_too_many_requests_is_met_with_pauses_where_repeating_does_no_harm(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_too_many_requests_is_repeated_after_a_pause(maria: Visitor, instance: Instance) -> None:
     instance.next_answer("api", status=429, headers={"Retry-After": "0"}, times=2)
     assert call(maria, CUSTOMERS)["status"] == 200
     assert len(instance.calls("api")) == 3
@@ -254,7 +250,7 @@ def test_too_many_requests_is_met_with_pauses_where_repeating_does_no_harm(
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "get", "delete"])
-def test_too_many_requests_is_met_with_another_where_the_method_allows_it(
+def test_too_many_requests_is_repeated_where_the_method_allows(
     maria: Visitor, instance: Instance, method: str
 ) -> None:
     """RFC 9110 9.2.2; requests sends a name in lower case as one in capitals."""
@@ -302,9 +298,7 @@ def test_outage_in_a_view_is_a_page_and_signs_nobody_out(
     assert maria.get("/uncaught").text == "served"
 
 
-def test_items_follow_the_instances_links_and_count_by_themselves(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_items_follow_next_links_and_then_count_on(maria: Visitor, instance: Instance) -> None:
     everybody = maria.get("/listed?size=200").json()["ids"]
     assert len(everybody) == len(set(everybody)) == 500
     some = maria.get("/listed?" + urlencode({"params": '{"$top": 120, "$skip": 30}', "size": 50}))
@@ -316,7 +310,7 @@ def test_items_follow_the_instances_links_and_count_by_themselves(
 
 
 @pytest.mark.parametrize("sizes", [[2, 2, 1], [2, 2, 0], [3, 1]])
-def test_items_count_on_where_links_end_at_top_or_there_are_none(
+def test_items_count_on_where_the_instance_sends_no_link(
     maria: Visitor, instance: Instance, sizes: list[int]
 ) -> None:
     """OData 4.01 part 1, 11.2.6.3: a ``$top`` is all that is wanted, however it is cut."""
@@ -330,9 +324,7 @@ def test_items_count_on_where_links_end_at_top_or_there_are_none(
     assert skips == [None, *(str(sizes[0] * at) for at in range(1, len(sizes)))]
 
 
-def test_items_end_at_an_empty_page_whatever_it_links_to(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_items_end_at_an_empty_page_even_with_a_link(maria: Visitor, instance: Instance) -> None:
     page = {"value": [], "@odata.nextLink": instance.url + CUSTOMERS}
     instance.always("api", json=page)
     assert maria.get("/listed").json()["ids"] == []
@@ -358,7 +350,7 @@ def test_service_token_is_asked_for_once(
     assert len(instance.calls("token", "client_credentials")) == 1
 
 
-def test_service_token_is_renewed_before_it_ends_and_after_a_401(
+def test_service_token_is_renewed_before_its_end_and_on_401(
     visitor: Visitor, instance: Instance
 ) -> None:
     instance.application.system_user_allowed = True
@@ -400,7 +392,7 @@ def test_service_token_is_renewed_in_time_and_not_long_before(
         assert len(instance.calls("token", "client_credentials")) == asked
 
 
-def test_service_token_that_is_refused_to_many_at_once_is_replaced_once(
+def test_service_token_refused_to_many_at_once_is_replaced_once(
     new_visitor: Callable[..., Visitor], instance: Instance
 ) -> None:
     instance.application.system_user_allowed = True
@@ -414,7 +406,7 @@ def test_service_token_that_is_refused_to_many_at_once_is_replaced_once(
     assert len(instance.calls("token", "client_credentials")) == 2
 
 
-def test_service_token_is_used_to_its_end_while_no_other_is_to_be_had(
+def test_service_token_is_used_to_its_end_without_a_new_one(
     visitor: Visitor, instance: Instance, later: Callable[[float], None]
 ) -> None:
     instance.application.system_user_allowed = True
@@ -429,7 +421,7 @@ def test_service_token_is_used_to_its_end_while_no_other_is_to_be_had(
     assert visitor.get("/service").status_code in (500, 503)
 
 
-def test_service_goes_on_with_its_token_while_another_is_fetched(
+def test_service_uses_its_token_while_a_new_one_is_fetched(
     new_visitor: Callable[..., Visitor], instance: Instance, later: Callable[[float], None]
 ) -> None:
     instance.application.system_user_allowed = True
@@ -466,7 +458,7 @@ def test_work_after_the_request_renews_through_the_same_row(
         sign_in.api()
 
 
-def test_work_after_the_request_renews_a_token_that_has_ended_before_it_calls(
+def test_sign_in_api_renews_an_expired_token_before_its_call(
     maria: Visitor, instance: Instance, later: Callable[[float], None]
 ) -> None:
     api = SignIn.objects.get().api()
@@ -495,16 +487,14 @@ def test_end_of_somebody_elses_sign_in_signs_nobody_out(
     assert other.whoami()["user"] == (login or "")
 
 
-def test_end_of_ones_own_sign_in_leads_through_the_instance_whoever_named_it(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_end_of_own_sign_in_leads_through_the_instance(maria: Visitor, instance: Instance) -> None:
     sign_in = SignIn.objects.get()
     SignIn.objects.update(ended=sign_in.started, tokens="")
     assert maria.get(f"/as-other?pk={sign_in.pk}").headers["Location"].startswith("/signin?next=")
     assert maria.whoami()["user"] == ""
 
 
-def test_on_sqlite_a_call_in_an_open_transaction_does_not_spend_the_token(
+def test_call_in_a_sqlite_transaction_does_not_spend_the_token(
     maria: Visitor, instance: Instance
 ) -> None:
     """No second connection can write beside it; on PostgreSQL one can (tests/storm)."""

@@ -147,7 +147,7 @@ def sent(filter_text: str) -> str:
 
 
 @given(ANY_TEXT, ANY_TEXT)
-def test_text_is_one_value_whatever_it_holds(first: str, second: str) -> None:
+def test_text_with_any_characters_is_one_value(first: str, second: str) -> None:
     found = sent(where(Name=first, City__contains=second))
     assert kinds(found) == [
         "Name", "eq", "text", "and", "contains", "(", "City", ",", "text", ")",

@@ -62,7 +62,7 @@ def test_refuses_address_whose_host_the_sender_reads_otherwise(
 
 
 @pytest.mark.parametrize("url", ["https://op.test:99999/", "http://[::1", "http://a b/", "http://"])
-def test_refuses_what_is_no_address(api: InstanceSession, url: str) -> None:
+def test_malformed_address_is_refused(api: InstanceSession, url: str) -> None:
     with pytest.raises(InvalidResponse, match="foreign_address"):
         api.get(url)
 
@@ -75,7 +75,7 @@ def test_relative_address_may_hold_another_in_its_filter(
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
-def test_header_of_the_caller_does_not_take_the_place_of_the_token(
+def test_callers_own_header_does_not_replace_the_token(
     api: InstanceSession, instance: Instance, name: str
 ) -> None:
     instance.next_answer("api", status=204)
@@ -85,7 +85,7 @@ def test_header_of_the_caller_does_not_take_the_place_of_the_token(
     assert sent.headers["X-Else"] == "kept"
 
 
-def test_name_and_password_in_an_address_do_not_take_the_place_of_the_token(
+def test_password_in_an_address_does_not_replace_the_token(
     api: InstanceSession, instance: Instance
 ) -> None:
     instance.next_answer("api", status=204)
@@ -170,9 +170,7 @@ def test_refused_address_is_shown_without_its_secrets(api: InstanceSession) -> N
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_sessions_of_all_requests_share_the_processs_connections(
-    instance: Instance, threads: int
-) -> None:
+def test_sessions_of_all_requests_share_connections(instance: Instance, threads: int) -> None:
     """Counted at the other end: as many as there are calls at once."""
     instance.always("api", json={"value": []})
 
@@ -244,7 +242,7 @@ def in_child(call: Callable[[], object]) -> int:
 
 @forking
 @pytest.mark.filterwarnings(MANY_THREADS)
-def test_session_opened_before_a_fork_shares_neither_connection_nor_token(
+def test_session_shares_no_connection_or_token_across_a_fork(
     instance: Instance,
 ) -> None:
     api = service_api()

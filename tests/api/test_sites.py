@@ -116,7 +116,7 @@ def test_instance_that_is_too_busy_is_asked_at_one_address(
         ("https://op.test", None, False),
     ],
 )
-def test_site_that_a_token_cannot_be_sent_to_is_where_it_always_is(
+def test_unsafe_address_of_a_site_is_replaced_by_the_usual_one(
     instance_url: str, url: Any, taken: bool
 ) -> None:
     told = {

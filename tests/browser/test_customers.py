@@ -82,7 +82,7 @@ def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(
     expect(page.get_by_label("City")).to_have_value("Gabrovo")
 
 
-def test_a_change_that_the_instance_refuses_says_why_beside_what_was_typed(
+def test_refused_change_shows_the_reason_and_keeps_the_input(
     open_browser: OpenBrowser, demo: Demo
 ) -> None:
     demo.instance.change_claims("access_token", {"scope": ["openid", "read"]})
@@ -95,9 +95,7 @@ def test_a_change_that_the_instance_refuses_says_why_beside_what_was_typed(
     expect(page.get_by_label("City")).to_have_value("Gabrovo")
 
 
-def test_without_a_free_licence_the_page_says_what_to_do(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
+def test_page_without_a_free_licence_gives_advice(open_browser: OpenBrowser, demo: Demo) -> None:
     """One licence: who comes second waits until who came first signs out."""
     demo.instance.set(licence_slots=1)
     first, second = open_browser(), open_browser()

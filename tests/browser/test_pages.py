@@ -160,7 +160,7 @@ def test_pages_when_something_is_wrong(
     album.take(page, "error-503")
 
 
-def test_page_for_whom_the_site_sends_back(
+def test_page_for_a_visitor_caught_in_a_loop(
     new_page: Callable[[], Page], demo: Demo, album: Album
 ) -> None:
     page = new_page()

@@ -87,7 +87,7 @@ def test_pos_19_two_tabs_started_together_both_arrive(
     assert len(codes) == len(set(codes)) == 2
 
 
-def test_pos_19_two_tabs_answered_in_the_same_moment_both_arrive(
+def test_pos_19_two_tabs_answered_at_once_both_arrive(
     open_browser: OpenBrowser, demo: Demo
 ) -> None:
     """Both answers are on their way at once: they share one cookie, and one may take its place."""
@@ -237,7 +237,7 @@ def test_a_community_user_is_told_why_they_may_not_enter(
     expect_basket(page, 1)
 
 
-def test_who_may_not_enter_can_sign_in_as_somebody_else(
+def test_denied_visitor_can_sign_in_as_another_person(
     open_browser: OpenBrowser, demo: Demo
 ) -> None:
     """The instance still knows the person who was refused: it has to ask who it is now."""

@@ -46,7 +46,7 @@ def test_signing_out_ends_the_session_here_and_at_the_instance(
     expect_customers(page, demo.shop, ADMINISTRATOR)
 
 
-def test_the_back_button_shows_nothing_of_who_signed_out(
+def test_back_button_shows_no_page_from_before_the_sign_out(
     open_browser: OpenBrowser, demo: Demo
 ) -> None:
     page = open_browser()
@@ -91,7 +91,7 @@ def test_the_page_after_signing_out_offers_to_sign_in_again(
     expect_signed_in(page)
 
 
-def test_a_form_sent_too_late_can_be_sent_after_signing_in_again(
+def test_form_sent_too_late_is_kept_over_the_next_sign_in(
     open_browser: OpenBrowser, demo: Demo
 ) -> None:
     """The instance ended the sign-in while the visitor was writing."""

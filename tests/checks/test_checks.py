@@ -265,7 +265,7 @@ def test_e002_names_the_nearest_key(settings: Any, key: str, near: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["ZZZ", 5, None])
-def test_e002_names_all_keys_where_none_is_near(settings: Any, key: Any) -> None:
+def test_e002_names_all_keys_if_no_key_is_similar(settings: Any, key: Any) -> None:
     settings.ERPNET_INSTANCEID = {**KEYS, key: "x"}
     assert ids() == ["E002"]
     assert all(known in text() for known in DEFAULTS)

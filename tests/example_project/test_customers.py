@@ -64,7 +64,7 @@ def test_an_unknown_customer_is_not_found(demo: Demo, shopper: Shopper) -> None:
     assert shopper.open(unknown).status_code == 404
 
 
-def test_a_change_sends_what_has_changed(demo: Demo, shopper: Shopper) -> None:
+def test_change_sends_only_the_changed_fields(demo: Demo, shopper: Shopper) -> None:
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     form = fields(shopper.open(path))
     assert form.keys() >= {"Name", "City", "Email", "CreditLimit"}
@@ -75,7 +75,7 @@ def test_a_change_sends_what_has_changed(demo: Demo, shopper: Shopper) -> None:
     assert changes(demo) == [{"City": "Русе & Co", "CreditLimit": 7}]
 
 
-def test_what_the_form_refuses_does_not_reach_the_instance(demo: Demo, shopper: Shopper) -> None:
+def test_invalid_form_does_not_reach_the_instance(demo: Demo, shopper: Shopper) -> None:
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     page = shopper.press(path, {**fields(shopper.open(path)), "CreditLimit": "-1"})
     assert page.status_code == 200
@@ -83,9 +83,7 @@ def test_what_the_form_refuses_does_not_reach_the_instance(demo: Demo, shopper: 
     assert changes(demo) == []
 
 
-def test_without_the_scope_the_instance_says_so_and_the_form_keeps_its_values(
-    demo: Demo, shopper: Shopper
-) -> None:
+def test_missing_scope_is_reported_and_the_form_stays_filled(demo: Demo, shopper: Shopper) -> None:
     demo.instance.change_claims("access_token", {"scope": ["openid", "read"]})
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     page = shopper.press(path, {**fields(shopper.open(path)), "City": "Pernik"})
@@ -94,9 +92,7 @@ def test_without_the_scope_the_instance_says_so_and_the_form_keeps_its_values(
     assert fields(page)["City"] == "Pernik"
 
 
-def test_who_signed_in_long_ago_signs_in_again_to_change_and_loses_nothing(
-    demo: Demo, shopper: Shopper
-) -> None:
+def test_change_after_a_fresh_sign_in_keeps_the_form(demo: Demo, shopper: Shopper) -> None:
     old = {"auth_time": int(time.time()) - 4000}
     demo.instance.change_claims("front_id_token", old)
     demo.instance.change_claims("id_token", old)
@@ -121,7 +117,7 @@ def test_who_signed_in_long_ago_signs_in_again_to_change_and_loses_nothing(
     assert changes(demo) == [{"City": "Ruse <Riverside>"}]
 
 
-def test_without_a_free_licence_the_page_says_what_to_do(demo: Demo, shopper: Shopper) -> None:
+def test_page_without_a_free_licence_gives_advice(demo: Demo, shopper: Shopper) -> None:
     demo.instance.set(licence_slots=0)
     page = shopper.sign_in_at("/customers/", "maria")
     assert page.status_code == 503

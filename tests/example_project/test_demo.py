@@ -15,7 +15,7 @@ from ..support.demo import MANAGE, Demo, run_demo, shop_environment
 from .conftest import Shopper, free_port, port_is_open
 
 
-def test_prints_two_hosts_and_who_to_sign_in_as(demo: Demo) -> None:
+def test_prints_two_hosts_and_the_people_to_sign_in_as(demo: Demo) -> None:
     assert urlsplit(demo.shop).hostname == "localhost"
     assert urlsplit(demo.instance.url).hostname == "127.0.0.1"
     for login in ("admin", "maria", "community", "ivan"):

@@ -30,7 +30,7 @@ def test_without_a_free_licence_it_says_so() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"system_user_allowed": False}, {"scope": "update"}])
-def test_a_registration_that_does_not_allow_it_is_named_in_a_line(
+def test_registration_without_the_right_is_named_in_one_line(
     demo: Demo, fields: dict[str, object]
 ) -> None:
     demo.instance.register(**fields)

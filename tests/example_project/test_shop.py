@@ -20,7 +20,7 @@ def test_home_page_and_its_style_sheet_answer(shopper: Shopper) -> None:
     assert shopper.open(sheet).headers["Content-Type"].startswith("text/css")
 
 
-def test_basket_counts_what_is_added_and_removed(shopper: Shopper) -> None:
+def test_basket_counts_added_and_removed_goods(shopper: Shopper) -> None:
     shopper.open("/")
     assert shopper.basket_count == 0
     for product in ("lamp", "lamp", "desk"):
@@ -31,9 +31,7 @@ def test_basket_counts_what_is_added_and_removed(shopper: Shopper) -> None:
     assert shopper.press("/basket/add/yacht/").status_code == 404
 
 
-def test_signs_in_on_the_way_to_the_customers_and_keeps_the_basket(
-    demo: Demo, shopper: Shopper
-) -> None:
+def test_sign_in_on_the_way_to_customers_keeps_the_basket(demo: Demo, shopper: Shopper) -> None:
     shopper.press("/basket/add/chair/")
     page = shopper.sign_in_at("/customers/", "maria")
     assert page.url == f"{demo.shop}/customers/"
@@ -51,9 +49,7 @@ def test_page_about_me_shows_facts_and_no_token(demo: Demo, shopper: Shopper) ->
     assert not re.search(r"eyJ|[0-9A-F]{64}", page.text)
 
 
-def test_an_administrator_enters_and_leaves_the_admin_pages_through_the_instance(
-    demo: Demo, shopper: Shopper
-) -> None:
+def test_administrator_enters_and_leaves_the_admin_pages(demo: Demo, shopper: Shopper) -> None:
     page = shopper.sign_in_at("/admin/", "admin")
     assert page.url == f"{demo.shop}/admin/"
     assert "Site administration" in page.text
@@ -62,7 +58,7 @@ def test_an_administrator_enters_and_leaves_the_admin_pages_through_the_instance
     assert "Sign out" not in shopper.open("/").text
 
 
-def test_an_employee_is_refused_at_the_admin_pages_without_a_loop(shopper: Shopper) -> None:
+def test_employee_is_refused_at_the_admin_without_a_loop(shopper: Shopper) -> None:
     page = shopper.sign_in_at("/admin/", "maria")
     assert page.status_code == 403
     assert "Мария Иванова" in page.text

@@ -71,7 +71,7 @@ def test_hyb_13_logout_token_is_no_id_token(visitor: Visitor, instance: Instance
 
 @pytest.mark.parametrize("targets", [["front_id_token"], ["front_id_token", "id_token"]])
 @pytest.mark.parametrize("denied_by", ["access_token", "userinfo"])
-def test_hyb_17_administrator_in_id_token_alone_is_none_here(
+def test_hyb_17_administrator_needs_every_token(
     visitor: Visitor, instance: Instance, targets: list[str], denied_by: str
 ) -> None:
     for target in targets:

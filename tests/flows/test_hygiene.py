@@ -84,7 +84,7 @@ def test_hyg_01_watch_learns_every_kind_of_secret(
 
 
 @pytest.mark.parametrize("flow", ["code id_token", "code"])
-def test_hyg_01_failing_instance_is_logged_once_and_mailed_to_nobody(
+def test_hyg_01_failing_instance_is_logged_once_and_not_mailed(
     visitor: Visitor,
     instance: Instance,
     configure: Configure,
@@ -122,7 +122,7 @@ def test_hyg_01_error_mails_hold_no_secret(
 
 
 @pytest.mark.usefixtures("failing_receiver", "html_mails")
-def test_hyg_01_error_mails_hold_no_address_by_a_servers_own_name(
+def test_hyg_01_error_mails_hide_addresses_kept_by_the_server(
     visitor: Visitor, instance: Instance, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(RESPONSE_TYPE="code")
@@ -146,9 +146,7 @@ def test_hyg_01_error_mails_hold_no_address_by_a_servers_own_name(
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_hyg_01_error_report_names_posted_fields_and_shows_them_to_developers_only(
-    settings: Any, debug: bool
-) -> None:
+def test_hyg_01_error_report_shows_posted_values_in_debug_only(settings: Any, debug: bool) -> None:
     settings.DEBUG = debug
     # Put together, for a report quotes these lines.
     request = RequestFactory().post("/signin-callback", {"id_token": "posted" * 3})
@@ -216,7 +214,7 @@ def test_hyg_02_tokens_are_sealed_at_rest(visitor: Visitor, instance: Instance) 
         ("E024", {"ROOT_URLCONF": __name__}, {}),
     ],
 )
-def test_hyg_03_check_command_reports_what_is_unsafe(
+def test_hyg_03_check_command_reports_unsafe_settings(
     settings: Any,
     instance: Instance,
     capsys: pytest.CaptureFixture[str],

@@ -220,7 +220,7 @@ def test_tok_12_odd_lifetime_causes_no_refresh_loop(
     assert len(instance.calls("token", "refresh_token")) == (lifetime == 0)
 
 
-def test_tok_13_scope_is_what_was_granted(
+def test_tok_13_granted_scope_is_stored(
     visitor: Visitor, instance: Instance, answer: AuthorizationAnswer, before: Before
 ) -> None:
     instance.change("token_answer", lambda tokens: tokens.update(scope="openid read"))

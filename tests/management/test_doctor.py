@@ -20,7 +20,7 @@ def told(*arguments: str) -> str:
 
 
 @pytest.mark.django_db
-def test_doctor_is_content_with_what_fits(instance: Instance) -> None:
+def test_doctor_is_content_with_a_working_site(instance: Instance) -> None:
     text = told("doctor")
     assert "BAD" not in text
     assert "The instance knows the application and its secret." in text
@@ -61,7 +61,7 @@ def test_doctor_finds_a_scope_that_is_not_offered(instance: Instance, settings: 
         ("code_challenge_methods_supported", "S256"),
     ],
 )
-def test_doctor_finds_what_the_instance_does_not_list(
+def test_doctor_finds_features_missing_from_the_metadata(
     instance: Instance, name: str, wanted: str
 ) -> None:
     instance.change("discovery", lambda found: found.update({name: ["another"]}))
@@ -74,9 +74,7 @@ def test_doctor_finds_what_the_instance_does_not_list(
 @pytest.mark.parametrize(
     "name", ["response_modes_supported", "code_challenge_methods_supported", "scopes_supported"]
 )
-def test_doctor_is_content_with_what_the_instance_need_not_list(
-    instance: Instance, name: str
-) -> None:
+def test_doctor_is_content_without_optional_metadata(instance: Instance, name: str) -> None:
     """RFC 8414 2."""
     instance.change("discovery", lambda found: found.pop(name, None) and None)
     assert "BAD" not in told("doctor")
@@ -193,14 +191,16 @@ def test_doctor_does_not_blame_the_address_for_a_scope(instance: Instance) -> No
         {"body": '<form action="/login"><input name="p" type="password"></form>'},
     ],
 )
-def test_doctor_says_what_it_could_not_try(instance: Instance, answer: dict[str, Any]) -> None:
+def test_doctor_names_the_checks_it_could_not_try(
+    instance: Instance, answer: dict[str, Any]
+) -> None:
     instance.always("authorize", **answer)
     text = told("doctor", "--site", SITE)
     assert f"look  ImpersonateLoginUrl must be exactly {CALLBACK}\n      It could not" in text
 
 
 @pytest.mark.django_db
-def test_doctor_tries_no_address_for_an_application_that_is_not_known(
+def test_doctor_tries_no_address_for_an_unknown_application(
     instance: Instance, configure: Any
 ) -> None:
     configure(APPLICATION_SECRET="wrong")
@@ -210,7 +210,7 @@ def test_doctor_tries_no_address_for_an_application_that_is_not_known(
 
 
 @pytest.mark.django_db
-def test_doctor_tells_what_the_sign_out_address_must_be(instance: Instance, configure: Any) -> None:
+def test_doctor_prints_the_sign_out_address_to_register(instance: Instance, configure: Any) -> None:
     assert "look  POST_LOGOUT_URL is not set" in told("doctor")
     configure(POST_LOGOUT_URL=f"{SITE}/signout-callback")
     assert f"look  ImpersonateLogoutUrl must be exactly {SITE}/signout-callback" in told("doctor")

@@ -22,7 +22,7 @@ def told(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_register_prints_every_attribute_with_the_hash_of_the_secret() -> None:
+def test_register_prints_every_attribute_and_the_secrets_hash() -> None:
     answer = json.loads(told("register", "--site", SITE, "--json"))
     secret, application = answer["ApplicationSecret"], answer["TrustedApplication"]
     digest = base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode()
@@ -43,7 +43,7 @@ def test_register_prints_every_attribute_with_the_hash_of_the_secret() -> None:
     }
 
 
-def test_register_shows_the_secret_once_and_what_to_do_with_it() -> None:
+def test_register_shows_the_secret_once_with_instructions() -> None:
     text = told("register", "--site", SITE)
     secret = text.partition("ERPNET_APPLICATION_SECRET=")[2].split()[0]
     assert text.count(secret) == 1

@@ -271,7 +271,7 @@ def test_connection_that_is_not_taken_was_not_heard_of(untaken: str) -> None:
     assert caught.value.facts["cause"] == "ConnectTimeoutError"
 
 
-def test_nothing_is_told_to_who_does_not_speak_tls(no_proxies: None) -> None:
+def test_server_without_tls_is_sent_nothing(no_proxies: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -728,5 +728,5 @@ def test_origins_can_be_compared(url: str, origin: str) -> None:
     ],
     ids=["whole", "secrets", "long", "port", "host"],
 )
-def test_error_shows_what_of_an_address_can_be_shown(url: str, shown: str) -> None:
+def test_error_shows_an_address_without_its_secrets(url: str, shown: str) -> None:
     assert http.shown_address(url) == shown

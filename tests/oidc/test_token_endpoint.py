@@ -200,7 +200,7 @@ def test_tok_12_lifetime_is_told_by_the_token_itself(issuer: Issuer) -> None:
         assert told(issuer, access_token=from_token, expires_in=...).lifetime == lifetime
 
 
-def test_tok_13_scope_is_what_was_granted(issuer: Issuer) -> None:
+def test_tok_13_granted_scope_is_stored(issuer: Issuer) -> None:
     for granted, scope in [
         (["openid", "read", 5], "openid read"),
         ("", ""),

@@ -127,7 +127,7 @@ def test_htmx_names_its_page_itself(ended: Visitor) -> None:
     ],
 )
 @pytest.mark.parametrize("header", ["Referer", "HX-Current-URL"])
-def test_script_of_another_site_is_sent_to_no_page_of_its_choice(
+def test_script_of_another_site_cannot_choose_the_page(
     ended: Visitor, header: str, referer: str | None
 ) -> None:
     response = ask(ended, "/private", {**HTMX, header: referer})
@@ -142,9 +142,7 @@ def test_script_that_posts_is_told_as_well(ended: Visitor, kind: str) -> None:
     assert_told_to_sign_in(response, ended, "")
 
 
-def test_script_of_somebody_who_never_signed_in_is_told_too(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_script_of_an_anonymous_visitor_is_told_too(visitor: Visitor, instance: Instance) -> None:
     assert_told_to_sign_in(ask(visitor, "/private", FETCH), visitor, "")
     assert visitor.get("/private").status_code == 302
     assert not instance.calls("authorize")

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.usefixtures("instance")
 
 
 @pytest.mark.django_db
-def test_reference_that_is_none_is_neither_logged_nor_shown(
+def test_malformed_reference_is_neither_logged_nor_shown(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = client.get("/signin-callback", {"answer": "\nnothing happened"})

@@ -132,7 +132,7 @@ def test_sites_own_parameters_may_be_text(
         ({"login_hint": 5}, "login_hint as text, not 5"),
     ],
 )
-def test_sites_own_parameters_that_cannot_be_sent_are_named_at_once(
+def test_sites_own_unusable_parameters_are_named_at_once(
     visitor: Visitor,
     instance: Instance,
     settings: Any,
@@ -150,7 +150,7 @@ def test_sites_own_parameters_that_cannot_be_sent_are_named_at_once(
     assert word in report.body
 
 
-def test_cbk_01_declined_sign_in_leaves_who_is_signed_in(
+def test_cbk_01_declined_sign_in_leaves_the_visitor_signed_in(
     visitor: Visitor, instance: Instance
 ) -> None:
     visitor.sign_in("admin")
@@ -269,7 +269,7 @@ def test_cbk_07_parameter_that_stands_twice_is_refused(
 
 
 @pytest.mark.parametrize("name", ["code", "id_token", "state"])
-def test_cbk_07_parameter_that_stands_twice_with_one_value_is_refused(
+def test_cbk_07_repeated_parameter_with_one_value_is_refused(
     visitor: Visitor, instance: Instance, name: str
 ) -> None:
     honest = visitor.at(visitor.start())
@@ -301,7 +301,7 @@ def test_cbk_09_answer_by_get_with_a_code_alone_signs_in(
     assert_signed_in(visitor, response, before, target="/private")
 
 
-def test_cbk_09_answer_by_get_with_a_code_of_another_sign_in_is_refused(
+def test_cbk_09_get_answer_with_another_code_is_refused(
     visitor: Visitor, new_visitor: Callable[[], Visitor], instance: Instance
 ) -> None:
     instance.pkce = "ignored"
@@ -515,7 +515,7 @@ def test_cbk_13_oversized_body_is_not_even_read(visitor: Visitor, instance: Inst
 
 
 @pytest.mark.parametrize("path", ["/signin-callback", "/backchannel-signout"])
-def test_cbk_13_sender_who_goes_away_is_nobodys_mistake(
+def test_cbk_13_disconnected_sender_causes_no_error_report(
     visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     parts = urlsplit(visitor.site)
@@ -621,7 +621,7 @@ def test_cbk_15_answer_of_another_issuer_is_refused(
     assert_rejected(visitor, response, before, code="claim_mismatch", corrected=honest)
 
 
-def test_cbk_15_missing_issuer_is_refused_where_the_metadata_promises_it(
+def test_cbk_15_missing_issuer_is_refused_if_promised(
     visitor: Visitor, instance: Instance, configure: Callable[..., None]
 ) -> None:
     configure(RESPONSE_TYPE="code")
@@ -634,7 +634,7 @@ def test_cbk_15_missing_issuer_is_refused_where_the_metadata_promises_it(
     assert_rejected(visitor, response, before, code="claim_missing", corrected=honest)
 
 
-def test_cbk_15_promised_issuer_may_be_left_to_the_id_token_beside_the_code(
+def test_cbk_15_id_token_beside_the_code_may_name_the_issuer(
     visitor: Visitor, instance: Instance
 ) -> None:
     """RFC 9207 2.4: a token that names the issuer does as well."""

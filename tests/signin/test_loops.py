@@ -60,7 +60,7 @@ def assert_told(response: requests.Response) -> None:
     assert "no-store" in response.headers["Cache-Control"]
 
 
-def test_who_lacks_a_right_is_told(
+def test_visitor_without_a_right_is_told(
     visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures: list[object] = []
@@ -156,7 +156,7 @@ def test_tabs_that_open_at_once_are_no_circle(visitor: Visitor, instance: Instan
             assert visitor.bring(answer).headers["Location"] == page
 
 
-def test_who_has_been_told_may_try_again(visitor: Visitor, instance: Instance) -> None:
+def test_visitor_may_try_again_after_the_page(visitor: Visitor, instance: Instance) -> None:
     """Whatever the button leads to: a site may send a prompt of its own along."""
     open_page(visitor, "maria")
     assert visitor.sign_in("maria", "/private").headers["Location"] == "/private"
@@ -185,7 +185,7 @@ def test_test_client_may_sign_in_as_often_as_it_likes(
         assert arrived["Location"] == "/private"
 
 
-def test_who_takes_their_time_goes_on(
+def test_slow_visitor_goes_on(
     visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
@@ -234,7 +234,7 @@ def test_mark_of_a_neighbouring_site_says_nothing(visitor: Visitor, instance: In
         "\u00b29.{now}",
     ],
 )
-def test_mark_that_is_none_says_nothing(visitor: Visitor, instance: Instance, mark: str) -> None:
+def test_malformed_mark_is_ignored(visitor: Visitor, instance: Instance, mark: str) -> None:
     visitor.sign_in("maria", "/private")
     (cookie,) = visitor.cookies("erpnet_arrived")
     now = int(time.time())

@@ -49,7 +49,7 @@ def challenge_of(verifier: str) -> str:
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_req_01_request_is_what_is_registered(
+def test_req_01_request_has_the_registered_parameters(
     visitor: Visitor,
     instance: Instance,
     configure: Callable[..., None],
@@ -145,7 +145,7 @@ def test_req_03_query_of_an_endpoint_is_kept(
 
 
 @pytest.mark.parametrize("methods", [["plain"], [], None, "plain", {"plain": 1}])
-def test_req_04_pkce_is_s256_whatever_is_offered(
+def test_req_04_pkce_is_s256_for_any_metadata(
     visitor: Visitor, instance: Instance, methods: object
 ) -> None:
     def offer(document: dict[str, Any]) -> None:

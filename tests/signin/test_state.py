@@ -102,7 +102,7 @@ def test_sta_04_replay_in_the_same_browser_changes_nothing(
     assert response.headers["Location"] == "/private"
 
 
-def test_sta_04_replay_by_a_browser_that_kept_its_cookies_changes_nothing(
+def test_sta_04_replay_with_the_old_cookies_changes_nothing(
     visitor: Visitor, instance: Instance
 ) -> None:
     answer = visitor.at(visitor.start())
@@ -189,7 +189,7 @@ def test_sta_06_answer_after_the_lifetime_is_refused(
         assert_rejected(visitor, response, before, code=code, corrected=honest)
 
 
-def test_sta_06_answer_after_the_lifetime_is_refused_though_the_cookie_is_still_there(
+def test_sta_06_late_answer_is_refused_with_the_cookie_in_place(
     visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = visitor.start()
@@ -221,7 +221,7 @@ def test_sta_06_lifetime_is_the_one_of_the_settings(
 # Which attempt
 
 
-def test_sta_06_answer_that_was_under_way_for_long_is_asked_for_again(
+def test_sta_06_slow_answer_is_asked_for_again(
     visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = visitor.at(visitor.start())
@@ -238,7 +238,7 @@ def test_sta_06_answer_that_was_under_way_for_long_is_asked_for_again(
     assert not instance.calls("token")
 
 
-def test_sta_07_answer_of_one_attempt_with_the_state_of_another_is_refused(
+def test_sta_07_answer_with_another_attempts_state_is_refused(
     visitor: Visitor, instance: Instance
 ) -> None:
     first = visitor.at(visitor.start())
@@ -252,7 +252,7 @@ def test_sta_07_answer_of_one_attempt_with_the_state_of_another_is_refused(
     assert_signed_in(visitor, visitor.bring(first), before)
 
 
-def test_sta_07_answer_carried_for_one_attempt_does_not_complete_another(
+def test_sta_07_carried_answer_completes_no_other_attempt(
     visitor: Visitor, instance: Instance
 ) -> None:
     first = visitor.at(visitor.start())
@@ -375,7 +375,7 @@ def test_sta_09_tossed_cookie_does_not_sign_in_as_the_attacker(
 
 @pytest.mark.parametrize("https", [True, False], ids=["https", "http"])
 @pytest.mark.parametrize("attackers_first", [True, False])
-def test_sta_09_two_cookies_of_one_name_do_not_sign_in_as_the_attacker(
+def test_sta_09_two_cookies_of_one_name_sign_nobody_in(
     new_visitor: NewVisitor, instance: Instance, https: bool, attackers_first: bool
 ) -> None:
     attacker, victim = new_visitor(https=https), new_visitor(https=https)
@@ -396,7 +396,7 @@ def test_sta_09_two_cookies_of_one_name_do_not_sign_in_as_the_attacker(
 
 
 @pytest.mark.parametrize("whose", ["the visitor's answer", "the attacker's answer"])
-def test_sta_09_attempt_of_the_attacker_under_the_name_of_another_is_refused(
+def test_sta_09_attackers_attempt_under_another_name_is_refused(
     visitor: Visitor, new_visitor: NewVisitor, instance: Instance, whose: str
 ) -> None:
     attacker = new_visitor()
@@ -414,7 +414,7 @@ def test_sta_09_attempt_of_the_attacker_under_the_name_of_another_is_refused(
 # The session
 
 
-def test_sta_10_fixed_session_key_does_not_become_a_signed_in_one(
+def test_sta_10_fixed_session_key_is_replaced_at_sign_in(
     visitor: Visitor, new_visitor: NewVisitor, instance: Instance
 ) -> None:
     attacker = new_visitor()
@@ -474,7 +474,7 @@ def signed_in(visitor: Visitor, instance: Instance) -> Before:
     return look(visitor, instance)
 
 
-def test_sta_12_unknown_state_leaves_who_is_signed_in(
+def test_sta_12_unknown_state_leaves_the_visitor_signed_in(
     visitor: Visitor, instance: Instance, signed_in: Before
 ) -> None:
     honest = visitor.at(visitor.start())
@@ -520,7 +520,7 @@ REFUSALS: dict[str, tuple[str, Callable[[Instance], None], int]] = {
 
 
 @pytest.mark.parametrize(("code", "spoil", "token_requests"), REFUSALS.values(), ids=REFUSALS)
-def test_sta_12_refusal_leaves_who_is_signed_in(
+def test_sta_12_refusal_leaves_the_visitor_signed_in(
     visitor: Visitor,
     instance: Instance,
     signed_in: Before,
@@ -544,7 +544,7 @@ def test_sta_12_refusal_leaves_who_is_signed_in(
     assert visitor.get("/customers").status_code == 200
 
 
-def test_sta_12_refused_user_type_leaves_who_is_signed_in(
+def test_sta_12_refused_type_leaves_the_visitor_signed_in(
     visitor: Visitor, instance: Instance, signed_in: Before
 ) -> None:
     instance.end_session_of("admin")
@@ -559,7 +559,7 @@ def test_sta_12_refused_user_type_leaves_who_is_signed_in(
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"drop": "after"}, {"drop": "before"}])
-def test_sta_12_failing_instance_leaves_who_is_signed_in(
+def test_sta_12_failing_instance_leaves_the_visitor_signed_in(
     visitor: Visitor, instance: Instance, signed_in: Before, fault: dict[str, Any]
 ) -> None:
     answer = visitor.at(visitor.start(), "admin")
@@ -576,7 +576,7 @@ def test_sta_12_failing_instance_leaves_who_is_signed_in(
 # Somebody else's code
 
 
-def test_sta_13_code_of_another_person_beside_the_own_id_token_is_refused(
+def test_sta_13_another_persons_code_is_refused(
     visitor: Visitor, new_visitor: NewVisitor, instance: Instance
 ) -> None:
     instance.pkce = "ignored"
@@ -590,7 +590,7 @@ def test_sta_13_code_of_another_person_beside_the_own_id_token_is_refused(
     assert_rejected(visitor, response, before, code="claim_mismatch", corrected=honest)
 
 
-def test_sta_14_code_of_another_person_in_the_code_flow_is_refused(
+def test_sta_14_another_persons_code_is_refused_in_code_flow(
     visitor: Visitor,
     new_visitor: NewVisitor,
     instance: Instance,

@@ -274,7 +274,7 @@ def test_lbc_15_sub_and_sid_end_the_one_session(
 
 @pytest.mark.parametrize("name", ["maria", "maria.ivanova"])
 @pytest.mark.parametrize("is_known", [False, True], ids=["first heard", "signed in since"])
-def test_lbc_15_named_session_ends_by_either_name_of_who_was_renamed(
+def test_lbc_15_session_of_a_renamed_user_ends_by_either_name(
     new_visitor: NewVisitor, instance: Instance, name: str, is_known: bool
 ) -> None:
     visitor, key = signed_in(new_visitor, "maria")
@@ -394,7 +394,7 @@ def stuck_keys() -> Iterator[set[str]]:
     SessionStore.stuck.clear()
 
 
-def test_lbc_18_notice_that_comes_late_ends_what_there_was_when_it_was_given(
+def test_lbc_18_late_notice_ends_only_earlier_sign_ins(
     new_visitor: NewVisitor, instance: Instance
 ) -> None:
     earlier, key = signed_in(new_visitor)
@@ -474,7 +474,7 @@ MULTIPART = b'--x\r\nContent-Disposition: form-data; name="logout_token"\r\n\r\n
     ],
     ids=lambda value: (value or b"no type")[:40] if isinstance(value, bytes) else str(value),
 )
-def test_lbc_20_what_is_no_notice_is_refused(
+def test_lbc_20_malformed_notice_is_refused(
     new_visitor: NewVisitor, instance: Instance, body: bytes, content_type: str | None
 ) -> None:
     visitor, key = signed_in(new_visitor)
@@ -524,7 +524,7 @@ def test_lbc_20_only_a_post_is_a_notice(
     ],
     ids=["plain", "events", "event", "unknown", "clock", "aud", "no nbf"],
 )
-def test_lbc_21_what_a_notice_may_hold(
+def test_lbc_21_optional_members_of_a_notice_are_accepted(
     new_visitor: NewVisitor, instance: Instance, forge: Forge
 ) -> None:
     visitor, key = signed_in(new_visitor)

@@ -81,7 +81,7 @@ def test_lfc_01_frame_is_told_of_as_the_instances_notice(
     assert reasons == ["notice"]
 
 
-def test_lfc_01_frame_is_shown_whatever_the_sites_policy(
+def test_lfc_01_frame_is_shown_under_any_policy_of_the_site(
     instance: Instance, client: Client, settings: Any
 ) -> None:
     # Earlier ones have no such middleware, and a site's own one may not be told from it.
@@ -221,7 +221,7 @@ def test_lfc_02_a_megabyte_of_sid_is_ignored(
     assert_nothing_came_of_it(visitor, before)
 
 
-def test_lfc_02_sign_in_without_a_sid_is_not_ended_by_an_empty_one(
+def test_lfc_02_empty_sid_ends_no_sign_in_without_a_sid(
     visitor: Visitor, instance: Instance
 ) -> None:
     for token in ("front_id_token", "id_token"):

@@ -16,7 +16,7 @@ from ..support.sessions import SessionStore
 from ..support.visitor import Visitor
 
 
-def test_notice_that_broke_off_half_way_is_finished_when_sent_again(
+def test_interrupted_notice_is_finished_when_sent_again(
     new_visitor: Callable[..., Visitor],
     instance: Instance,
     settings: object,

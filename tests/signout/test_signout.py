@@ -100,7 +100,7 @@ def test_lrp_01_signs_out_here_and_at_the_instance(
     assert_signed_out(visitor, key)
 
 
-def test_lrp_01_without_a_registered_address_it_ends_at_the_instance(
+def test_lrp_01_without_an_address_it_ends_at_the_instance(
     visitor: Visitor, instance: Instance
 ) -> None:
     visitor.sign_in()
@@ -113,7 +113,7 @@ def test_lrp_01_without_a_registered_address_it_ends_at_the_instance(
     assert not instance.has_session("maria")
 
 
-def test_lrp_01_hint_is_kept_by_a_refresh_that_brings_none(
+def test_lrp_01_refresh_without_id_token_keeps_the_hint(
     visitor: Visitor, instance: Instance
 ) -> None:
     instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
@@ -168,7 +168,7 @@ def test_lrp_01_id_token_too_long_for_an_address_is_left_out(
         pytest.param(lambda state: "state=", id="lrp_03 empty"),
     ],
 )
-def test_lrp_02_and_03_return_with_another_state_or_none(
+def test_lrp_02_and_03_return_with_a_wrong_or_missing_state(
     visitor: Visitor,
     instance: Instance,
     configure: Configure,
@@ -274,7 +274,7 @@ def test_lrp_05_instance_that_is_down(
     assert_signed_out(visitor, key)
 
 
-def test_lrp_05_somebody_who_signed_in_with_a_password(
+def test_lrp_05_visitor_with_a_local_password_signs_out_here(
     visitor: Visitor, instance: Instance
 ) -> None:
     get_user_model().objects.create_superuser("local", password="with a password")

@@ -20,7 +20,7 @@ def site(sites: Sites, instance: RemoteInstance) -> Site:
     return sites("uvicorn", database="sqlite")
 
 
-def test_those_who_wait_hold_up_nobody_else(site: Site, instance: RemoteInstance) -> None:
+def test_waiting_requests_do_not_hold_up_others(site: Site, instance: RemoteInstance) -> None:
     """Sixty requests of ten sessions wait for the instance; others go on meanwhile."""
     *waiting, other = site.sign_in_many_expired(11)
     fresh = site.sign_in()
@@ -42,7 +42,7 @@ def test_those_who_wait_hold_up_nobody_else(site: Site, instance: RemoteInstance
         person.close()
 
 
-def test_visitor_who_goes_away_takes_no_token_along(site: Site, instance: RemoteInstance) -> None:
+def test_disconnected_visitor_loses_no_token(site: Site, instance: RemoteInstance) -> None:
     person = site.sign_in_expired()
     instance.next_token_answer(delay=0.6)
     leaver = http.client.HTTPConnection(urlsplit(site.servers[0].url).netloc)

@@ -66,9 +66,7 @@ def test_lease_outlives_its_owner_and_then_ends(site: Site, instance: RemoteInst
     person.close()
 
 
-def test_owner_that_died_with_the_answer_costs_one_sign_in_and_no_more(
-    site: Site, instance: RemoteInstance
-) -> None:
+def test_lease_owner_that_dies_costs_only_one_sign_in(site: Site, instance: RemoteInstance) -> None:
     """SIGKILL after the instance had done its work: the new token is lost, and that shows."""
     person = site.sign_in_expired()
     instance.next_token_answer(delay=1)
@@ -94,7 +92,7 @@ def test_owner_that_died_with_the_answer_costs_one_sign_in_and_no_more(
     [{"drop": "before"}, {"error": "invalid_grant"}],
     ids=["lost", "refused"],
 )
-def test_owner_that_sleeps_past_its_lease_takes_nothing_from_the_next_one(
+def test_lease_owner_that_wakes_late_overwrites_nothing(
     site: Site, instance: RemoteInstance, answer: dict[str, Any]
 ) -> None:
     """A process that is stopped for longer than its lease, then goes on with what it was told."""
@@ -134,9 +132,7 @@ def test_answer_lost_before_the_work_is_asked_for_once_more(
     person.close()
 
 
-def test_answer_lost_after_the_work_ends_the_sign_in_and_nothing_else(
-    site: Site, instance: RemoteInstance
-) -> None:
+def test_lost_answer_ends_only_its_own_sign_in(site: Site, instance: RemoteInstance) -> None:
     person = site.sign_in_expired()
     other = site.sign_in()
     instance.next_token_answer(drop="after")
@@ -154,7 +150,7 @@ def test_answer_lost_after_the_work_ends_the_sign_in_and_nothing_else(
     other.close()
 
 
-def test_database_connection_lost_during_the_exchange_loses_no_token(
+def test_connection_lost_during_the_exchange_loses_no_token(
     site: Site, instance: RemoteInstance
 ) -> None:
     person = site.sign_in_expired()

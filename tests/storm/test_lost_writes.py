@@ -67,7 +67,7 @@ def test_slow_writer_brings_no_spent_token_back(site: Site) -> None:
     _assert_next_refresh_is_granted(site, person)
 
 
-def test_renewal_does_not_undo_what_others_wrote(site: Site) -> None:
+def test_renewal_does_not_undo_other_writes(site: Site) -> None:
     """A page that only reads the session does not write it back late because it renewed."""
     person = site.sign_in_expired()
     slow = site.begin(person, "/slow?seconds=1.5")
@@ -80,7 +80,7 @@ def test_renewal_does_not_undo_what_others_wrote(site: Site) -> None:
     _assert_next_refresh_is_granted(site, person)
 
 
-def test_writer_that_waited_for_a_token_does_not_undo_what_others_wrote(site: Site) -> None:
+def test_request_that_waited_does_not_undo_other_writes(site: Site) -> None:
     person = site.sign_in_due()
     site.instance.next_token_answer(delay=1)
     slow = site.begin(person, "/basket?add=tea")
@@ -148,7 +148,7 @@ def test_renewal_outlives_a_rollback_under_atomic_requests(
     expired.close()
 
 
-def test_renewal_on_sqlite_beside_an_open_write_transaction_is_refused_unspent(
+def test_renewal_beside_a_sqlite_write_is_refused_unspent(
     sites: Sites, instance: RemoteInstance
 ) -> None:
     site = sites(database="sqlite")
@@ -241,9 +241,7 @@ def test_sign_in_that_ends_during_its_refresh_stays_ended(
     person.close()
 
 
-def test_sign_in_anew_is_not_undone_by_an_answer_that_comes_late(
-    site: Site, instance: RemoteInstance
-) -> None:
+def test_new_sign_in_is_not_undone_by_a_late_answer(site: Site, instance: RemoteInstance) -> None:
     """In one tab somebody signs in again while the other one waits for a refresh."""
     person = site.sign_in_due()
     instance.next_token_answer(delay=1.5, grant_type="refresh_token")

@@ -38,7 +38,7 @@ def assert_one_each(used: dict[int, set[str]]) -> None:
     assert len(set.union(*used.values())) == len(used)
 
 
-def test_each_process_asks_for_one_service_token_and_renews_it_before_its_end(
+def test_each_process_gets_one_service_token_and_renews_it(
     sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
 ) -> None:
     site = sites("gunicorn", PROCESSES, **URLS)
@@ -69,7 +69,7 @@ def test_each_process_asks_for_one_service_token_and_renews_it_before_its_end(
     figure(calls=len(instance.calls("api")), token_requests=asked_for(site))
 
 
-def test_a_refused_service_token_is_replaced_once_in_its_process(
+def test_refused_service_token_is_replaced_once_per_process(
     sites: Sites, instance: RemoteInstance
 ) -> None:
     site = sites("gunicorn", 2, **URLS)

@@ -106,7 +106,7 @@ def test_knows_a_token_by_each_of_its_parts(watch: Watch, part: str) -> None:
         ),
     ],
 )
-def test_looks_at_what_the_site_answers(
+def test_looks_at_answers_of_the_site(
     watch: Watch, response: HttpResponse, found: list[str]
 ) -> None:
     watch.note_response(RequestFactory().get("/signin"), response)

@@ -62,7 +62,7 @@ def test_date_header_follows_the_stand_ins_clock(instance):
     assert answer.headers["Date"] == "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
-def test_settings_are_what_a_site_needs(instance):
+def test_settings_suffice_for_a_site(instance):
     assert instance.settings() == {
         "INSTANCE_URL": instance.url,
         "APPLICATION_URI": instance.application_uri,
@@ -70,7 +70,7 @@ def test_settings_are_what_a_site_needs(instance):
     }
 
 
-def test_registration_changes_only_what_is_given(instance):
+def test_registration_changes_only_the_given_fields(instance):
     instance.register(login_urls=["https://a.example/"], scope="read")
     instance.register(backchannel_url="https://a.example/back")
     assert instance.application.login_urls == ["https://a.example/"]
@@ -207,7 +207,7 @@ def test_pytest_plugin_loads_without_the_extra():
         "from erpnet_instanceid.testing import run_instance",
     ],
 )
-def test_without_the_extra_it_says_what_to_install(missing, start):
+def test_missing_extra_is_named(missing, start):
     program = f"import runpy, sys\nsys.argv[1:] = []\nsys.modules[{missing!r}] = None\n{start}"
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60

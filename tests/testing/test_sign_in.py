@@ -206,14 +206,14 @@ def test_sign_in_page_lists_people_and_cannot_be_framed(instance, party):
     assert "<script" not in page.text
 
 
-def test_form_post_page_has_a_button_for_browsers_without_script(instance, party):
+def test_form_post_page_has_a_button_without_script(instance, party):
     instance.auto_sign_in = "admin"
     page = requests.get(party.authorize_url(), timeout=5)
     assert "<noscript>" in page.text
     assert "X-Frame-Options" not in page.headers
 
 
-def test_form_post_page_escapes_what_the_site_sent(instance, party):
+def test_form_post_page_escapes_the_sites_values(instance, party):
     instance.auto_sign_in = "admin"
     page = requests.get(party.authorize_url(state='"><script>alert(1)</script>'), timeout=5)
     assert "<script>alert" not in page.text
@@ -258,7 +258,7 @@ def test_login_hint_puts_the_person_first(party):
     assert page.index("Chris Customer") < page.index("Elena Dimitrova")
 
 
-def test_auto_sign_in_shows_no_page_and_obeys_prompt_none(instance, party, claims):
+def test_auto_sign_in_shows_no_page_with_prompt_none(instance, party, claims):
     instance.auto_sign_in = "maria"
     assert party.authorize(None, prompt="none")["error"] == "login_required"
     assert claims(party.authorize(None)["id_token"])["sub"] == "maria"

@@ -41,7 +41,7 @@ def end_session(party, **asked):
     return party.http.get(url, allow_redirects=False, timeout=5)
 
 
-def test_end_session_ends_session_and_refresh_tokens_and_returns(instance, party):
+def test_end_session_ends_tokens_too_and_returns(instance, party):
     tokens = party.sign_in("maria")
     answer = end_session(
         party, id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER, state="s1"

@@ -25,7 +25,7 @@ def test_djangos_own_logout_ends_the_sign_in(visitor: Visitor) -> None:
 
 
 @pytest.mark.urls("tests.api.site")
-def test_form_of_somebody_without_a_session_opens_none(visitor: Visitor) -> None:
+def test_form_without_a_session_opens_no_session(visitor: Visitor) -> None:
     visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
     form = {"note": "y" * 50_000, "csrfmiddlewaretoken": CSRF}
     response = visitor.http.post(visitor.site + "/order", data=form, allow_redirects=False)
@@ -44,7 +44,7 @@ def test_form_of_an_anonymous_session_is_kept(visitor: Visitor) -> None:
     assert 'name="note"' in visitor.get("/signin-resume").text
 
 
-def test_sign_out_where_a_transaction_reads_what_was(
+def test_sign_out_inside_a_repeatable_read_transaction(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MySQL's REPEATABLE READ: rows are read as they were when the transaction began, and changed

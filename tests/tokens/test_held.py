@@ -13,7 +13,7 @@ from erpnet_instanceid.tokens.held import Held, catch_up, held, hold, hold_newer
 from ..support.visitor import Visitor
 
 
-def test_row_follows_a_session_key_that_changes_before_a_renewal(
+def test_row_follows_a_session_key_changed_before_a_renewal(
     visitor: Visitor, instance: Instance
 ) -> None:
     visitor.sign_in("maria")
@@ -62,7 +62,7 @@ def take(session: SessionStore, number: int) -> None:
     hold_newer(session, looked_at(session), number, TOKENS)
 
 
-def test_later_generation_wins_whoever_comes_last(key: str) -> None:
+def test_later_generation_wins_in_any_order(key: str) -> None:
     slow, fast = loaded(key), loaded(key)
     take(fast, 3)
     take(slow, 2)
@@ -107,9 +107,7 @@ def test_tokens_are_used_though_the_session_cannot_be_reached(key: str) -> None:
 
 
 @pytest.mark.parametrize("is_modified", [False, True])
-def test_who_waited_for_tokens_sees_what_others_wrote_and_undoes_no_own_change(
-    key: str, is_modified: bool
-) -> None:
+def test_reload_after_a_wait_keeps_own_and_other_changes(key: str, is_modified: bool) -> None:
     waiting, other = loaded(key), loaded(key)
     other["basket"] = ["milk"]
     other.save()

@@ -25,7 +25,7 @@ def row() -> SignIn:
     return SignIn.objects.create(attempt="a", account=account, generation=1, tokens="first")
 
 
-def test_one_of_two_who_read_the_same_row_takes_the_lease(row: SignIn) -> None:
+def test_one_of_two_readers_of_a_row_takes_the_lease(row: SignIn) -> None:
     one, other = lease.load(row.pk), lease.load(row.pk)
     assert lease.take(one, 10)
     assert not lease.take(other, 10)
@@ -62,7 +62,7 @@ def test_tokens_that_come_late_are_stored_all_the_same(row: SignIn) -> None:
     assert (stored.generation, stored.tokens, stored.leased_until) == (2, "second", None)
 
 
-def test_what_is_stored_ends_the_failures_before(row: SignIn) -> None:
+def test_stored_tokens_reset_the_failures(row: SignIn) -> None:
     lease.release(row, failures=3, retry_at=timezone.now() + timedelta(seconds=4))
     assert lease.store(lease.load(row.pk), "second") == 2
     stored = lease.load(row.pk)

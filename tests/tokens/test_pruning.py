@@ -108,7 +108,7 @@ def test_a_process_that_has_just_begun_leaves_it_to_others() -> None:
 
 
 @pytest.mark.usefixtures("due")
-def test_pruning_takes_a_chunk_and_goes_on_as_long_as_there_is_more() -> None:
+def test_pruning_goes_on_in_chunks_until_nothing_is_left() -> None:
     long_ago = timezone.now() - timedelta(hours=3)
     count = 2 * pruning.CHUNK + 1
     SignIn.objects.bulk_create(
@@ -123,7 +123,7 @@ def test_pruning_takes_a_chunk_and_goes_on_as_long_as_there_is_more() -> None:
 
 
 @pytest.mark.usefixtures("due")
-def test_database_that_fails_is_no_failure_of_who_came_along() -> None:
+def test_failing_database_breaks_no_visitors_request() -> None:
     rejected("one")
 
     def fail(*_args: Any) -> None:

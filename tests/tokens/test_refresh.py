@@ -107,7 +107,7 @@ def test_refreshed_id_token_that_does_not_hold_ends_the_sign_in(
 
 
 @pytest.mark.parametrize("follows", [False, True], ids=["old name", "new name"])
-def test_rfr_03_somebody_renamed_stays_signed_in_in_every_browser(
+def test_rfr_03_renamed_user_stays_signed_in_in_every_browser(
     visitor: Visitor, new_visitor: Callable[..., Visitor], instance: Instance, follows: bool
 ) -> None:
     """Core 12.2 has the name of the ID token before; the instance may tell the new one at once."""
@@ -128,7 +128,7 @@ def test_rfr_03_somebody_renamed_stays_signed_in_in_every_browser(
     assert visitor.whoami()["generation"] == 3
 
 
-def test_rfr_03_old_name_goes_on_though_the_account_has_a_new_one_and_no_id_is_told(
+def test_rfr_03_old_name_goes_on_without_an_id_claim(
     visitor: Visitor, new_visitor: Callable[..., Visitor], instance: Instance
 ) -> None:
     sign_in_expired(visitor, instance)
@@ -172,7 +172,7 @@ def test_rfr_06_refresh_without_id_token_keeps_the_old_one(
     assert f"id_token_hint={first.id_token}" in expired.post("/signout").headers["Location"]
 
 
-def test_rfr_09_spent_refresh_token_ends_the_sign_in_without_another_try(
+def test_rfr_09_spent_refresh_token_ends_the_sign_in_at_once(
     expired: Visitor, instance: Instance
 ) -> None:
     instance.revoke_refresh_tokens("maria")
@@ -294,7 +294,7 @@ def failing_store(error: Exception, *, carried_out: bool) -> Iterator[list[str]]
     ],
     ids=["word of the commit is lost", "connection breaks before", "server has become read only"],
 )
-def test_database_that_fails_as_tokens_are_stored_costs_no_sign_in(
+def test_failing_database_while_storing_ends_no_sign_in(
     expired: Visitor, instance: Instance, error: Exception, carried_out: bool
 ) -> None:
     with failing_store(error, carried_out=carried_out) as told:
@@ -333,7 +333,7 @@ def test_rfr_10_failing_instance_is_left_alone_by_everybody(
 
 
 @pytest.mark.parametrize("answer", ["invalid_grant", "invalid_client", "id token"])
-def test_rfr_10_instance_that_answers_again_is_left_alone_no_more(
+def test_rfr_10_back_off_ends_when_the_instance_answers(
     new_visitor: Callable[..., Visitor], instance: Instance, answer: str
 ) -> None:
     """Also where it says no: that is about the one who asked."""
@@ -393,7 +393,7 @@ def test_rfr_13_each_session_has_a_chain_of_its_own(
     assert {visitor.whoami()["user"] for visitor in (one, other)} == {"maria"}
 
 
-def test_rfr_15_tokens_that_are_over_at_once_are_renewed_once_a_request(
+def test_rfr_15_short_tokens_are_renewed_once_a_request(
     expired: Visitor, instance: Instance
 ) -> None:
     instance.change("token_answer", lambda answer: answer.update(expires_in=0))
@@ -403,7 +403,7 @@ def test_rfr_15_tokens_that_are_over_at_once_are_renewed_once_a_request(
 
 
 @pytest.mark.parametrize("refused", [False, True], ids=["accepted", "refused"])
-def test_rfr_15_calls_with_tokens_that_are_over_at_once_renew_once_a_request(
+def test_rfr_15_calls_with_short_tokens_renew_once_a_request(
     expired: Visitor, instance: Instance, refused: bool
 ) -> None:
     """The middleware renews, each of three calls finds the token over, and may be refused too."""
@@ -417,7 +417,7 @@ def test_rfr_15_calls_with_tokens_that_are_over_at_once_renew_once_a_request(
     assert expired.whoami()["user"] == "maria"
 
 
-def test_rfr_15_call_just_before_the_end_meets_a_token_that_is_good(
+def test_rfr_15_call_just_before_the_end_uses_a_valid_token(
     visitor: Visitor, instance: Instance
 ) -> None:
     instance.change("token_answer", lambda answer: answer.update(expires_in=5), times=1)
@@ -451,9 +451,7 @@ def notice_of(visitor: Visitor, instance: Instance) -> Any:
     return visitor.relay("/backchannel-signout", form)
 
 
-def test_id_token_of_a_key_that_may_not_be_looked_for_now_costs_no_sign_in(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_id_token_of_an_unknown_key_ends_no_sign_in(expired: Visitor, instance: Instance) -> None:
     first = stored()
     instance.change("logout_token", lambda token: token.header.update(kid="none's"), times=1)
     # This minute's look for an unknown key.
@@ -465,7 +463,7 @@ def test_id_token_of_a_key_that_may_not_be_looked_for_now_costs_no_sign_in(
 
 
 @pytest.mark.parametrize("delay", [0, 6], ids=["at once", "slowly"])
-def test_sign_in_that_ends_during_its_refresh_stays_ended_and_leaves_no_token(
+def test_sign_in_ended_during_its_refresh_stays_ended(
     expired: Visitor, instance: Instance, delay: float
 ) -> None:
     instance.next_token_answer(delay=0.7)
@@ -486,7 +484,7 @@ def test_sign_in_that_ends_during_its_refresh_stays_ended_and_leaves_no_token(
     assert expired.whoami()["user"] == ""
 
 
-def test_refused_refresh_ends_nothing_that_another_process_has_renewed_meanwhile(
+def test_refused_refresh_ends_nothing_renewed_meanwhile(
     expired: Visitor, instance: Instance
 ) -> None:
     """A process that slept past its lease is told that the token it had is spent."""
@@ -501,9 +499,7 @@ def test_refused_refresh_ends_nothing_that_another_process_has_renewed_meanwhile
     assert SignIn.objects.get().ended is None
 
 
-def test_token_that_another_process_brought_is_renewed_when_it_is_refused(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_refused_token_of_another_process_is_renewed(expired: Visitor, instance: Instance) -> None:
     """This request has not renewed anything yet, and the token is not a new one."""
     now = int(time.time())
     found = dataclasses.replace(stored(), access_token="old", expires_at=now + 3000, lifetime=3600)
@@ -513,7 +509,7 @@ def test_token_that_another_process_brought_is_renewed_when_it_is_refused(
     assert expired.whoami()["generation"] == 3
 
 
-def test_who_waits_for_others_waits_no_longer_than_a_lease(
+def test_waiting_for_a_renewal_lasts_no_longer_than_a_lease(
     expired: Visitor, instance: Instance, settings: Any
 ) -> None:
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 0.1}
@@ -524,7 +520,7 @@ def test_who_waits_for_others_waits_no_longer_than_a_lease(
     assert not refreshes(instance)
 
 
-def test_refused_refresh_ends_nothing_that_another_process_is_renewing(
+def test_refused_refresh_ends_nothing_during_another_renewal(
     expired: Visitor, instance: Instance
 ) -> None:
     instance.next_token_answer(delay=0.7, status=400, json={"error": "invalid_grant"})
@@ -538,7 +534,7 @@ def test_refused_refresh_ends_nothing_that_another_process_is_renewing(
 
 
 @pytest.mark.parametrize(("exchange", "longest"), [(1, 4), (10, 22), (100, 40)])
-def test_lease_lasts_as_long_as_two_exchanges_may_and_never_long(
+def test_lease_lasts_as_long_as_two_exchanges(
     expired: Visitor, instance: Instance, settings: Any, exchange: int, longest: int
 ) -> None:
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": exchange}
@@ -553,7 +549,7 @@ def test_lease_lasts_as_long_as_two_exchanges_may_and_never_long(
     assert longest - 2 < left <= longest
 
 
-def test_lost_answer_is_asked_for_again_only_with_time_to_hear_it(
+def test_lost_answer_is_asked_for_again_only_if_time_is_left(
     expired: Visitor, instance: Instance, settings: Any
 ) -> None:
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
@@ -568,7 +564,7 @@ def test_lost_answer_is_asked_for_again_only_with_time_to_hear_it(
     assert instance.refresh_tokens_refused == 0
 
 
-def test_session_without_refresh_token_is_used_to_the_end_of_its_access_token(
+def test_session_without_refresh_token_lasts_one_access_token(
     visitor: Visitor, instance: Instance
 ) -> None:
     instance.change(

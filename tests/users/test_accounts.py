@@ -135,7 +135,7 @@ def test_uin_02_userinfo_as_a_token_is_not_used(
     ],
     ids=lambda fault: str(fault)[:30],
 )
-def test_uin_03_userinfo_that_cannot_be_had_is_a_passing_failure(
+def test_uin_03_unreachable_userinfo_is_a_temporary_failure(
     visitor: Visitor, instance: Instance, configure: Configure, fault: dict[str, Any]
 ) -> None:
     configure(DEADLINE=0.5)
@@ -154,7 +154,7 @@ def test_uin_03_userinfo_that_cannot_be_had_is_a_passing_failure(
     assert_signed_in(visitor, visitor.sign_in(), before)
 
 
-def test_uin_03_no_userinfo_endpoint_and_no_user_type_means_no_entry(
+def test_uin_03_no_user_type_without_a_userinfo_endpoint(
     visitor: Visitor, instance: Instance
 ) -> None:
     bare_access_token(instance)
@@ -243,7 +243,7 @@ def test_uin_05_userinfo_is_asked_with_the_token_in_a_header(
         (..., False),
     ],
 )
-def test_uin_06_08_who_is_an_administrator(
+def test_uin_06_08_is_admin_makes_an_administrator(
     visitor: Visitor, instance: Instance, is_admin: Any, expected: bool
 ) -> None:
     claims(instance, is_admin=is_admin)
@@ -256,7 +256,7 @@ def test_uin_06_08_who_is_an_administrator(
     assert Account.objects.get().is_admin is expected
 
 
-def test_uin_13_administrator_who_is_none_any_more_loses_it_everywhere(
+def test_uin_13_former_administrator_loses_the_right_everywhere(
     new_visitor: NewVisitor, instance: Instance
 ) -> None:
     first, second = new_visitor(), new_visitor()
@@ -295,7 +295,7 @@ OPAQUE = "0123456789ABCDEF" * 4
 
 
 @pytest.mark.parametrize("login", ["maria", "admin"])
-def test_uin_09_opaque_access_token_leaves_the_telling_to_userinfo(
+def test_uin_09_opaque_access_token_makes_userinfo_the_source(
     visitor: Visitor, instance: Instance, login: str
 ) -> None:
     instance.change("access_token", lambda _: OPAQUE)
@@ -373,9 +373,7 @@ def test_uin_11_access_token_that_does_not_hold_lets_nobody_in(
     assert_unavailable(visitor, response, before, token_requests=1, userinfo_requests=1)
 
 
-def test_uin_11_access_token_that_ended_on_its_way_is_renewed_once(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_uin_11_expired_access_token_is_renewed_once(visitor: Visitor, instance: Instance) -> None:
     claims(instance, "id_token", user_type="InternalUser")
     instance.change(
         "access_token",
@@ -437,7 +435,7 @@ def test_uin_12_other_kinds_of_users_stay_out(
 
 
 @pytest.mark.parametrize("allowed", [["SystemUserNoLogin"], ["InternalUser", "SystemUserNoLogin"]])
-def test_uin_12_system_users_stay_out_whatever_the_settings_say(
+def test_uin_12_system_users_stay_out_with_any_settings(
     visitor: Visitor, instance: Instance, configure: Configure, allowed: list[str]
 ) -> None:
     configure(ALLOWED_USER_TYPES=allowed)
@@ -461,7 +459,7 @@ def test_uin_12_community_users_enter_where_they_are_allowed(
     assert_signed_in(visitor, visitor.sign_in("community"), before, "community")
 
 
-def test_uin_12_tokens_that_disagree_about_the_user_type_tell_none(
+def test_uin_12_disagreeing_user_types_count_as_missing(
     visitor: Visitor, instance: Instance, configure: Configure
 ) -> None:
     configure(ALLOWED_USER_TYPES=["InternalUser", "ExternalCommunityUser"])
@@ -540,7 +538,7 @@ def test_uin_15_an_equal_email_makes_nobody_the_same_person(
     assert [account.user for account in Account.objects.all()] == [maria]
 
 
-def test_uin_15_an_email_is_verified_only_by_the_token_that_names_it(
+def test_uin_15_email_is_verified_only_by_its_own_token(
     visitor: Visitor, instance: Instance, configure: Configure
 ) -> None:
     configure(LINK_USERS_BY="email")
@@ -574,7 +572,7 @@ def test_uin_18_same_person_of_another_instance_is_another_user(
     assert first.key == second.key
 
 
-def test_uin_19_login_that_was_given_to_somebody_else_is_another_user(
+def test_uin_19_reassigned_login_is_another_user(
     new_visitor: NewVisitor, instance: Instance
 ) -> None:
     new_visitor().sign_in()
@@ -612,7 +610,7 @@ def test_uin_19_renamed_login_is_the_same_user(new_visitor: NewVisitor, instance
     assert SignIn.objects.filter(account=account).count() == 3
 
 
-def test_uin_19_two_who_swap_their_logins_keep_their_users(
+def test_uin_19_swapped_logins_keep_their_users(
     new_visitor: NewVisitor, instance: Instance
 ) -> None:
     new_visitor().sign_in("maria")
