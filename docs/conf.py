@@ -24,10 +24,3 @@ extensions = ["sphinx.ext.autodoc"]
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-# A reference to a Python name of this package must lead somewhere. The standard library's and
-# Django's documentation is elsewhere.
-nitpicky = True
-nitpick_ignore_regex = [
-    ("py:.*", r"(?!erpnet_instanceid\.).*"),
-    ("py:class", r"erpnet_instanceid\.decorators\.View"),
-]
