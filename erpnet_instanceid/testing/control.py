@@ -25,8 +25,10 @@ SETTABLE = frozenset(
         "clock_offset",
         "code_lifetime",
         "concurrent_requests",
+        "concurrent_transactions",
         "database",
         "error_shape",
+        "failed_commit_ends_transaction",
         "id_token_lifetime",
         "licence_slots",
         "page_size",
@@ -39,6 +41,7 @@ SETTABLE = frozenset(
         "send_token_type",
         "service_session_lifetime",
         "session_idle_lifetime",
+        "transaction_lifetime",
     }
 )
 
@@ -128,6 +131,7 @@ class Commands:
             "open_refresh_tokens": instance.open_refresh_tokens,
             "licences_taken": instance.licences_taken,
             "api_sessions_opened": instance.api_sessions_opened,
+            "open_transactions": instance.open_transactions,
             "too_many_requests": instance.too_many_requests,
         }
 

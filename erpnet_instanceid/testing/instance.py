@@ -12,6 +12,7 @@ from requests import Session as HTTPSession
 from .visitor import AuthorizationAnswer, visit
 from .world import endings, tokens
 from .world.applications import Application, application_secret_hash
+from .world.company import CUSTOMERS
 from .world.faults import make_fault
 from .world.ledger import Session
 from .world.notices import Notice
@@ -168,14 +169,27 @@ class Instance(World):
         return self.api_sessions.opened
 
     @property
+    def open_transactions(self) -> int:
+        """How many API transactions are open."""
+        oldest = self.now() - self.transaction_lifetime
+        sessions = self.open_api_sessions()
+        return sum(t.opened_at > oldest for s in sessions for t in s.transactions.values())
+
+    @property
+    def customers(self) -> list[dict[str, Any]]:
+        """The rows of Crm_Sales_Customers. They may be changed."""
+        return self.data.sets[CUSTOMERS].rows
+
+    @property
     def too_many_requests(self) -> int:
         """How often the instance has answered 429 because of a limit."""
         return self.limiter.refused
 
     def lift_limits(self) -> None:
-        """Let any number of API requests in, at any speed. `reset()` restores the limits."""
+        """Allow any number of API requests and transactions. `reset()` restores the limits."""
         self.requests_per_minute = None
         self.concurrent_requests = None
+        self.concurrent_transactions = None
 
     @property
     def open_refresh_tokens(self) -> int:

@@ -106,7 +106,8 @@ class RemoteInstance:
 
     def counters(self) -> dict[str, Any]:
         """`calls` by endpoint, refresh_tokens_granted, refresh_tokens_refused,
-        open_refresh_tokens, licences_taken, api_sessions_opened, too_many_requests."""
+        open_refresh_tokens, licences_taken, api_sessions_opened, open_transactions,
+        too_many_requests."""
         return dict(self._run("counters"))
 
     @property

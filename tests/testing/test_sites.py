@@ -46,7 +46,9 @@ def test_top_is_the_page_size_and_links_continue(instance, party, token):
     instance.page_size = 100
     page = party.get(f"{CUSTOMERS}?$top=150&$count=true", token).json()
     assert len(page["value"]) == 100
-    assert page["@odata.nextLink"] == "Crm_Sales_Customers?$top=150&$count=true&$skip=100"
+    assert page["@odata.nextLink"] == (
+        f"Crm_Sales_Customers?$top=150&$count=true&$skiptoken={instance.customers[100]['Id']}"
+    )
     page = party.get(f"{CUSTOMERS}?$top=20&$skip=20", token).json()
     assert page["@odata.nextLink"] == "Crm_Sales_Customers?$top=20&$skip=40"
 
@@ -57,7 +59,7 @@ def test_one_customer_can_be_read_and_changed(instance, party, token):
     assert party.get(path, token).json() == customer
     headers = {"Authorization": f"Bearer {token}"}
     answer = requests.patch(instance.url + path, json={"City": "Ruse"}, headers=headers, timeout=5)
-    assert answer.status_code == 200
+    assert answer.status_code == 204
     assert party.get(path, token).json()["City"] == "Ruse"
     answer = requests.patch(instance.url + path, json={"Id": "x"}, headers=headers, timeout=5)
     assert answer.status_code == 500

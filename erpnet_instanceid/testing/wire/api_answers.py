@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from flask import Response, make_response
-from werkzeug.wrappers import Response as PlainResponse
 
 from ..world.encoding import encode_json
 from ..world.limits import TooManyRequestsError
@@ -31,8 +30,8 @@ def refusal(world: World, error: ApiRefusalError, language: str) -> Response:
     )
 
 
-def too_many_requests(error: TooManyRequestsError) -> PlainResponse:
-    response = PlainResponse(b"", status=429)
+def too_many_requests(error: TooManyRequestsError) -> Response:
+    response = Response(b"", status=429)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return response

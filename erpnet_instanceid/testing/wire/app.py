@@ -13,7 +13,8 @@ from ..world.state import World
 from .access import TokenRefusedError, bearer_claims
 from .authorization import Server, authorize, sign_in
 from .documents import metadata, web_sites
-from .domain_api import ODATA_ROOT, customers
+from .domain_api import domain_api
+from .odata.calls import ODATA_ROOT
 from .pages import message_page
 from .profile import current_user
 from .sign_out import EndSession, end_session
@@ -109,8 +110,8 @@ def _add_sites(app: Flask, world: World) -> None:
         return _json(world.changes.apply("auto_discovery", web_sites(world)))
 
     @app.route(f"{ODATA_ROOT}<path:path>", methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
-    def domain_api(path: str) -> Response:
-        return customers(world, path)
+    def api(path: str) -> Response:
+        return domain_api(world, path)
 
     @app.get("/profile/me")
     def me() -> Response:

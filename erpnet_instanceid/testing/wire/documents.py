@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..world.state import World
-from .domain_api import ODATA_ROOT
+from .odata.calls import ODATA_ROOT
 
 
 def metadata(world: World) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from joserfc.jwk import RSAKey
 from .api_sessions import ApiSession, ApiSessions, SessionLifetimes
 from .applications import Application, application_secret_hash
 from .changes import Changes
-from .customers import make_customers
 from .faults import Faults
 from .keys import KeyRing
 from .ledger import Ledger
@@ -19,6 +18,7 @@ from .limits import Limiter, RequestLimits
 from .notices import Notices
 from .people import People, ready_people
 from .recording import Recording
+from .transactions import Data
 
 
 class World:
@@ -71,6 +71,9 @@ class World:
         self.requests_per_minute: int | None = 600
         self.concurrent_requests: int | None = 1
         self.request_queue = 5
+        self.concurrent_transactions: int | None = 1
+        self.transaction_lifetime: float = 25 * 60
+        self.failed_commit_ends_transaction = False
         self.session_idle_lifetime: float = 20 * 60
         self.service_session_lifetime: float = 60 * 60
         self.error_shape: Literal["flat", "wrapped"] = "flat"
@@ -87,7 +90,7 @@ class World:
         self.faults = Faults()
         self.changes = Changes()
         self.notices = Notices()
-        self.customers = make_customers()
+        self.data = Data()
 
     def _reset_application(self) -> None:
         self.application_uri, self.application_secret = self._first_application

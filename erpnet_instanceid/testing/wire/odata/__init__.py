@@ -1,0 +1,1 @@
+"""The Domain API: a small part of the instance's OData service."""

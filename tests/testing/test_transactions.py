@@ -1,0 +1,267 @@
+"""Changes to rows, transactions, and the rules that refuse them."""
+
+from __future__ import annotations
+
+import pytest
+
+ROOT = "/api/domain/odata/"
+CUSTOMERS, PRODUCTS, ORDERS = (
+    "Crm_Sales_Customers",
+    "General_Products_Products",
+    "Crm_Sales_SalesOrders",
+)
+
+
+class Api:
+    def __init__(self, instance, party, token):
+        self.url = instance.url + ROOT
+        self.http = party.http
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def send(self, method, path, body=None, *, transaction=None, **headers):
+        headers = {**self.headers, **headers}
+        if transaction:
+            headers["TransactionId"] = transaction
+        return self.http.request(method, self.url + path, json=body, headers=headers, timeout=5)
+
+    def begin(self, model="common", **options):
+        answer = self.send("POST", "BeginTransaction", {"model": model, **options})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def end(self, transaction, commit=True):
+        return self.send("POST", "EndTransaction", {"commit": commit}, transaction=transaction)
+
+
+@pytest.fixture
+def api(instance, party):
+    return Api(instance, party, party.sign_in("maria")["access_token"])
+
+
+@pytest.fixture
+def customer(instance):
+    return f"{CUSTOMERS}({instance.customers[0]['Id']})"
+
+
+@pytest.fixture
+def other_company(instance):
+    company = instance.data.sets["General_EnterpriseCompanies"].rows[1]
+    return {"@odata.id": f"General_EnterpriseCompanies({company['Id']})"}
+
+
+def test_id_is_plain_text(api):
+    answer = api.send("POST", "BeginTransaction", {"model": "common"})
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert len(answer.text) == 32
+
+
+def test_changes_are_seen_inside_only_until_the_commit(api, customer):
+    transaction = api.begin()
+    assert api.send("PATCH", customer, {"City": "Ruse"}, transaction=transaction).status_code == 204
+    assert api.send("GET", customer, transaction=transaction).json()["City"] == "Ruse"
+    found = f"{CUSTOMERS}?$filter=City eq 'Ruse'"
+    assert len(api.send("GET", found, transaction=transaction).json()["value"]) == 1
+    assert api.send("GET", found).json()["value"] == []
+    assert api.end(transaction).status_code == 204
+    assert api.send("GET", customer).json()["City"] == "Ruse"
+
+
+def test_changes_can_be_dropped(api, customer):
+    before = api.send("GET", customer).json()
+    transaction = api.begin()
+    api.send("PATCH", customer, {"City": "Ruse"}, transaction=transaction)
+    api.send("DELETE", customer, transaction=transaction)
+    assert api.send("GET", customer, transaction=transaction).status_code == 404
+    api.end(transaction, commit=False)
+    assert api.send("GET", customer).json() == before
+
+
+def test_ended_or_unknown_transaction_is_refused(api, customer):
+    transaction = api.begin()
+    api.end(transaction)
+    for unknown in (transaction, "0" * 32):
+        answer = api.send("GET", customer, transaction=unknown)
+        assert answer.status_code == 500
+        assert answer.json()["message"] == f"Invalid TransactionId {unknown}."
+
+
+def test_transaction_of_another_session_is_unknown(api, instance, party):
+    transaction = api.begin()
+    party.http.cookies.clear()
+    other = Api(instance, party, party.sign_in("admin")["access_token"])
+    assert other.end(transaction).status_code == 500
+
+
+def test_second_open_transaction_is_too_many(api, instance):
+    first = api.begin()
+    assert api.send("POST", "BeginTransaction", {}).status_code == 429
+    assert (instance.too_many_requests, instance.open_transactions) == (1, 1)
+    api.end(first, commit=False)
+    api.begin()
+
+
+def test_number_of_open_transactions_can_be_set(api, instance):
+    instance.concurrent_transactions = 2
+    api.begin()
+    api.begin()
+    assert api.send("POST", "BeginTransaction", {}).status_code == 429
+
+
+def test_transaction_is_gone_after_25_minutes(api, instance, customer):
+    transaction = api.begin()
+    for minutes in (15, 24):
+        instance.clock_offset = minutes * 60
+        assert api.send("GET", customer, transaction=transaction).status_code == 200
+    instance.clock_offset = 25 * 60 + 1
+    assert instance.open_transactions == 0
+    assert api.send("GET", customer, transaction=transaction).status_code == 500
+    api.begin()
+
+
+def test_transaction_ends_with_its_session(api, instance, customer):
+    transaction = api.begin()
+    instance.clock_offset = 21 * 60
+    assert instance.open_transactions == 0
+    assert api.send("GET", customer, transaction=transaction).status_code == 500
+
+
+@pytest.mark.parametrize("body", [{"model": "backend"}, [1]])
+def test_odd_models_are_refused(api, body):
+    assert api.send("POST", "BeginTransaction", body).status_code == 500
+
+
+def test_ending_needs_the_header(api):
+    assert api.send("POST", "EndTransaction", {"commit": True}).status_code == 500
+
+
+ENGLISH = (
+    "An error occurred while saving data to the database\r\n"
+    "The validation R17342: ProductAndProductGroupEnterpriseCompanyAreDifferent failed for event "
+    "Commit: \r\n\r\n"
+    "The product with code 'PRD-005' was not saved, because its Enterprise Company is not allowed "
+    "here.\r\n\r\n"
+)
+
+
+def test_rule_refuses_in_several_lines(api):
+    body = {"PartNumber": "PRD-005", "ProductGroup": {"Code": "450"}}
+    answer = api.send("POST", PRODUCTS, body)
+    assert answer.status_code == 500
+    error = answer.json()
+    assert error["message"].startswith(ENGLISH)
+    assert error["message"].endswith(" (Constraint R17342)")
+    assert len(error["message"]) == 409
+    assert (error["code"], error["messageFormat"], error["parameters"]) == (2029, None, None)
+    assert len(api.send("GET", PRODUCTS).json()["value"]) == 4
+
+
+def test_rule_refuses_in_bulgarian(api):
+    body = {"PartNumber": "PRD-005", "ProductGroup": {"Code": "450"}}
+    message = api.send("POST", PRODUCTS, body, **{"Accept-Language": "bg"}).json()["message"]
+    assert message.startswith("Грешка при записване.\r\nВалидацията R17342: ")
+    assert "Продуктът с код 'PRD-005' не е записан" in message
+    assert message.endswith(" (Constraint R17342)")
+
+
+def test_front_end_rule_runs_only_in_a_front_end_transaction(api, customer, other_company):
+    change = {"EnterpriseCompany": other_company}
+    common = api.begin()
+    api.send("PATCH", customer, change, transaction=common)
+    assert api.end(common).status_code == 204
+    frontend = api.begin("frontend")
+    api.send("PATCH", customer, {"City": "Ruse"}, transaction=frontend)
+    refused = api.end(frontend)
+    assert refused.status_code == 500
+    assert refused.json()["message"].endswith("(Constraint R17342)")
+    assert len(refused.json()["message"]) > 400
+
+
+def test_refused_commit_leaves_the_transaction_open(api, customer, other_company):
+    transaction = api.begin("frontend")
+    api.send("PATCH", customer, {"EnterpriseCompany": other_company}, transaction=transaction)
+    assert api.end(transaction).status_code == 500
+    assert api.send("POST", "BeginTransaction", {}).status_code == 429
+    assert api.end(transaction, commit=False).status_code == 204
+
+
+def test_refused_commit_can_end_the_transaction(api, instance, customer, other_company):
+    instance.failed_commit_ends_transaction = True
+    transaction = api.begin("frontend")
+    api.send("PATCH", customer, {"EnterpriseCompany": other_company}, transaction=transaction)
+    assert api.end(transaction).status_code == 500
+    assert instance.open_transactions == 0
+
+
+def test_rule_compares_dates(api, customer):
+    change = {"FromDate": "2026-02-01", "ThruDate": "2026-01-01"}
+    answer = api.send("PATCH", f"{customer}?culture=bg", change)
+    assert answer.status_code == 500
+    assert "2026-02-01" in answer.json()["message"]
+    assert answer.json()["message"].endswith("(Constraint R27159)")
+    assert api.send("GET", customer).json()["FromDate"] is None
+
+
+def test_duplicates_come_with_a_format_and_parameters(api):
+    answer = api.send("POST", PRODUCTS, {"PartNumber": "PRD-001"})
+    error = answer.json()
+    assert (answer.status_code, error["code"]) == (500, 2129)
+    assert error["messageFormat"].format(*error["parameters"]) == error["message"]
+    assert "PRD-001" in error["parameters"]
+
+
+def test_front_end_model_follows_changes(api, instance):
+    order = f"{ORDERS}({instance.data.sets[ORDERS].rows[0]['Id']})"
+    transaction = api.begin("frontend", trackChanges=True)
+    change = {"DocumentDate": "2026-08-05T00:00:00Z"}
+    api.send("PATCH", order, change, transaction=transaction)
+    changes = api.send("GET", "GetChanges", transaction=transaction).json()
+    (values,) = changes["update"][ORDERS].values()
+    assert values.keys() == {"DocumentDate", "RequiredDeliveryDate", "PaymentDueDate"}
+    assert "update" not in api.send("GET", "GetChanges", transaction=transaction).json()
+
+
+def test_changes_are_tracked_only_if_asked_for(api):
+    transaction = api.begin("frontend")
+    assert api.send("GET", "GetChanges", transaction=transaction).status_code == 500
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Nothing": 1},
+        {"Id": "x"},
+        {"Number": "C1"},
+        {"CreditLimit": "5"},
+        {"Active": 1},
+        {"Name": 5},
+        {"EnterpriseCompany": {"@odata.id": "General_EnterpriseCompanies(0)"}},
+        {"EnterpriseCompany": {"Code": "none"}},
+    ],
+)
+def test_values_that_do_not_fit_are_refused(api, customer, change):
+    assert api.send("PATCH", customer, change).status_code == 500
+
+
+def test_references_can_be_bound_or_found(api, customer, other_company):
+    for change in (
+        {"EnterpriseCompany@odata.bind": api.url + other_company["@odata.id"]},
+        {"EnterpriseCompany": {"@erpnet.action": "find", "@erpnet.findBy": {"Code": "002"}}},
+        {"EnterpriseCompany": {"Code": "002"}},
+    ):
+        assert api.send("PATCH", customer, {"EnterpriseCompany": None}).status_code == 204
+        assert api.send("PATCH", customer, change).status_code == 204
+        assert api.send("GET", customer).json()["EnterpriseCompany"] == other_company
+
+
+def test_rows_can_be_created_and_deleted(api):
+    answer = api.send("POST", CUSTOMERS, {"Number": "C90000", "Name": "New"})
+    assert answer.status_code == 201
+    path = answer.json()["@odata.id"]
+    assert api.send("GET", path).json()["Name"] == "New"
+    assert api.send("DELETE", path).status_code == 204
+    assert api.send("GET", path).status_code == 404
+
+
+def test_unknown_paths_are_not_found(api):
+    for path in ("Nothing", "Crm_Sales_Customers(0)", "$metadata", "Crm_Sales_Customers(0)/x/y"):
+        assert api.send("GET", path).status_code == 404
