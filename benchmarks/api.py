@@ -42,7 +42,7 @@ from erpnet_instanceid.api import service_api, user_api
 from erpnet_instanceid.api.service import service_tokens
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import RemoteInstance
-from erpnet_instanceid.tokens.held import hold
+from erpnet_instanceid.tokens.entry import new_entry, write_entry
 
 from .measure import Figure, Turns, added, figure
 from .report import Report, machine, say
@@ -75,7 +75,7 @@ def signed_in(token: str) -> HttpRequest:
     request.session = SessionStore()
     request.user = get_user_model()(username="maria")
     tokens = TokenSet(token, "", None, int(time.time()) + 3600, "read", 3600)
-    hold(request.session, "0" * 32, 1, tokens, {})
+    write_entry(request.session, new_entry(request.session, "0" * 32, 1, tokens))
     return request
 
 

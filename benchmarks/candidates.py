@@ -35,7 +35,7 @@ from lasuite.oidc_login.backends import store_tokens
 
 from erpnet_instanceid.middleware import TokenRefreshMiddleware
 from erpnet_instanceid.oidc.token_set import TokenSet
-from erpnet_instanceid.tokens.held import hold
+from erpnet_instanceid.tokens.entry import new_entry, write_entry
 
 OURS, MOZILLA, LASUITE = "erpnet_instanceid", "mozilla-django-oidc", "django-lasuite"
 LOAD = "the session's own load"
@@ -91,7 +91,7 @@ def fill_ours(session: Any) -> None:
 
     expires_at = int(time.time()) + 3600
     tokens = TokenSet(ACCESS_TOKEN, "", REFRESH_TOKEN, expires_at, "", 3600)
-    hold(session, "0" * 32, 1, tokens, {"arrived": "/done"})
+    write_entry(session, new_entry(session, "0" * 32, 1, tokens, target="/done"))
 
 
 def fill_mozilla(session: Any) -> None:

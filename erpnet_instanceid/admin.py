@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .models import Account, SignIn
 from .tokens.endings import end
-from .tokens.held import end_session
+from .tokens.engine import delete_session
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -70,5 +70,5 @@ class SignInAdmin(EndingAdmin):
 
 def _end_all(sign_ins: QuerySet[SignIn]) -> None:
     for sign_in in sign_ins.filter(ended=None):
-        end_session(sign_in.session_key)
+        delete_session(sign_in.session_key)
         end(sign_in, "ended_in_admin")

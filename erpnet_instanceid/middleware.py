@@ -1,26 +1,23 @@
-"""Keeps the tokens of signed-in visitors fresh. Sync and async over the same few steps."""
+"""Keeps the tokens of signed-in visitors fresh. Sync and async run the same few steps."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.conf import settings
-from django.contrib import auth
 from django.http import HttpRequest, HttpResponseBase
 
-from .errors import MaximumLicenseCountExceeded
-from .models import SignIn
-from .oidc.errors import InstanceUnavailable, SignInExpired
+from .errors import InstanceUnavailable, MaximumLicenseCountExceeded, SignInExpired
 from .pages import kept_forms
 from .pages.challenge import sign_in_required
 from .pages.failures import instance_failed_page
 from .pages.targets import is_own_path
-from .tokens import held as session
-from .tokens.held import LOADED, SESSION_KEY, Held
+from .signout.leaving import follow_session, leave
+from .tokens import attention
+from .tokens.engine import loaded, untouched
+from .tokens.entry import ENTRY_KEY, SessionEntry, catch_up, read_entry
 from .tokens.refresh import Renewed, renew
 from .tokens.refresh_async import arenew
 
@@ -28,206 +25,150 @@ __all__ = ["TokenRefreshMiddleware"]
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# So many sessions take about 1 MB.
+# This many sessions take about 1 MB.
 MAX_REMEMBERED = 10_000
+# A session without an entry gets one at a sign-in only, and a sign-in changes the session's key.
+NOTHING_DUE_SECONDS = 300.0
 
-GetResponse = Callable[[HttpRequest], Any]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+AsyncGetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 class TokenRefreshMiddleware:
     """Renews the access token on the session before it expires.
 
-    While it is fresh this costs a look at the session, and that once in each process. Near its end
-    one request renews it and the others go on with what they have; when it has ended they wait for
-    the one. A visitor whose sign-in the instance has ended becomes anonymous; one whose instance
-    does not answer does not.
+    While the token is fresh this costs one look at the session in each process. Near the token's
+    end one request renews it, and the others go on with the token that they have. Once it has
+    expired they wait for the one. If the instance has ended the sign-in, the visitor becomes
+    anonymous; if the instance does not answer, the visitor stays signed in.
     """
 
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: GetResponse) -> None:
+    def __init__(self, get_response: GetResponse | AsyncGetResponse) -> None:
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
-        # When the tokens of a session are due, as this process last saw them there. Until then a
-        # page that does without the session need not have it loaded for their sake; one that uses
-        # it tells anew.
+        # When the tokens of a session are due, as this process last saw them. Until then a page
+        # that does not use the session need not load it.
         self.due_at: dict[str, float] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        # Every request of a site comes this way, and what is called here is cold in the processor's
-        # caches by then: in one piece it takes less than in small functions.
-        key = request.session.session_key
-        if key is not None and self.due_at.get(key, 0) <= time.time():
-            # What fails in there is reported with the variables out here.
-            del key
-            key = self._look(request)
-        response: HttpResponseBase = self.get_response(request)
+        if self._may_be_due(request):
+            entry = self._due_entry(request)
+            if entry is not None:
+                _finish(request, entry, _renewal(entry))
+        response: HttpResponseBase = self.get_response(request)  # type: ignore[assignment]
         response = kept_forms.answer(request, response)
-        if key is not None:
-            store = request.session
-            loaded = store.__dict__.get(LOADED)
-            if store.session_key != key:
-                follow_session(request)
-            elif loaded is not None:
-                held = loaded.get(SESSION_KEY)
-                if held.__class__ is not dict or held["renew_at"] != self.due_at.get(key):
-                    self._note(loaded, key)
+        if self._has_new_key(request):
+            follow_session(request)
         return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        key = request.session.session_key
-        if key is not None and self.due_at.get(key, 0) <= time.time():
-            del key
-            key = await self._alook(request)
-        response: HttpResponseBase = await self.get_response(request)
+        if self._may_be_due(request):
+            entry = await sync_to_async(self._due_entry)(request)
+            if entry is not None:
+                outcome = await _arenewal(entry)
+                await sync_to_async(_finish)(request, entry, outcome)
+        response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
         if kept_forms.needs_work(request, response):
             response = await sync_to_async(kept_forms.answer)(request, response)
-        if key is not None:
-            store = request.session
-            loaded = store.__dict__.get(LOADED)
-            if store.session_key != key:
-                await sync_to_async(follow_session)(request)
-            elif loaded is not None:
-                self._note(loaded, key)
+        if self._has_new_key(request):
+            await sync_to_async(follow_session)(request)
         return response
 
-    def _look(self, request: HttpRequest) -> str | None:
-        """Sees to the tokens on the session; the key by which their sign-in knows the session."""
-        store = request.session
-        # The start of a sign-in needs nothing of the session: no query.
-        if starts_sign_in(request.path_info):
-            return None
-        accessed = store.accessed
-        try:
-            held = session.held(store)
-        finally:
-            # A page that does not look at the session is not to vary by cookie for this.
-            store.accessed = accessed
-        if held is not None and held["renew_at"] <= time.time():
-            held = self._attend(request, held)
-        return None if held is None else held["session_key"]
+    def _may_be_due(self, request: HttpRequest) -> bool:
+        """Whether the session has to be looked at. Asks nobody."""
+        key = request.session.session_key
+        return key is not None and self.due_at.get(key, 0) <= time.time()
 
-    async def _alook(self, request: HttpRequest) -> str | None:
-        store = request.session
-        if starts_sign_in(request.path_info):
+    def _due_entry(self, request: HttpRequest) -> SessionEntry | None:
+        """The session's entry, if its token has to be renewed now."""
+        # A view of this app needs no fresh token, and the start of a sign-in makes no query.
+        if is_own_path(request.path_info):
             return None
-        accessed = store.accessed
+        session = request.session
+        key = session.session_key
         try:
-            held = await session.aheld(store)
+            with untouched(session):
+                entry, is_unreadable = read_entry(session), ENTRY_KEY in session
+        except Exception as error:  # noqa: BLE001 - each engine fails in its own way
+            logger.warning("session_not_loaded error=%s", type(error).__name__)
+            return None
         finally:
-            store.accessed = accessed
-        if held is not None and held["renew_at"] <= time.time():
-            held = await self._aattend(request, held)
-        return None if held is None else held["session_key"]
+            # Error reports show local variables; the session key must not be among them.
+            del key
+        if entry is None and is_unreadable:
+            leave(request)
+            return None
+        return entry if entry is not None and entry.is_due() else None
 
-    def _note(self, loaded: Mapping[str, Any], key: str) -> None:
-        held = loaded.get(SESSION_KEY)
-        if not isinstance(held, dict):
-            self.due_at.pop(key, None)
-            return
-        if len(self.due_at) >= MAX_REMEMBERED and key not in self.due_at:
+    def _has_new_key(self, request: HttpRequest) -> bool:
+        """Notes when the tokens are due. Returns whether the row needs the session's new key."""
+        content = loaded(request.session)
+        key = request.session.session_key
+        if content is None or key is None:
+            return False
+        entry = content.get(ENTRY_KEY)
+        if not isinstance(entry, dict):
+            self._remember(key, time.time() + NOTHING_DUE_SECONDS)
+            return False
+        self._remember(key, entry["renew_at"])
+        return bool(entry["session_key"] != key)
+
+    def _remember(self, key: str, due_at: float) -> None:
+        if len(self.due_at) >= MAX_REMEMBERED:
             self.due_at.clear()
-        self.due_at[key] = held["renew_at"]
+        self.due_at[key] = due_at
 
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
-        """What a view did not catch: the end of the sign-in, or an instance that is not there."""
+        """Answers an error that the view did not catch: the sign-in or the instance is gone."""
         if isinstance(exception, InstanceUnavailable | MaximumLicenseCountExceeded):
             return instance_failed_page(request, exception)
         if not isinstance(exception, SignInExpired):
             return None
-        held = session.held(request.session)
-        here = None if held is None else held["sign_in"]
-        if exception.facts.get("sign_in", here) != here:
-            # The view called as somebody else, and it is the view's what their end means.
+        entry = read_entry(request.session)
+        own = None if entry is None else entry.sign_in
+        if exception.facts.get("sign_in", own) != own:
+            # The view was using another user's sign-in; what its end means is up to the view.
             return None
-        # A visitor who signed in by other means keeps their session.
-        if held is not None:
-            _leave(request)
+        if entry is not None:
+            leave(request)
         return sign_in_required(request, request.get_full_path())
 
-    def _attend(self, request: HttpRequest, held: Held) -> Held | None:
-        if is_own_path(request.path_info):
-            return held
-        try:
-            renewed = renew(held["sign_in"], held["generation"], wait=has_expired(held))
-        except SignInExpired:
-            _leave(request)
-            return None
-        except InstanceUnavailable as error:
-            logger.warning("goes_on_without_new_token error=%s", error)
-            return held
-        return _take(request, held, renewed)
 
-    async def _aattend(self, request: HttpRequest, held: Held) -> Held | None:
-        if is_own_path(request.path_info):
-            return held
-        try:
-            renewed = await arenew(held["sign_in"], held["generation"], wait=has_expired(held))
-        except SignInExpired:
-            await sync_to_async(_leave)(request)
-            return None
-        except InstanceUnavailable as error:
-            logger.warning("goes_on_without_new_token error=%s", error)
-            return held
-        return await sync_to_async(_take)(request, held, renewed)
+Outcome = Renewed | SignInExpired | InstanceUnavailable | None
 
 
-def starts_sign_in(path: str) -> bool:
-    # As in urls.py, which is above this module.
-    return path.endswith(("/signin", "/signin/")) and is_own_path(path)
+def _renewal(entry: SessionEntry) -> Outcome:
+    try:
+        return renew(entry.sign_in, entry.generation, wait=entry.has_expired())
+    except (SignInExpired, InstanceUnavailable) as error:
+        return error
 
 
-def has_expired(held: Held) -> bool:
-    return session.seconds_left(held) <= 0
+async def _arenewal(entry: SessionEntry) -> Outcome:
+    try:
+        return await arenew(entry.sign_in, entry.generation, wait=entry.has_expired())
+    except (SignInExpired, InstanceUnavailable) as error:
+        return error
 
 
-def _take(request: HttpRequest, held: Held, renewed: Renewed | None) -> Held:
-    """Puts what a renewal brought on the session; what it holds from then on."""
-    if renewed is None:
-        return held
-    if renewed.by_this_call:
-        session.note_renewal(request)
-    return session.catch_up(request.session, held, renewed.generation, renewed.tokens)
-
-
-def _leave(request: HttpRequest) -> None:
-    """Makes the visitor anonymous: the sign-in that they are here by is over."""
-    key = request.session.session_key
-    if key is not None and request.session.exists(key):
-        with kept_forms.author_remembered(request):
-            _sign_out(request)
-        return
-    _sign_out(request)
-    # They have left meanwhile, or signed in again: what cookie their browser has now is not
-    # this session's, and an answer that comes late does not take it away.
-    request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
-
-
-def _sign_out(request: HttpRequest) -> None:
-    auth.logout(request)
-
-    async def auser() -> Any:
-        return request.user
-
-    # Before Django 6.1 that leaves who was signed in to the async views that ask after it.
-    request.auser = auser
-
-
-def follow_session(request: HttpRequest) -> None:
-    """Notes the new key of a session, so that a sign-out notice finds it there."""
-    held = session.held(request.session)
-    key = request.session.session_key
-    if held is None or key in (held["session_key"], None):
-        return
-    if SignIn.objects.filter(pk=held["sign_in"], ended=None).update(session_key=key):
-        request.session[SESSION_KEY] = {**held, "session_key": key}
-    else:
-        # A notice ended it, and looked for the session under its former key.
-        _sign_out(request)
+def _finish(request: HttpRequest, entry: SessionEntry, outcome: Outcome) -> None:
+    """Puts the newer tokens on the session, or signs the visitor out."""
+    if isinstance(outcome, SignInExpired):
+        leave(request)
+    elif isinstance(outcome, InstanceUnavailable):
+        logger.warning("goes_on_without_new_token error=%s", outcome)
+        if entry.has_expired():
+            attention.note_failure(request, outcome)
+    elif outcome is not None:
+        if outcome.by_this_call:
+            attention.note_renewal(request)
+        catch_up(request.session, entry, outcome.generation, outcome.tokens)

@@ -1,9 +1,13 @@
-"""Who signed in (Account), and each of their sign-ins (SignIn), where rotation is decided."""
+"""The people who signed in (Account), and each of their sign-ins (SignIn).
+
+The row of a sign-in decides which request may spend its refresh token.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -12,11 +16,15 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from .oidc.token_set import TokenSet
+from .records import pack, unpack
+from .sealing import seal, unseal
+
 
 def fingerprint(issuer: str, kind: str, key: str) -> str:
-    """What an account is looked up by: equal for equal input only, whatever the collation.
+    """The hash by which an account is found. The database's collation has no say in it.
 
-    ``kind`` tells an ``id`` from a ``sub`` that is spelled like one.
+    ``kind`` keeps an ``id`` apart from a ``sub`` that is spelled like it.
     """
     return hashlib.sha256("\0".join((issuer, kind, key)).encode()).hexdigest()
 
@@ -25,14 +33,20 @@ M = TypeVar("M", bound=models.Model)
 
 
 class DecidingManager(models.Manager[M]):
-    """Reads where it writes: a replica that lags behind knows a sign-in too late."""
+    """Reads from the database that it writes to: a replica may not know a new sign-in yet."""
 
     def get_queryset(self) -> models.QuerySet[M]:
         return super().get_queryset().using(self._db or router.db_for_write(self.model))
 
 
+class SignInQuerySet(models.QuerySet["SignIn"]):
+    def open(self, pk: uuid.UUID | str) -> SignIn | None:
+        """The sign-in with its account, None where it has ended or there is none."""
+        return self.select_related("account").filter(pk=pk, ended=None).first()
+
+
 class Account(models.Model):
-    """A person at one instance, and the Django user they are here."""
+    """A person at one instance, and the Django user of that person."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -60,21 +74,22 @@ class Account(models.Model):
 
 
 class SignIn(models.Model):
-    """One sign-in, from its callback to its end: the place where token rotation is decided.
+    """One sign-in, from its callback to its end.
 
-    ``generation`` counts the token sets. Who may spend the refresh token holds the lease, taken
-    by a conditional update; what the instance answered is stored here before anything uses it.
+    ``generation`` counts the token sets. The request that holds the lease may spend the refresh
+    token; it takes the lease by a conditional update. It stores the new tokens here before
+    anything uses them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Hash of the attempt's state: of two identical callbacks one can insert it.
+    # The hash of the attempt's state. Of two identical callbacks, only one can insert it.
     attempt = models.CharField(max_length=64, unique=True, editable=False)
     account = models.ForeignKey(
         Account, on_delete=models.CASCADE, null=True, related_name="sign_ins"
     )
     sid = models.CharField(max_length=255, blank=True, db_index=True)
     session_key = models.CharField(max_length=40, blank=True)
-    # By the instance's clock, in Unix seconds, to be compared with what it says later.
+    # Unix seconds by the instance's clock, to be compared with its later notices.
     issued_at = models.BigIntegerField(null=True, editable=False)
     generation = models.PositiveIntegerField(default=0)
     tokens = models.TextField(blank=True, editable=False)
@@ -84,10 +99,13 @@ class SignIn(models.Model):
     started = models.DateTimeField(_("started"), default=timezone.now, editable=False)
     refreshed = models.DateTimeField(_("refreshed"), null=True, editable=False)
     ended = models.DateTimeField(_("ended"), null=True, editable=False, db_index=True)
-    # The sign-out notice that ended it, so that a notice sent again ends nothing more.
+    # The sign-out notice that ended the sign-in. The same notice, sent again, ends no other.
     ended_by = models.CharField(max_length=64, blank=True, editable=False, db_index=True)
 
-    objects = DecidingManager["SignIn"]()
+    # The database's time when `lease.load` read the row.
+    read_at: datetime
+
+    objects = DecidingManager.from_queryset(SignInQuerySet)()
 
     class Meta:
         verbose_name = _("sign-in")
@@ -108,9 +126,10 @@ class SignIn(models.Model):
         return import_string("erpnet_instanceid.api.sign_in_api")(self)
 
     def change(self, values: dict[str, Any], *where: models.Q, **only_where: Any) -> bool:
-        """Sets ``values`` on the row, and then here too; False where the row is not as expected.
+        """Sets ``values`` on the row, and then on this object.
 
-        That is: where it has ended, or ``where`` and ``only_where`` do not hold.
+        Returns False, and changes nothing, where the sign-in has ended or ``where`` and
+        ``only_where`` do not hold.
         """
         rows = SignIn.objects.filter(*where, pk=self.pk, ended=None, **only_where)
         changed = bool(rows.update(**values))
@@ -118,3 +137,13 @@ class SignIn(models.Model):
             for name, value in values.items():
                 setattr(self, name, value)
         return changed
+
+    def token_set(self) -> TokenSet | None:
+        """The tokens of the row, None where it has none or SECRET_KEY has changed since."""
+        data = unseal("tokens", self.tokens) if self.tokens else None
+        return None if data is None else unpack(TokenSet, data)
+
+
+def sealed_tokens(tokens: TokenSet) -> str:
+    """``tokens`` as the row stores them: encrypted."""
+    return seal("tokens", pack(tokens))

@@ -58,7 +58,7 @@ PRIVATE = {
     "_content": "oidc.http",
     "_from_testcase": "tokens.connections",
     "_has_been_logged": "pages.failures",
-    "_session_cache": "tokens.held",
+    "_session_cache": "tokens.engine",
 }
 # Django and Python document these, underscore and all.
 DOCUMENTED = {"_meta", "_default_manager", "_db", "_replace"}

@@ -13,10 +13,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from erpnet_instanceid.api import user_api
-from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.models import SignIn, sealed_tokens
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
 from erpnet_instanceid.session import aget_identity, get_sign_in, get_tokens
-from erpnet_instanceid.tokens.held import seal_tokens, unseal_tokens
 
 from .support.ageing import older_by
 
@@ -57,9 +56,9 @@ def age(request: HttpRequest) -> HttpResponse:
     held = request.session["erpnet_instanceid"]
     request.session["erpnet_instanceid"] = older_by(60, held)
     sign_in = get_sign_in(request)
-    tokens = unseal_tokens(sign_in)
+    tokens = sign_in.token_set()
     older = dataclasses.replace(tokens, expires_at=tokens.expires_at - 60)
-    SignIn.objects.filter(pk=sign_in.pk).update(tokens=seal_tokens(older))
+    SignIn.objects.filter(pk=sign_in.pk).update(tokens=sealed_tokens(older))
     return HttpResponse("older")
 
 

@@ -1,13 +1,15 @@
-"""Where an API session gets its token from: a request's session, or a sign-in's row."""
+"""Where an API session gets its access token from: a request's session, or a sign-in's row."""
 
 from __future__ import annotations
+
+import time
 
 from django.http import HttpRequest
 
 from ..models import SignIn
-from ..oidc.errors import SignInExpired
-from ..tokens import held as session
-from ..tokens.held import Held
+from ..oidc.errors import InstanceUnavailable, SignInExpired
+from ..tokens import attention
+from ..tokens.entry import SessionEntry, read_entry, store_newer
 from ..tokens.refresh import Renewed, renew
 
 
@@ -20,36 +22,41 @@ class VisitorTokens:
         self._token: str | None = None
 
     def current(self) -> str:
-        held, token = self._held()
-        if session.seconds_left(held) > 0:
-            return token
-        return self._renewed(held) or token
+        """The access token of now. Raises SignInExpired or InstanceUnavailable."""
+        entry, token = self._entry()
+        return token if not entry.has_expired() else self._renewed(entry) or token
 
     def newer_than(self, refused: str) -> str | None:
-        held, token = self._held()
-        return token if token != refused else self._renewed(held, was_refused=True)
+        """An access token other than the ``refused`` one, None where there is none."""
+        entry, token = self._entry()
+        return token if token != refused else self._renewed(entry, was_refused=True)
 
-    def _held(self) -> tuple[Held, str]:
-        held = session.held(self._request.session)
-        # Somebody who has been deactivated still has a session.
-        if held is None or not self._request.user.is_authenticated:
+    def _entry(self) -> tuple[SessionEntry, str]:
+        entry = read_entry(self._request.session)
+        # A user whom the site has deactivated still has a session.
+        if entry is None or not self._request.user.is_authenticated:
             raise SignInExpired("not_signed_in")
-        # To open it takes as long as the rest of what a call takes here.
-        if held["access_token"] != self._sealed:
-            self._sealed, self._token = held["access_token"], session.access_token(held)
+        # Opening the seal takes as long as everything else that a call does here.
+        if entry.access_token != self._sealed:
+            self._sealed, self._token = entry.access_token, entry.opened_token()
         if self._token is None:
             raise SignInExpired("not_signed_in")
-        return held, self._token
+        return entry, self._token
 
-    def _renewed(self, held: Held, *, was_refused: bool = False) -> str | None:
-        if session.was_just_renewed(self._request):
+    def _renewed(self, entry: SessionEntry, *, was_refused: bool = False) -> str | None:
+        if attention.was_just_renewed(self._request):
             return None
-        renewed = renew(held["sign_in"], held["generation"], wait=True, was_refused=was_refused)
+        attention.raise_if_just_failed(self._request)
+        try:
+            renewed = renew(entry.sign_in, entry.generation, wait=True, was_refused=was_refused)
+        except InstanceUnavailable as error:
+            attention.note_failure(self._request, error)
+            raise
         if renewed is None:
             return None
         if renewed.by_this_call:
-            session.note_renewal(self._request)
-        session.hold_newer(self._request.session, held, renewed.generation, renewed.tokens)
+            attention.note_renewal(self._request)
+        store_newer(self._request.session, entry, renewed.generation, renewed.tokens)
         return renewed.tokens.access_token
 
 
@@ -57,18 +64,20 @@ class SignInTokens:
     """The tokens of a sign-in's row."""
 
     def __init__(self, sign_in: SignIn) -> None:
-        tokens = session.unseal_tokens(sign_in)
+        tokens = sign_in.token_set()
         if sign_in.ended is not None or tokens is None:
             raise SignInExpired("sign_in_ended", sign_in=str(sign_in.pk))
         self._pk = sign_in.pk
         self._newest = Renewed(sign_in.generation, tokens)
 
     def current(self) -> str:
-        if session.has_ended(self._newest.tokens):
+        """The access token of now. Raises SignInExpired or InstanceUnavailable."""
+        if self._newest.tokens.has_expired(time.time()):
             self._renew()
         return self._newest.tokens.access_token
 
     def newer_than(self, refused: str) -> str | None:
+        """An access token other than the ``refused`` one, None where there is none."""
         if self._newest.tokens.access_token == refused:
             self._renew(was_refused=True)
         token = self._newest.tokens.access_token

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -29,6 +28,10 @@ class TokenSet:
     scope: str
     lifetime: int
     original: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def has_expired(self, now: float) -> bool:
+        """Whether the access token's life is over."""
+        return self.expires_at <= now
 
     def renew_at(self, margin: float) -> float:
         """When it is due: ``margin`` seconds before its end, at most a third of its life before.
@@ -56,10 +59,3 @@ class TokenSet:
             scope=newer.scope or self.scope,
             original=newer.original or self.original,
         )
-
-    def to_json(self) -> bytes:
-        return json.dumps(dataclasses.astuple(self), separators=(",", ":")).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> TokenSet:
-        return cls(*json.loads(data))

@@ -10,7 +10,7 @@ from django.contrib import auth
 from django.http import HttpRequest
 
 from ..conf import conf
-from ..models import Account, SignIn
+from ..models import Account, SignIn, sealed_tokens
 from ..oidc.authorization import AuthorizationAnswer, check_answer, read_answer
 from ..oidc.client import Client
 from ..oidc.errors import AttemptError, SignInDenied
@@ -26,10 +26,10 @@ from ..oidc.token_endpoint import exchange_code
 from ..oidc.token_set import TokenSet
 from ..pages import kept_forms
 from ..signals import signed_in
-from ..tokens import held as session
-from ..tokens.endings import end
+from ..tokens import backoff
+from ..tokens.endings import end, sign_out
+from ..tokens.entry import Identity, SessionEntry, new_entry, read_entry, write_entry
 from ..tokens.pruning import prune_now_and_then
-from ..tokens.refresh import note_answer
 from .attempts import Attempt, CarriedAnswer
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -63,7 +63,8 @@ def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, 
         scope=conf.scope,
         now=now,
     )
-    note_answer()
+    # The instance answers: its back-off ends.
+    backoff.of_issuer(client.issuer).succeeded()
     claims = check_id_token(
         tokens.id_token,
         client=client,
@@ -125,7 +126,7 @@ def sign_visitor_in(
     if user is None or account is None:
         raise SignInDenied("no_user", sub=claims["sub"])
     kept_forms.note_sign_in(request, user)
-    before, key_before = session.held(request.session), request.session.session_key
+    before, key_before = read_entry(request.session), request.session.session_key
     # Rotates an anonymous session's key; the session of another person is flushed.
     auth.login(request, user)
     if request.session.session_key in (key_before, None):
@@ -136,15 +137,16 @@ def sign_visitor_in(
         "account": account,
         "session_key": request.session.session_key or "",
         "generation": 1,
-        "tokens": session.seal_tokens(tokens),
+        "tokens": sealed_tokens(tokens),
         **_named_by(claims),
     }
     if not sign_in.change(row):
         # A sign-out notice was faster.
-        auth.logout(request)
+        sign_out(request)
         raise AttemptError("sign_in_ended")
-    more = {"arrived": target, "identity": _identity(account, claims)}
-    session.hold(request.session, sign_in.pk, 1, tokens, more)
+    identity = _identity(account, claims)
+    entry = new_entry(request.session, sign_in.pk, 1, tokens, target=target, identity=identity)
+    write_entry(request.session, entry)
     if before is not None:
         _end_replaced(before)
     logger.info(
@@ -158,15 +160,14 @@ def sign_visitor_in(
     return user
 
 
-def _end_replaced(before: session.Held) -> None:
-    rows = SignIn.objects.select_related("account")
-    replaced = rows.filter(pk=before["sign_in"]).first()
+def _end_replaced(before: SessionEntry) -> None:
+    replaced = SignIn.objects.open(before.sign_in)
     if replaced is not None:
         end(replaced, "replaced")
 
 
-def _identity(account: Account, claims: Claims) -> tuple[Any, ...]:
-    identity = session.Identity(
+def _identity(account: Account, claims: Claims) -> Identity:
+    return Identity(
         sub=account.sub,
         user_id=account.key,
         user_type=account.user_type,
@@ -174,4 +175,3 @@ def _identity(account: Account, claims: Claims) -> tuple[Any, ...]:
         signed_in_at=int(time.time()),
         authenticated_at=authentication_time(claims),
     )
-    return tuple(vars(identity).values())

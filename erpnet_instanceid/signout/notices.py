@@ -12,7 +12,7 @@ from django.utils import timezone
 from ..models import Account, SignIn
 from ..oidc.id_token import Claims, session_id
 from ..tokens.endings import end
-from ..tokens.held import end_session
+from ..tokens.engine import delete_session
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -34,7 +34,7 @@ def end_named_sign_ins(claims: Claims) -> int:
             # By now it is complete, and has a session.
             sign_in.refresh_from_db()
         # The session first: should that fail, the notice can be sent again and finds the row.
-        end_session(sign_in.session_key)
+        delete_session(sign_in.session_key)
         if end(sign_in, "notice"):
             SignIn.objects.filter(pk=sign_in.pk).update(ended_by=notice)
             count += 1

@@ -1,13 +1,22 @@
-"""Leaving a failing instance alone: for one second after a failure, then longer, at most thirty."""
+"""Leaves a failing instance alone: for one second at first, then longer, at most for thirty."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from typing import Any
+
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+from ..conf import SETTING
+from ..once import once
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 30.0
+# One sign-in that fails has a trouble of its own. The instance's shows in more than one.
+SIGN_INS_THAT_TELL = 2
+MAX_REMEMBERED = 1000
 
 
 def pause_after(failures: int) -> float:
@@ -16,32 +25,65 @@ def pause_after(failures: int) -> float:
 
 
 class Backoff:
-    """What this process has seen of one instance. When a pause ends, one caller tries first."""
+    """What this process has seen of one instance since it last answered.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    ``caller`` names a sign-in, or the service. The pause opens once different callers have failed.
+    When it ends, one caller tries first.
+    """
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failures = 0
+        self._failed: set[str] = set()
+        self._pauses = 0
         self._until = 0.0
 
     def is_pausing(self) -> bool:
-        """Whether nobody is to call now."""
-        return bool(self._failures) and self._clock() < self._until
+        """Whether no caller may ask the instance now."""
+        return bool(self._pauses) and time.monotonic() < self._until
 
-    def allows(self, probe_seconds: float) -> bool:
-        """Whether to call now. After a failure the one who may has ``probe_seconds`` to report."""
-        if not self._failures:
+    def allows(self, caller: str, probe_seconds: float) -> bool:
+        """Whether ``caller`` may ask the instance now.
+
+        After a pause the first caller has ``probe_seconds`` to report back; the others wait. A
+        caller that has failed before leaves the first try to another one for a while.
+        """
+        if not self._pauses:
             return True
         with self._lock:
-            if self._clock() < self._until:
+            now = time.monotonic()
+            if now < self._until:
                 return False
-            self._until = self._clock() + probe_seconds
+            if caller in self._failed and now < self._until + LONGEST_SECONDS:
+                return False
+            self._until = now + probe_seconds
             return True
 
     def succeeded(self) -> None:
-        self._failures = 0
-
-    def failed(self) -> None:
+        """Ends the pause: the instance has just answered a caller."""
+        if not self._failed and not self._pauses:
+            return
         with self._lock:
-            self._failures += 1
-            self._until = self._clock() + pause_after(self._failures)
+            self._failed.clear()
+            self._pauses = 0
+
+    def failed(self, caller: str) -> None:
+        """Notes that the instance did not answer ``caller``."""
+        with self._lock:
+            if len(self._failed) < MAX_REMEMBERED:
+                self._failed.add(caller)
+            if len(self._failed) >= SIGN_INS_THAT_TELL:
+                self._pauses += 1
+                self._until = time.monotonic() + pause_after(self._pauses)
+
+
+# The children of a fork learn for themselves: a lock does not survive one.
+@once(inherited=False)
+def of_issuer(issuer: str) -> Backoff:
+    """The one back-off of this process for sign-ins, renewals and service tokens of an issuer."""
+    return Backoff()
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_kwargs: Any) -> None:
+    if setting == SETTING:
+        of_issuer.forget()

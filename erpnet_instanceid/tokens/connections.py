@@ -1,54 +1,100 @@
-"""Database connections apart from the caller's: whose transaction they are in, and who closes
-them."""
+"""Database connections: gives the request's own back, and borrows a second one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import ParamSpec, TypeVar
 
+from django.db import Error as DatabaseFailure
 from django.db import connections, router, transaction
 
 from ..models import SignIn
+from ..oidc.errors import InstanceUnavailable
 
-SQLITE_WAIT_MILLISECONDS = 250
+# How long to wait for a second connection, and on SQLite for the database itself.
+BORROW_SECONDS = 0.25
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def database() -> str:
-    """The alias of the database that decides, and is both read and written then."""
+    """The alias of the database that holds the sign-ins. Reads use it as well as writes."""
     return router.db_for_write(SignIn)
 
 
 def inside_transaction() -> bool:
-    """Whether the caller has a transaction open, by which what is written now could be undone."""
+    """Whether the caller has a transaction open, whose rollback would undo what is written now."""
     connection = connections[database()]
-    # The one that Django's TestCase wraps around a test is none, and holds all that there is: from
-    # another connection nothing of it could be seen.
+    # TestCase's own transaction does not count: the test's data lives in it and could not be seen
+    # from another connection.
     return connection.in_atomic_block and not any(
         getattr(block, "_from_testcase", False) for block in connection.atomic_blocks
     )
 
 
-def beside_transaction(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What ``work`` returns, done on connections that the caller's transaction has no part in."""
+def give_back() -> None:
+    """Returns this thread's connections to their pools, before a wait for the network.
 
-    def patiently() -> T:
-        connection = connections[database()]
-        if connection.vendor == "sqlite":
-            # Beside an open write transaction of the caller no wait is long enough.
-            with connection.cursor() as cursor:
-                cursor.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_MILLISECONDS}")
+    Other requests can use them meanwhile. A connection without a pool stays: it is this thread's
+    alone, and may carry what the site has set on it (``SET ROLE``, ``search_path``).
+    """
+    for connection in connections.all(initialized_only=True):
+        has_pool = bool(connection.settings_dict["OPTIONS"].get("pool"))
+        if has_pool and not connection.in_atomic_block:
+            connection.close()
+
+
+def beside_transaction(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Returns what ``work`` returns, done in a thread on a database connection of its own.
+
+    So the caller's transaction cannot roll the write back. Raises InstanceUnavailable where there
+    is no second connection within BORROW_SECONDS.
+    """
+    opened: Future[None] = Future()
+
+    def on_own_connection() -> T:
+        _open_connection(opened)
         return work(*args, **kwargs)
 
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(closing_connections, patiently).result()
+    threads = ThreadPoolExecutor(max_workers=1)
+    done = threads.submit(closing_connections, on_own_connection)
+    threads.shutdown(wait=False)
+    try:
+        opened.result(timeout=BORROW_SECONDS)
+    except DatabaseFailure:
+        raise InstanceUnavailable("database_busy") from None
+    except FutureTimeoutError:
+        if opened.cancel() or opened.exception() is not None:
+            raise InstanceUnavailable("database_busy") from None
+    return done.result()
+
+
+def _open_connection(opened: Future[None]) -> None:
+    connection = connections[database()]
+    try:
+        connection.ensure_connection()
+        if connection.vendor == "sqlite":
+            # No wait is long enough while the caller's transaction holds the write lock.
+            with connection.cursor() as cursor:
+                cursor.execute(f"PRAGMA busy_timeout = {round(BORROW_SECONDS * 1000)}")
+    except DatabaseFailure as error:
+        opened.set_exception(error)
+        raise
+    try:
+        opened.set_result(None)
+    except InvalidStateError:
+        # The caller has left.
+        raise InstanceUnavailable("database_busy") from None
 
 
 def closing_connections(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What ``work`` returns; for a thread in which nobody else closes what it has opened."""
+    """Returns what ``work`` returns, and closes the connections of this thread.
+
+    For a thread that serves no request: nobody else closes them there.
+    """
     try:
         return work(*args, **kwargs)
     finally:
@@ -56,7 +102,7 @@ def closing_connections(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 
 def after_commit(work: Callable[[], object]) -> None:
-    """Does ``work`` now, or when the caller's transaction has been committed."""
+    """Does ``work`` now, or once the caller's transaction has been committed."""
     if inside_transaction():
         transaction.on_commit(work, using=database())
     else:

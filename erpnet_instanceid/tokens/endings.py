@@ -1,11 +1,14 @@
-"""A sign-in ends once: by whoever is first, and with the Django session that it is on."""
+"""Ends sign-ins. The first caller ends one, together with the Django session that it is on."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
+from django.contrib import auth
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_out
+from django.db import Error as DatabaseFailure
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,13 +16,16 @@ from django.utils import timezone
 from ..models import SignIn
 from ..oidc.token_set import TokenSet
 from ..signals import sign_in_ended
-from . import held as session
+from .entry import read_entry
 
 logger = logging.getLogger("erpnet_instanceid")
 
+# How often a sign-out reads the row again because a refresh has just stored newer tokens.
+MOST_READS = 3
+
 
 def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
-    """Ends a sign-in and drops its tokens, of ``sign_in`` too. False where it had ended before."""
+    """Ends a sign-in and drops its tokens. False where it had ended before."""
     values = {"ended": timezone.now(), "tokens": "", "leased_until": None}
     ended = sign_in.change(values, **only_where)
     if ended:
@@ -29,25 +35,56 @@ def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
 
 
 def end_with_session(request: HttpRequest, reason: str) -> TokenSet | None:
-    """Ends the sign-in on the session of ``request``; the last tokens it had, None for none."""
-    held = session.held(request.session)
-    if held is None:
+    """Ends the sign-in on the session of ``request``.
+
+    Returns its last tokens, None where it has none or the database refuses.
+    """
+    entry = read_entry(request.session)
+    if entry is None:
         return None
-    rows = SignIn.objects.filter(pk=held["sign_in"], ended=None)
-    for last in (False, False, True):
-        sign_in = rows.first()
+    try:
+        return _end_with_last_tokens(entry.sign_in, reason)
+    except DatabaseFailure as error:
+        # The visitor is signed out of this site all the same.
+        cause = type(error).__name__
+        logger.warning("sign_in_not_ended sign_in=%s error=%s", entry.sign_in, cause)
+        return None
+
+
+def _end_with_last_tokens(sign_in_id: str, reason: str) -> TokenSet | None:
+    for read in range(1, MOST_READS + 1):
+        sign_in = SignIn.objects.open(sign_in_id)
         if sign_in is None:
-            break
-        tokens = session.unseal_tokens(sign_in)
-        # A refresh that stored its answer since the row was read has newer tokens than these. Where
-        # that is not to be seen (REPEATABLE READ, as MySQL has it), it ends all the same.
-        if end(sign_in, reason, **({} if last else {"generation": sign_in.generation})):
+            return None
+        tokens = sign_in.token_set()
+        # If a refresh has stored newer tokens since, read again. Under REPEATABLE READ (MySQL's
+        # default) we cannot see them; the last round ends the sign-in anyway.
+        is_last = read == MOST_READS
+        only_where = {} if is_last else {"generation": sign_in.generation}
+        if end(sign_in, reason, **only_where):
             return tokens
     return None
 
 
+def sign_out(request: HttpRequest) -> None:
+    """Signs the visitor out of this site, even where the database refuses to delete the session."""
+    try:
+        auth.logout(request)
+    except DatabaseFailure as error:
+        logger.warning("session_not_deleted error=%s", type(error).__name__)
+        # An empty session makes Django delete the browser's cookie.
+        request.session = request.session.__class__()
+        request.user = AnonymousUser()
+
+    async def auser() -> Any:
+        return request.user
+
+    # Before Django 6.1, logout() leaves the former user to async views.
+    request.auser = auser
+
+
 @receiver(user_logged_out, dispatch_uid="erpnet_instanceid.endings")
 def _after_logout(*, request: HttpRequest | None, **_kwargs: Any) -> None:
-    # Django's own sign-out, the admin's for one, sends this before it flushes the session.
+    # Django's own sign-out, such as the admin's, sends this before it flushes the session.
     if request is not None and hasattr(request, "session"):
         end_with_session(request, "logged_out")

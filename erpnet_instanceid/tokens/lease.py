@@ -1,79 +1,101 @@
-"""The lease on a sign-in's row: who of all processes may spend its refresh token now.
+"""The lease on a sign-in's row. Of all processes, its holder alone may spend the refresh token.
 
-Held by whoever changed the row from free to leased. The time it ends at tells it from every other
-lease, so that an owner who slept past it takes nothing from the next one.
+A request takes the lease when its update changes the row from free to leased. The time at which a
+lease ends tells it from every other one, so an owner who slept past its end takes nothing from the
+next owner. All times are by the database's clock: the clocks of two hosts may differ.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import Error as DatabaseFailure
+from django.db import connections
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from ..models import SignIn
 from ..oidc.errors import InstanceUnavailable, SignInExpired
+from .backoff import LONGEST_SECONDS
 from .connections import database
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# How long an answer that the database refuses is offered to it.
+MAX_LEASE_SECONDS = 40.0
+# How long to keep retrying to store new tokens.
 STORE_DEADLINE_SECONDS = 20.0
 STORE_PAUSE_SECONDS = 0.2
 
 
 def load(sign_in_id: str | UUID) -> SignIn:
-    """The row as it is now. Raises SignInExpired where the sign-in is over."""
-    rows = SignIn.objects.select_related("account")
-    try:
-        sign_in = rows.filter(pk=sign_in_id).first()
-    except OperationalError:
-        raise _database_busy(sign_in_id) from None
-    if sign_in is None or sign_in.ended is not None or sign_in.account is None:
+    """The row as it is now, ``read_at`` being the database's time.
+
+    Raises SignInExpired where the sign-in is over, InstanceUnavailable where the database refuses.
+    """
+    with refusal_means_later(sign_in_id):
+        # The plugin of mypy takes the annotation for a second attribute of that name.
+        rows = SignIn.objects.annotate(read_at=Now())  # type: ignore[no-redef]
+        sign_in = rows.open(sign_in_id)
+    if sign_in is None or sign_in.account is None:
         raise SignInExpired("sign_in_ended", sign_in=str(sign_in_id))
     return sign_in
 
 
 def is_taken(sign_in: SignIn) -> bool:
-    """Whether somebody held the lease when the row was read."""
-    return sign_in.leased_until is not None and sign_in.leased_until > timezone.now()
+    """Whether a request held the lease when the row was read."""
+    return _is_ahead(sign_in, sign_in.leased_until, MAX_LEASE_SECONDS)
+
+
+def is_paused(sign_in: SignIn) -> bool:
+    """Whether this sign-in is to be left alone after failures of its own."""
+    return _is_ahead(sign_in, sign_in.retry_at, LONGEST_SECONDS)
+
+
+def _is_ahead(sign_in: SignIn, end: datetime | None, longest: float) -> bool:
+    # An end further ahead than it can be was written by a clock that was wrong.
+    return end is not None and timedelta(0) < end - sign_in.read_at <= timedelta(seconds=longest)
 
 
 def take(sign_in: SignIn, seconds: float) -> bool:
-    """Whether the caller now holds the lease, for so many seconds."""
-    now = timezone.now()
-    until = now + timedelta(seconds=seconds)
-    free = Q(leased_until=None) | Q(leased_until__lte=now)
-    try:
+    """Whether the caller now holds the lease, for that many seconds.
+
+    Raises InstanceUnavailable where the database refuses: nothing has been spent yet.
+    """
+    free = (
+        Q(leased_until=None)
+        | Q(leased_until__lte=sign_in.read_at)
+        | Q(leased_until__gt=sign_in.read_at + timedelta(seconds=MAX_LEASE_SECONDS))
+    )
+    until = sign_in.read_at + timedelta(seconds=seconds)
+    with refusal_means_later(sign_in.pk):
         return sign_in.change({"leased_until": until}, free, generation=sign_in.generation)
-    except OperationalError:
-        # Nothing has been spent yet, so nothing is lost by saying no.
-        raise _database_busy(sign_in.pk) from None
 
 
-def release(sign_in: SignIn, **values: int | datetime) -> None:
-    """Gives the lease back, if it is still the caller's, and notes ``values`` with that."""
+def release(sign_in: SignIn, **values: Any) -> None:
+    """Gives the lease back if it is still the caller's, and sets ``values`` with that."""
     try:
         sign_in.change(
             {"leased_until": None, **values},
             generation=sign_in.generation,
             leased_until=sign_in.leased_until,
         )
-    except OperationalError:
+    except DatabaseFailure:
         # The lease then ends by itself.
         logger.warning("lease_not_released sign_in=%s", sign_in.pk)
 
 
 def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
-    """Puts a newer token set on the row; its generation, None where the sign-in has ended.
+    """Puts newer tokens on the row. Returns their generation, None where the sign-in has ended.
 
-    Whoever was given tokens stores them, also when the lease is over: the old ones are spent.
-    ``sign_in`` has what was stored from then on, and receivers of signals see that.
+    Stores them even when the lease is over: the old ones are spent. Afterwards ``sign_in`` has
+    the stored values, and receivers of signals see them.
     """
     generation = sign_in.generation + 1
     values: dict[str, Any] = {
@@ -87,15 +109,14 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
     gives_up_at = time.monotonic() + STORE_DEADLINE_SECONDS
     while True:
         try:
-            if sign_in.change(values, generation=sign_in.generation):
-                return generation
-            if not _holds(sign_in.pk, generation, sealed_tokens):
-                return None
-            vars(sign_in).update(values)
+            if not sign_in.change(values, generation=sign_in.generation):
+                if not _holds(sign_in.pk, generation, sealed_tokens):
+                    return None
+                vars(sign_in).update(values)
             return generation
-        except (DatabaseError, InterfaceError):
-            # To give up is to sign the visitor out, whatever kind of failure it is: after a
-            # failover PostgreSQL calls it an internal one that the server is read only.
+        except DatabaseFailure:
+            # Giving up signs the visitor out, so retry on any database error: after a failover
+            # PostgreSQL reports a read-only server as InternalError.
             if time.monotonic() > gives_up_at:
                 raise
             _leave_connection()
@@ -104,18 +125,24 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
 
 def _holds(sign_in_id: UUID, generation: int, sealed_tokens: str) -> bool:
     # The connection may have broken after the update was carried out. Sealing is random, so equal
-    # text is this very update's.
+    # text comes from this very update.
     rows = SignIn.objects.filter(pk=sign_in_id, generation=generation)
     return rows.values_list("tokens", flat=True).first() == sealed_tokens
 
 
 def _leave_connection() -> None:
-    # The next one may lead to a server that can write. A transaction, which only a test has here,
-    # goes on with its own.
+    # The next connection may lead to a server that can write. Only a test has a transaction here,
+    # and it keeps its connection.
     connection = connections[database()]
     if not connection.in_atomic_block:
         connection.close()
 
 
-def _database_busy(sign_in_id: object) -> InstanceUnavailable:
-    return InstanceUnavailable("database_busy", sign_in=str(sign_in_id))
+@contextmanager
+def refusal_means_later(sign_in_id: object) -> Iterator[None]:
+    """Turns every kind of database error into InstanceUnavailable: not now, and nothing is lost."""
+    try:
+        yield
+    except DatabaseFailure as error:
+        cause = type(error).__name__
+        raise InstanceUnavailable("database_busy", sign_in=str(sign_in_id), cause=cause) from None

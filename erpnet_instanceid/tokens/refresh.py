@@ -1,26 +1,27 @@
 """The one place that spends a refresh token.
 
-The instance ends a refresh token when it is used, so of all requests of all processes exactly one
-may use it: the one that holds the lease on the sign-in's row. It stores what the instance answered
+The instance ends a refresh token when it is used. So of all requests in all processes exactly one
+may use it: the one that holds the lease on the sign-in's row. It stores the instance's answer
 before anything uses it; the others read the row.
+
+A renewal has three steps: `look` reads the row and takes the lease, `exchange` asks the instance
+and needs no database, `settle` writes the row. So no database connection is held while the
+instance is slow, and the row is read and written by the caller's own thread.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from dataclasses import dataclass
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from django.core.signals import setting_changed
-from django.dispatch import receiver
-from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
-
-from ..conf import SETTING, conf
-from ..models import SignIn
+from ..conf import conf
+from ..models import SignIn, sealed_tokens
 from ..oidc.client import Client
 from ..oidc.errors import (
     InstanceIDError,
@@ -33,206 +34,299 @@ from ..oidc.errors import (
 from ..oidc.pool import deadline, seconds_left
 from ..oidc.token_endpoint import REVOCATION_SECONDS, revoke, spend_refresh_token
 from ..oidc.token_set import TokenSet
+from ..oidc.tracebacks import hides_frames
 from ..once import once
 from ..signals import tokens_refreshed
-from . import lease
-from .backoff import Backoff, pause_after
-from .connections import beside_transaction, inside_transaction
+from . import backoff, lease
+from .connections import beside_transaction, closing_connections, give_back, inside_transaction
 from .endings import end
-from .held import seal_tokens, unseal_tokens
 from .pruning import prune_now_and_then
 from .same_person import with_checked_id_token
 
 logger = logging.getLogger("erpnet_instanceid")
 
-MAX_LEASE_SECONDS = 40.0
-# Of the lease, to store the answer in.
+# The part of the lease that is left for storing the answer.
 STORE_RESERVE_SECONDS = 2.0
-# The generation that a sign-in brings.
-OF_SIGN_IN = 1
+# The generation of the tokens that a sign-in brings.
+FIRST_GENERATION = 1
+# How long a request waits for a renewal that it could do without, and how many such renewals run
+# in one process.
+PATIENCE_SECONDS = 1.0
+MOST_IN_PASSING = 4
+# How long tokens count for requests that waited for them, even if they expire at once.
+WAITING_REQUESTS_SECONDS = 2.0
+# How often a waiting request looks at the row.
+FIRST_PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a caller asks for: tokens newer than generation ``seen``.
+
+    ``wait``: the caller cannot go on without. ``was_refused``: the instance's API has refused the
+    tokens of that generation, although they have not expired.
+    """
+
+    sign_in_id: str | UUID
+    seen: int
+    wait: bool
+    was_refused: bool = False
 
 
 @dataclass(frozen=True)
 class Renewed:
-    """A token set newer than the one that was seen, its generation, and whether this call or
-    another request got it."""
+    """A newer token set and its generation. ``by_this_call``: no other request has fetched it."""
 
     generation: int
     tokens: TokenSet
     by_this_call: bool = False
 
 
+@dataclass(frozen=True)
+class Leased:
+    """The caller holds the lease on this row, and has to spend ``tokens.refresh_token``."""
+
+    sign_in: SignIn
+    tokens: TokenSet
+    wanted: Wanted
+    started: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Another request is renewing the tokens."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the instance made of a refresh token: newer tokens, or an error."""
+
+    newer: TokenSet | None = None
+    error: InstanceIDError | None = None
+
+
 def renew(
     sign_in_id: str | UUID, seen: int, *, wait: bool, was_refused: bool = False
 ) -> Renewed | None:
-    """A token set newer than generation ``seen``: another request's, or a new one.
+    """Tokens newer than generation ``seen``: the row's, or new ones from the instance.
 
-    ``was_refused`` tells that the instance's API refuses the one that was seen. None where there
-    is none and ``wait`` is false, or where the one that was seen is so new that another would fare
-    no better.
+    None where there are none and the caller can go on with its own. See `Wanted`.
 
-    Works inside a caller's transaction, on a connection of its own, so that neither its rollback
-    nor its commit matters.
+    Inside a caller's transaction it works on a connection of its own, so that neither the
+    transaction's rollback nor its commit matters.
 
     Raises SignInExpired where the sign-in is over, InstanceUnavailable where no new token can be
     had now; the refresh token is then kept for later.
     """
+    wanted = Wanted(sign_in_id, seen, wait, was_refused)
     if inside_transaction():
-        return beside_transaction(_renew, sign_in_id, seen, wait=wait, was_refused=was_refused)
-    return _renew(sign_in_id, seen, wait=wait, was_refused=was_refused)
+        return beside_transaction(_renew, wanted)
+    return _renew(wanted)
 
 
-def note_answer() -> None:
-    """Ends the pause that failures made: the token endpoint has answered somebody else."""
-    _backoff(conf.issuer).succeeded()
+def _renew(wanted: Wanted) -> Renewed | None:
+    patience = Patience()
+    while isinstance(found := look(wanted), Pending):
+        time.sleep(patience.next_pause(wanted))
+    if not isinstance(found, Leased):
+        return found
+    if wanted.wait:
+        return _renew_now(found)
+    return _renew_in_passing(found)
 
 
-@sensitive_variables()
-def _renew(sign_in_id: str | UUID, seen: int, *, wait: bool, was_refused: bool) -> Renewed | None:
-    gives_up_at = time.monotonic() + _lease_seconds() + 1
-    pause = 0.01
-    while True:
-        sign_in = lease.load(sign_in_id)
-        _check_instance(sign_in)
-        stored = _stored(sign_in)
-        if stored.generation > seen:
-            return stored
-        if not lease.is_taken(sign_in):
-            is_new = stored.tokens.is_just_issued(time.time())
-            # An API that refuses whatever it is sent would cost a refresh token in each request.
-            # What a sign-in has just brought is renewed all the same: that is once for each.
-            if was_refused and is_new and stored.generation > OF_SIGN_IN:
-                return None
-            if _is_held_back(sign_in, stored.tokens, wait=wait):
-                return None
-            if lease.take(sign_in, _lease_seconds()):
-                try:
-                    return _spend(sign_in, stored.tokens)
-                except SignInExpired:
-                    # To sign in has just brought this token, and would bring another one like it.
-                    if was_refused and is_new:
-                        return None
-                    raise
-        if not wait:
+def _renew_now(leased: Leased) -> Renewed | None:
+    give_back()
+    try:
+        answer = exchange(leased)
+    except BaseException:
+        # The server stops this process, or its worker.
+        lease.release(leased.sign_in)
+        raise
+    return settle(leased, answer)
+
+
+class Patience:
+    """How long a request waits for another one that renews the tokens."""
+
+    def __init__(self) -> None:
+        self._gives_up_at = time.monotonic() + lease_seconds() + 1
+        self._pause = FIRST_PAUSE_SECONDS
+
+    def next_pause(self, wanted: Wanted) -> float:
+        """Seconds until the next look. Raises InstanceUnavailable once it has waited enough."""
+        if time.monotonic() > self._gives_up_at:
+            raise InstanceUnavailable("refresh_pending", sign_in=str(wanted.sign_in_id))
+        pause, self._pause = self._pause, min(self._pause * 1.5, LONGEST_PAUSE_SECONDS)
+        return pause
+
+
+def lease_seconds() -> float:
+    """Seconds that an exchange and its one repetition may take."""
+    return min(2 * conf.deadline + STORE_RESERVE_SECONDS, lease.MAX_LEASE_SECONDS)
+
+
+def look(wanted: Wanted) -> Renewed | Leased | Pending | None:
+    """First step: reads the row, and takes the lease if the refresh token has to be spent."""
+    sign_in = lease.load(wanted.sign_in_id)
+    _check_instance(sign_in)
+    stored = _stored(sign_in)
+    if stored.generation > wanted.seen and _is_of_use(stored.tokens):
+        return stored
+    if not lease.is_taken(sign_in):
+        if not _is_worth_renewing(sign_in, stored, wanted):
             return None
-        if time.monotonic() > gives_up_at:
-            raise InstanceUnavailable("refresh_pending", sign_in=str(sign_in_id))
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
+        if lease.take(sign_in, lease_seconds()):
+            return Leased(sign_in, stored.tokens, wanted)
+    return Pending() if wanted.wait else None
+
+
+def _is_of_use(tokens: TokenSet) -> bool:
+    # Tokens without a life must still serve the requests that have waited for them.
+    now, issued_at = time.time(), tokens.expires_at - tokens.lifetime
+    return not tokens.has_expired(now) or abs(now - issued_at) < WAITING_REQUESTS_SECONDS
 
 
 def _check_instance(sign_in: SignIn) -> None:
-    # A site that has moved to another instance does not show it the tokens of the one before.
+    # A site that has moved to another instance must not send it the tokens of the former one.
     if sign_in.account is not None and sign_in.account.issuer != conf.issuer:
-        end(sign_in, "other_instance")
+        _end_or_later(sign_in, "other_instance")
         raise SignInExpired("other_instance", sign_in=str(sign_in.pk))
 
 
 def _stored(sign_in: SignIn) -> Renewed:
-    tokens = unseal_tokens(sign_in)
+    tokens = sign_in.token_set()
     if tokens is None:
-        end(sign_in, "tokens_unreadable")
+        _end_or_later(sign_in, "tokens_unreadable")
         raise SignInExpired("tokens_unreadable", sign_in=str(sign_in.pk))
     return Renewed(sign_in.generation, tokens)
 
 
-def _lease_seconds() -> float:
-    # As long as an exchange and its one repetition may take.
-    return min(2 * conf.deadline + STORE_RESERVE_SECONDS, MAX_LEASE_SECONDS)
-
-
-def _is_held_back(sign_in: SignIn, tokens: TokenSet, *, wait: bool) -> bool:
-    """Whether the token is to be left alone. Raises where the caller has waited for a new one."""
-    if tokens.refresh_token is None:
-        if not wait or tokens.is_just_issued(time.time()):
-            # What there is may be used to its end. Who has just come from the instance would be
-            # sent there again, and come back with no more than this.
-            return True
+def _is_worth_renewing(sign_in: SignIn, stored: Renewed, wanted: Wanted) -> bool:
+    """Whether the refresh token is to be spent now. Raises where the caller cannot do without."""
+    is_new = stored.tokens.is_just_issued(time.time())
+    if wanted.was_refused and is_new and stored.generation > FIRST_GENERATION:
+        # If the API refuses every token, renewing each time would spend a refresh token per
+        # request. A token issued moments ago by a refresh is therefore not renewed.
+        return False
+    if stored.tokens.refresh_token is None:
+        if not wanted.wait or is_new:
+            # Use the current token until it expires. A visitor who has just signed in would only
+            # come back with the same.
+            return False
         _end_as_leased(sign_in, "no_refresh_token")
         raise SignInExpired("no_refresh_token", sign_in=str(sign_in.pk))
-    is_own_pause = sign_in.retry_at is not None and sign_in.retry_at > timezone.now()
-    if not is_own_pause and not _backoff(conf.issuer).is_pausing():
+    if lease.is_paused(sign_in) or backoff.of_issuer(conf.issuer).is_pausing():
+        if wanted.wait:
+            raise InstanceUnavailable("backing_off", sign_in=str(sign_in.pk))
         return False
-    if wait:
-        raise InstanceUnavailable("backing_off", sign_in=str(sign_in.pk))
     return True
 
 
-def _spend(sign_in: SignIn, tokens: TokenSet) -> Renewed:
-    started = time.monotonic()
+@hides_frames
+def exchange(leased: Leased) -> Answer:
+    """Second step: spends the refresh token. Uses no database."""
     client = conf.client
-    instance = _backoff(client.issuer)
-    if not instance.allows(_lease_seconds()):
-        lease.release(sign_in)
-        raise InstanceUnavailable("backing_off", sign_in=str(sign_in.pk))
+    instance = backoff.of_issuer(client.issuer)
+    caller = str(leased.sign_in.pk)
+    if not instance.allows(caller, lease_seconds()):
+        return Answer(error=InstanceUnavailable("backing_off", sign_in=caller))
     try:
-        # Metadata and keys included, where they have to be fetched.
-        with deadline(_lease_seconds() - STORE_RESERVE_SECONDS):
-            newer = _ask(client, str(tokens.refresh_token))
-            newer = with_checked_id_token(newer, tokens, client, sign_in)
-    except OAuthError as error:
-        instance.succeeded()
-        if error.code == "invalid_grant":
-            return _over(sign_in, "refresh_token_refused")
-        logger.error("refresh_refused error=%s: check the Trusted Application", error)
-        raise _postponed(sign_in, error) from None
-    except TokenRejected as error:
-        instance.succeeded()
-        logger.error("refreshed_token_rejected error=%s sign_in=%s", error, sign_in.pk)
-        return _over(sign_in, "refreshed_token_rejected")
+        # The deadline includes metadata and keys, where they have to be fetched.
+        with deadline(lease_seconds() - STORE_RESERVE_SECONDS):
+            newer = _spend(client, leased.tokens)
+            newer = with_checked_id_token(newer, leased.tokens, client, leased.sign_in)
     except (InstanceUnavailable, InvalidResponse) as error:
-        instance.failed()
-        logger.warning("refresh_postponed error=%s sign_in=%s", error, sign_in.pk)
-        raise _postponed(sign_in, error) from None
-    except BaseException:
-        lease.release(sign_in)
-        raise
+        instance.failed(caller)
+        return Answer(error=error.again())
+    except InstanceIDError as error:
+        instance.succeeded()
+        return Answer(error=error.again())
     instance.succeeded()
-    return _store(sign_in, tokens.renewed_by(newer), client, started)
+    return Answer(newer=newer)
 
 
-def _ask(client: Client, refresh_token: str) -> TokenSet:
+def _spend(client: Client, tokens: TokenSet) -> TokenSet:
     try:
-        return spend_refresh_token(client, refresh_token, now=time.time())
+        return spend_refresh_token(client, str(tokens.refresh_token), now=time.time())
     except InstanceUnavailable as error:
-        # Without the time for a whole exchange the next answer would be lost too: later, then.
+        # Without the time for a whole exchange the next answer would be lost as well.
         if not error.answer_lost or seconds_left() < 0.9 * conf.deadline:
             raise
         logger.warning("refresh_answer_lost error=%s", error)
-    # The instance may have carried it out, or not have heard of it. Once more tells.
-    return spend_refresh_token(client, refresh_token, now=time.time())
+    # The instance may have done it, or may not have heard of it. Asking once more tells.
+    return spend_refresh_token(client, str(tokens.refresh_token), now=time.time())
 
 
-def _store(sign_in: SignIn, tokens: TokenSet, client: Client, started: float) -> Renewed:
-    generation = lease.store(sign_in, seal_tokens(tokens))
+def settle(leased: Leased, answer: Answer) -> Renewed | None:
+    """Last step: stores the newer tokens, or notes why there are none.
+
+    Raises SignInExpired or InstanceUnavailable.
+    """
+    sign_in, error = leased.sign_in, answer.error
+    if answer.newer is not None:
+        return _store(leased, leased.tokens.renewed_by(answer.newer))
+    if error is None or error.code == "backing_off":
+        lease.release(sign_in)
+        raise InstanceUnavailable("backing_off", sign_in=str(sign_in.pk))
+    if isinstance(error, TokenRejected):
+        logger.error("refreshed_token_rejected error=%s sign_in=%s", error, sign_in.pk)
+        return _over(leased, "refreshed_token_rejected")
+    if isinstance(error, OAuthError):
+        if error.code == "invalid_grant":
+            return _over(leased, "refresh_token_refused")
+        logger.error("refresh_refused error=%s: check the Trusted Application", error)
+    else:
+        logger.warning("refresh_postponed error=%s sign_in=%s", error, sign_in.pk)
+    raise _postponed(sign_in, error)
+
+
+def _store(leased: Leased, tokens: TokenSet) -> Renewed:
+    sign_in = leased.sign_in
+    generation = lease.store(sign_in, sealed_tokens(tokens))
     if generation is not None:
-        milliseconds = round((time.monotonic() - started) * 1000)
+        milliseconds = round((time.monotonic() - leased.started) * 1000)
         logger.info(
             "refreshed sign_in=%s generation=%d ms=%d", sign_in.pk, generation, milliseconds
         )
         tokens_refreshed.send(SignIn, sign_in=sign_in)
         prune_now_and_then()
         return Renewed(generation, tokens, by_this_call=True)
-    # It ended while the instance was answering, and stays ended.
+    # The sign-in ended while the instance was answering, and stays ended.
     if tokens.refresh_token is not None:
         with deadline(REVOCATION_SECONDS):
-            revoke(client, tokens.refresh_token)
+            revoke(conf.client, tokens.refresh_token)
     return _of_another(sign_in)
 
 
-def _over(sign_in: SignIn, reason: str) -> Renewed:
-    if _end_as_leased(sign_in, reason):
-        raise SignInExpired(reason, sign_in=str(sign_in.pk))
-    return _of_another(sign_in)
+def _over(leased: Leased, reason: str) -> Renewed | None:
+    sign_in, wanted = leased.sign_in, leased.wanted
+    if not _end_as_leased(sign_in, reason):
+        return _of_another(sign_in)
+    if wanted.was_refused and leased.tokens.is_just_issued(time.time()):
+        # The visitor has just signed in. Another sign-in would bring tokens like these.
+        return None
+    raise SignInExpired(reason, sign_in=str(sign_in.pk))
 
 
 def _end_as_leased(sign_in: SignIn, reason: str) -> bool:
-    # Unless somebody renewed it meanwhile, or is at it, who has the lease after us.
-    return end(sign_in, reason, generation=sign_in.generation, leased_until=sign_in.leased_until)
+    # Only if nobody has renewed it or taken over the lease in the meantime.
+    return _end_or_later(
+        sign_in, reason, generation=sign_in.generation, leased_until=sign_in.leased_until
+    )
+
+
+def _end_or_later(sign_in: SignIn, reason: str, **only_where: object) -> bool:
+    with lease.refusal_means_later(sign_in.pk):
+        return end(sign_in, reason, **only_where)
 
 
 def _of_another(sign_in: SignIn) -> Renewed:
-    """What somebody else has made of it. Raises where they are still at it."""
+    """The tokens that another process stored.
+
+    Raises InstanceUnavailable while it is still refreshing.
+    """
     newest = _stored(lease.load(sign_in.pk))
     if newest.generation > sign_in.generation:
         return newest
@@ -241,17 +335,55 @@ def _of_another(sign_in: SignIn) -> Renewed:
 
 def _postponed(sign_in: SignIn, error: InstanceIDError) -> InstanceUnavailable:
     failures = min(sign_in.failures + 1, 100)
-    retry_at = timezone.now() + timedelta(seconds=pause_after(failures))
+    retry_at = sign_in.read_at + timedelta(seconds=backoff.pause_after(failures))
     lease.release(sign_in, failures=failures, retry_at=retry_at)
     return InstanceUnavailable("refresh_postponed", cause=error.code, sign_in=str(sign_in.pk))
 
 
+def _renew_in_passing(leased: Leased) -> Renewed | None:
+    """Renews tokens that are still good. The caller waits for a second, and then goes on.
+
+    The exchange itself is not cut short: its answer would be lost. Its thread then stores it.
+    """
+    places = _places()
+    if not places.acquire(blocking=False):
+        lease.release(leased.sign_in)
+        return None
+    give_back()
+    handed_over: Future[Answer] = Future()
+    _threads().submit(_exchange_and_hand_over, leased, handed_over)
+    try:
+        answer = handed_over.result(timeout=PATIENCE_SECONDS)
+    except FutureTimeoutError:
+        if handed_over.cancel():
+            return None
+        answer = handed_over.result()
+    return settle(leased, answer)
+
+
+def _exchange_and_hand_over(leased: Leased, handed_over: Future[Answer]) -> None:
+    try:
+        answer = exchange(leased)
+        handed_over.set_result(answer)
+    except InvalidStateError:
+        closing_connections(settle_late, leased, answer)
+    finally:
+        _places().release()
+
+
+def settle_late(leased: Leased, answer: Answer) -> None:
+    """As `settle`, for a request that has gone on without."""
+    try:
+        settle(leased, answer)
+    except InstanceIDError as error:
+        logger.info("late_refresh error=%s sign_in=%s", error, leased.sign_in.pk)
+
+
 @once(inherited=False)
-def _backoff(issuer: str) -> Backoff:
-    return Backoff()
+def _places() -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(MOST_IN_PASSING)
 
 
-@receiver(setting_changed)
-def _forget_backoff(*, setting: str, **_kwargs: Any) -> None:
-    if setting == SETTING:
-        _backoff.forget()
+@once(inherited=False)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MOST_IN_PASSING, thread_name_prefix="erpnet-instanceid-refresh")

@@ -1,59 +1,119 @@
-"""Renewal for code on an event loop: the requests that want the same tokens wait in one thread."""
+"""Renewal for code on an event loop.
+
+The row is read and written by the thread of the request, whose database connection may carry what
+the site has set on it. The instance is asked in a thread of this module, so that neither the event
+loop nor the request's thread waits for it. The requests of one process that want the same tokens
+wait for one task.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 from uuid import UUID
+
+from asgiref.sync import sync_to_async
 
 from ..oidc.errors import InstanceIDError
 from ..once import once
-from .connections import closing_connections
-from .refresh import Renewed, renew
+from .connections import closing_connections, give_back
+from .refresh import (
+    PATIENCE_SECONDS,
+    Leased,
+    Patience,
+    Pending,
+    Renewed,
+    Wanted,
+    exchange,
+    look,
+    settle,
+    settle_late,
+)
 
-# So many sign-ins can be renewed at the same moment by a process that serves ASGI.
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# How many sign-ins a process that serves ASGI can renew at the same moment.
 THREADS = 32
 
 
-async def arenew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
-    """As `renew`, without holding up the event loop, nor the thread that all sync code shares.
+class Renewal:
+    """One renewal under way, and whether its request still waits for it."""
 
-    The requests of one process that want the same tokens wait in one thread, not in one each.
-    """
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.is_awaited = True
+        self.task = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> Renewed | None:
+        patience = Patience()
+        while isinstance(found := await sync_to_async(_look)(self.wanted), Pending):
+            await asyncio.sleep(patience.next_pause(self.wanted))
+        if not isinstance(found, Leased):
+            return found
+        answer = await _in_thread(exchange, found)
+        if self.is_awaited:
+            return await sync_to_async(settle)(found, answer)
+        # The request has ended, and its thread with it.
+        await _in_thread(closing_connections, settle_late, found, answer)
+        return None
+
+
+def _look(wanted: Wanted) -> Renewed | Leased | Pending | None:
+    found = look(wanted)
+    give_back()
+    return found
+
+
+_under_way: dict[tuple[object, ...], Renewal] = {}
+
+
+async def arenew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
+    """As `renew`, without holding up the event loop, nor the thread that all sync code shares."""
     key = (asyncio.get_running_loop(), str(sign_in_id), seen)
     while True:
-        task = _under_way.get(key)
-        is_own = task is None
-        if task is not None and not wait:
+        renewal = _under_way.get(key)
+        is_own = renewal is None
+        if renewal is not None and not wait:
             return None
-        if task is None:
-            task = asyncio.ensure_future(_in_thread(sign_in_id, seen, wait=wait))
-            _under_way[key] = task
-            task.add_done_callback(functools.partial(_forget_task, key))
-        try:
-            # A visitor who goes away does not take along what the others wait for.
-            renewed = await asyncio.shield(task)
-        except InstanceIDError as error:
-            raise error.again() from None
+        if renewal is None:
+            renewal = Renewal(Wanted(sign_in_id, seen, wait))
+            _under_way[key] = renewal
+            renewal.task.add_done_callback(functools.partial(_forget, key))
+        renewed = await _result(renewal, wait=wait, is_own=is_own)
         if renewed is not None or is_own:
             return renewed
-        # It was the task of a request that does not wait.
+        # The task belonged to a request that does not wait.
 
 
-_under_way: dict[tuple[object, ...], asyncio.Future[Renewed | None]] = {}
+async def _result(renewal: Renewal, *, wait: bool, is_own: bool) -> Renewed | None:
+    try:
+        # A visitor who goes away does not end the task: others may wait for it.
+        return await asyncio.wait_for(
+            asyncio.shield(renewal.task), None if wait else PATIENCE_SECONDS
+        )
+    except asyncio.TimeoutError:
+        return None
+    except InstanceIDError as error:
+        raise error.again() from None
+    finally:
+        if is_own:
+            renewal.is_awaited = False
 
 
-async def _in_thread(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | None:
-    work = functools.partial(closing_connections, renew, sign_in_id, seen, wait=wait)
-    return await asyncio.get_running_loop().run_in_executor(_threads(), work)
-
-
-def _forget_task(key: tuple[object, ...], task: asyncio.Future[Renewed | None]) -> None:
+def _forget(key: tuple[object, ...], task: asyncio.Future[Renewed | None]) -> None:
     del _under_way[key]
     if not task.cancelled():
-        # Looked at, so that it is not reported where nobody waits for it any more.
+        # Looked at, so that asyncio does not report an error for which nobody waits any more.
         task.exception()
+
+
+async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    call = functools.partial(work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads(), call)
 
 
 @once(inherited=False)

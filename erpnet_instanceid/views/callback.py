@@ -29,7 +29,7 @@ from ..signin import loops as arrivals
 from ..signin.attempts import Attempt, CarriedAnswer
 from ..signin.completion import redeem, sign_visitor_in
 from ..signin.start import start
-from ..tokens import held as session
+from ..tokens.entry import read_entry
 from .posted import pairs_of, posted_pairs
 from .reporting import sensitive_request
 
@@ -114,8 +114,8 @@ class SignInCallbackView(CallbackView):
     def _without_attempt(self, request: HttpRequest) -> HttpResponse:
         # The back button, a reload or a double click, after the sign-in went through.
         if request.user.is_authenticated:
-            held = session.held(request.session) or {}
-            return HttpResponseRedirect(held.get("arrived") or default_target())
+            entry = read_entry(request.session)
+            return HttpResponseRedirect((entry and entry.target) or default_target())
         raise AttemptError("unknown_attempt")
 
 

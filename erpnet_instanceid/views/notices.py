@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 
-from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.clickjacking import xframe_options_exempt
@@ -17,8 +16,8 @@ from ..models import SignIn
 from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, InvalidResponse
 from ..oidc.id_token import check_logout_token
 from ..signout.notices import end_named_sign_ins
-from ..tokens import held as session
-from ..tokens.endings import end
+from ..tokens.endings import end, sign_out
+from ..tokens.entry import read_entry
 from .posted import posted_pairs
 from .reporting import sensitive_request
 
@@ -61,14 +60,14 @@ class FrontChannelSignOutView(View):
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        held = session.held(request.session)
-        named = request.GET.getlist("iss"), request.GET.getlist("sid")
-        if held is not None and named[0] == [conf.issuer] and len(named[1]) == 1:
-            sign_in = SignIn.objects.filter(pk=held["sign_in"], ended=None).first()
-            if sign_in is not None and sign_in.sid and [sign_in.sid] == named[1]:
+        entry = read_entry(request.session)
+        issuers, sids = request.GET.getlist("iss"), request.GET.getlist("sid")
+        if entry is not None and issuers == [conf.issuer] and len(sids) == 1:
+            sign_in = SignIn.objects.open(entry.sign_in)
+            if sign_in is not None and sign_in.sid and [sign_in.sid] == sids:
                 # Django's sign-out would end the row for a reason of its own.
                 end(sign_in, "notice")
-                auth.logout(request)
+                sign_out(request)
         response = _unstored(HttpResponse(status=200))
         # Of its own, so that no middleware adds one by which the frame is blocked. There is
         # nothing on the page that it could load.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings
-from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.decorators import method_decorator
@@ -18,7 +17,7 @@ from ..pages.render import form_page, page, private
 from ..pages.targets import requested_target, safe_target
 from ..signin import loops as arrivals
 from ..signout.at_instance import end_at_instance, read_state
-from ..tokens.endings import end_with_session
+from ..tokens.endings import end_with_session, sign_out
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -49,7 +48,7 @@ class SignOutView(LogoutView):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         target = self.redirect_url
         tokens = end_with_session(request, "signed_out")
-        auth.logout(request)
+        sign_out(request)
         address = end_at_instance(tokens, target) if tokens else None
         response = HttpResponseRedirect(address or target)
         arrivals.forget(request, response)

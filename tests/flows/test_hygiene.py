@@ -25,7 +25,6 @@ from django.views.debug import ExceptionReporter
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.signals import signed_in
 from erpnet_instanceid.testing import Instance
-from erpnet_instanceid.tokens.held import unseal_tokens
 from erpnet_instanceid.views.reporting import sensitive_request
 
 from ..support.leaks import Watch
@@ -188,7 +187,7 @@ def test_hyg_02_tokens_are_sealed_at_rest(visitor: Visitor, instance: Instance) 
 
     tokens = [given[name] for name in ("access_token", "refresh_token", "id_token")]
     sign_in = SignIn.objects.get()
-    kept = unseal_tokens(sign_in)
+    kept = sign_in.token_set()
     assert kept is not None
     assert [kept.access_token, kept.refresh_token, kept.id_token] == tokens
     decoded = str(Session.objects.get().get_decoded())

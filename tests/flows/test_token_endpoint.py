@@ -15,7 +15,6 @@ import pytest
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance
-from erpnet_instanceid.tokens.held import unseal_tokens
 
 from ..support.outcomes import Before, assert_rejected, assert_signed_in, assert_unavailable, look
 from ..support.visitor import Visitor
@@ -36,7 +35,7 @@ def before(visitor: Visitor, instance: Instance, answer: AuthorizationAnswer) ->
 
 def kept() -> TokenSet:
     """The tokens of the only sign-in."""
-    tokens = unseal_tokens(SignIn.objects.get())
+    tokens = SignIn.objects.get().token_set()
     assert tokens is not None
     return tokens
 

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import OperationalError, connection
+from django.db import (
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    connection,
+)
 from django.utils import timezone
 
 from erpnet_instanceid.models import Account, SignIn
@@ -70,12 +76,12 @@ def test_stored_tokens_reset_the_failures(row: SignIn) -> None:
 
 
 def test_sign_in_that_ended_stays_so(row: SignIn) -> None:
-    leader = lease.load(row.pk)
+    leader, other = lease.load(row.pk), lease.load(row.pk)
     assert lease.take(leader, 10)
     SignIn.objects.update(ended=timezone.now(), tokens="")
 
     assert lease.store(leader, "second") is None
-    assert not lease.take(row, 10)
+    assert not lease.take(other, 10)
     assert SignIn.objects.get().tokens == ""
     with pytest.raises(SignInExpired, match="sign_in_ended"):
         lease.load(row.pk)
@@ -87,19 +93,39 @@ def test_sign_in_without_a_user_has_nothing_to_renew(row: SignIn) -> None:
         lease.load(row.pk)
 
 
+@pytest.mark.parametrize("seconds", [41, 3600])
+def test_lease_that_ends_too_late_is_not_believed(row: SignIn, seconds: int) -> None:
+    """A host whose clock is ahead wrote it."""
+    SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=seconds))
+    other = lease.load(row.pk)
+    assert not lease.is_taken(other)
+    assert lease.take(other, 10)
+
+
+@pytest.mark.parametrize(("seconds", "is_paused"), [(-1, False), (20, True), (3600, False)])
+def test_pause_that_ends_too_late_is_not_believed(
+    row: SignIn, seconds: int, is_paused: bool
+) -> None:
+    SignIn.objects.update(retry_at=timezone.now() + timedelta(seconds=seconds))
+    assert lease.is_paused(lease.load(row.pk)) == is_paused
+
+
 @pytest.mark.django_db(transaction=True)
-def test_busy_database_is_a_reason_to_come_back_later(row: SignIn) -> None:
-    """Nothing has been spent so far, and what is not given back ends by itself."""
-    leader = lease.load(row.pk)
+@pytest.mark.parametrize(
+    "kind", [OperationalError, InternalError, InterfaceError, NotSupportedError]
+)
+def test_database_that_refuses_means_later(row: SignIn, kind: type[Exception]) -> None:
+    """Nothing has been spent so far, and a lease that is not given back ends by itself."""
+    leader, other = lease.load(row.pk), lease.load(row.pk)
     assert lease.take(leader, 10)
 
     def fail(*_args: Any) -> None:
-        raise OperationalError("database is locked")
+        raise kind("read only")
 
     with connection.execute_wrapper(fail):
         with pytest.raises(InstanceUnavailable, match="database_busy"):
             lease.load(row.pk)
         with pytest.raises(InstanceUnavailable, match="database_busy"):
-            lease.take(row, 10)
+            lease.take(other, 10)
         lease.release(leader)
     assert lease.is_taken(lease.load(row.pk))

@@ -8,7 +8,14 @@ from django.contrib.sessions.backends.db import SessionStore
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import Instance
-from erpnet_instanceid.tokens.held import Held, catch_up, held, hold, hold_newer
+from erpnet_instanceid.tokens.entry import (
+    SessionEntry,
+    catch_up,
+    new_entry,
+    read_entry,
+    store_newer,
+    write_entry,
+)
 
 from ..support.visitor import Visitor
 
@@ -33,7 +40,7 @@ def key(db: None) -> str:
     """The key of a session with the first tokens of a sign-in."""
     session = SessionStore()
     session.create()
-    hold(session, "sign-in", 1, TOKENS, {"arrived": "/"})
+    write_entry(session, new_entry(session, "sign-in", 1, TOKENS, target="/"))
     session.save()
     return str(session.session_key)
 
@@ -44,22 +51,22 @@ def loaded(key: str) -> SessionStore:
     return session
 
 
-def looked_at(session: SessionStore) -> Held:
-    """What is on the session, which is left as the middleware leaves it."""
-    value = held(session)
+def looked_at(session: SessionStore) -> SessionEntry:
+    """The entry of the session, which is left as the middleware leaves it."""
+    value = read_entry(session)
     session.accessed = False
     assert value is not None
     return value
 
 
 def generation(key: str) -> int:
-    there = held(SessionStore(key))
+    there = read_entry(SessionStore(key))
     assert there is not None
-    return int(there["generation"])
+    return there.generation
 
 
 def take(session: SessionStore, number: int) -> None:
-    hold_newer(session, looked_at(session), number, TOKENS)
+    store_newer(session, looked_at(session), number, TOKENS)
 
 
 def test_later_generation_wins_in_any_order(key: str) -> None:
@@ -71,12 +78,12 @@ def test_later_generation_wins_in_any_order(key: str) -> None:
 
 def test_tokens_of_one_sign_in_do_not_replace_those_of_another(key: str) -> None:
     slow, other = loaded(key), loaded(key)
-    hold(other, "another sign-in", 1, TOKENS, {})
+    write_entry(other, new_entry(other, "another sign-in", 1, TOKENS))
     other.save()
     take(slow, 2)
-    there = held(SessionStore(key))
+    there = read_entry(SessionStore(key))
     assert there is not None
-    assert (there["sign_in"], there["generation"]) == ("another sign-in", 1)
+    assert (there.sign_in, there.generation) == ("another sign-in", 1)
 
 
 def test_newer_tokens_are_kept_though_the_request_saves_nothing(key: str) -> None:
@@ -100,9 +107,9 @@ class Unreachable(SessionStore):
 def test_tokens_are_used_though_the_session_cannot_be_reached(key: str) -> None:
     session = Unreachable(key)
     take(session, 2)
-    there = held(session)
+    there = read_entry(session)
     assert there is not None
-    assert there["generation"] == 2
+    assert there.generation == 2
     assert generation(key) == 1
 
 
@@ -113,9 +120,9 @@ def test_reload_after_a_wait_keeps_own_and_other_changes(key: str, is_modified: 
     other.save()
     if is_modified:
         waiting["basket"] = ["tea"]
-    assert catch_up(waiting, looked_at(waiting), 2, TOKENS)["generation"] == 2
+    assert catch_up(waiting, looked_at(waiting), 2, TOKENS).generation == 2
     assert waiting.modified == is_modified
     assert waiting["basket"] == ["tea" if is_modified else "milk"]
-    there = held(waiting)
+    there = read_entry(waiting)
     assert there is not None
-    assert there["generation"] == 2
+    assert there.generation == 2

@@ -1,0 +1,37 @@
+"""Makes a visitor anonymous whose sign-in is over, and follows a session to its new key."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from ..models import SignIn
+from ..pages import kept_forms
+from ..tokens.endings import sign_out
+from ..tokens.entry import read_entry, write_entry
+
+
+def leave(request: HttpRequest) -> None:
+    """Makes the visitor anonymous: the instance has ended the sign-in of this session."""
+    key = request.session.session_key
+    if key is not None and request.session.exists(key):
+        with kept_forms.author_remembered(request):
+            sign_out(request)
+        return
+    sign_out(request)
+    # The session is gone: the visitor signed out, or in again, in another request. Drop its cookie
+    # from this request, so that our response does not delete the browser's newer one.
+    request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+
+
+def follow_session(request: HttpRequest) -> None:
+    """Writes the session's new key to the row, so that a sign-out notice finds the session."""
+    entry = read_entry(request.session)
+    key = request.session.session_key
+    if entry is None or key in (entry.session_key, None):
+        return
+    if SignIn.objects.filter(pk=entry.sign_in, ended=None).update(session_key=key):
+        write_entry(request.session, entry.with_key(key))
+    else:
+        # A notice ended the sign-in. It looked for the session under the former key.
+        sign_out(request)
