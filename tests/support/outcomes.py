@@ -1,9 +1,9 @@
 """What a sign-in may come to, looked at from every side: the words OK, REJ, REJ0 and UPF of the
 cases. `tests/support/leaks.py` watches that no secret is shown or logged.
 
-    before = look(visitor, instance)
-    response = visitor.bring(hostile)
-    assert_rejected(visitor, response, before, corrected=honest)
+    attempt = begin(visitor, instance)
+    response = attempt.bring(code="another")
+    attempt.assert_refused(response, "invalid_grant", token_requests=1)
 """
 
 from __future__ import annotations
@@ -153,6 +153,48 @@ def within(seconds: float) -> Iterator[None]:
     took = monotonic() - started
     busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert took < seconds * busy, f"took {took:.2f} s"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A sign-in as far as the instance's answer, which the visitor has yet to bring."""
+
+    visitor: Visitor
+    answer: AuthorizationAnswer
+    before: Before
+
+    def changed(self, **values: str | None) -> list[tuple[str, str]]:
+        """The answer's fields, some set to other values or, where that is None, left out."""
+        fields = dict(self.answer.fields) | values
+        return [(name, value) for name, value in fields.items() if value is not None]
+
+    def bring(self, **values: str | None) -> requests.Response:
+        return self.visitor.bring(self.answer, self.changed(**values))
+
+    def assert_refused(
+        self,
+        response: requests.Response,
+        code: str | None = None,
+        *,
+        is_over: bool = True,
+        **more: Any,
+    ) -> None:
+        """As `assert_rejected`. Where the attempt ``is_over``, the right answer comes too late."""
+        corrected = self.answer if is_over else None
+        assert_rejected(self.visitor, response, self.before, code=code, corrected=corrected, **more)
+
+    def assert_signed_in(self, response: requests.Response | None = None, **more: Any) -> None:
+        """The right answer, or another with the ``response``, signs in."""
+        response = self.bring() if response is None else response
+        assert_signed_in(self.visitor, response, self.before, **more)
+
+
+def begin(
+    visitor: Visitor, instance: Instance, login: str = "maria", next_url: str | None = None
+) -> Attempt:
+    """Starts a sign-in and passes the instance's pages."""
+    answer = visitor.at(visitor.start(next_url), login)
+    return Attempt(visitor, answer, look(visitor, instance))
 
 
 # Where a token reaches the site
