@@ -41,6 +41,8 @@ DEFAULTS: Mapping[str, Any] = {
     "SIGN_IN_LIFETIME": 900,
     "SIGNING_ALGORITHMS": ["RS256"],
     "API_MAX_BYTES": 5 * 1024 * 1024,
+    "API_CONCURRENCY": 1,
+    "API_PER_MINUTE": 600,
     "SERVICE_SCOPE": None,
 }
 REQUIRED = ("INSTANCE_URL", "APPLICATION_URI", "APPLICATION_SECRET")
@@ -158,6 +160,14 @@ class Conf:
     @property
     def api_max_bytes(self) -> int:
         return int(self.get("API_MAX_BYTES"))
+
+    @property
+    def api_concurrency(self) -> int:
+        return int(self.get("API_CONCURRENCY"))
+
+    @property
+    def api_per_minute(self) -> int:
+        return int(self.get("API_PER_MINUTE"))
 
     @property
     def service_scope(self) -> str:

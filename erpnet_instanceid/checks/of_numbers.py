@@ -19,6 +19,8 @@ LEAST = {
     # The app cuts these two to whole numbers, so half a second would be none.
     "SIGN_IN_LIFETIME": 1,
     "API_MAX_BYTES": 1,
+    "API_CONCURRENCY": 0,
+    "API_PER_MINUTE": 0,
 }
 # Clocks that differ by more are set wrong, and an expired token would pass as valid.
 MOST_SKEW_SECONDS = 300

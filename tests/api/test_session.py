@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext
 from django.db import connection
+from django.utils.translation import override
 
 from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api.session import InstanceSession, open_session
@@ -211,6 +213,138 @@ def test_proxy_of_the_environment_is_used(
     assert not instance.calls("api")
 
 
+@pytest.mark.parametrize("timeout", [30, (1, 30)])
+@pytest.mark.parametrize("stream", [False, True])
+def test_timeout_of_a_call_counts_instead_of_the_setting(
+    instance: Instance, configure: Callable[..., None], timeout: object, stream: bool
+) -> None:
+    configure(DEADLINE=0.3)
+    instance.always("api", delay=0.6, status=204)
+    api = open_session(OneToken())
+    assert api.get("/api/x", timeout=timeout, stream=stream).status_code == 204
+    with pytest.raises(InstanceUnavailable, match="timeout"):
+        api.get("/api/x", stream=stream)
+    with pytest.raises(InstanceUnavailable, match="timeout"):
+        open_session(OneToken()).get("/api/x", timeout=(1, None), stream=stream)
+
+
+def language(instance: Instance) -> str | None:
+    return instance.calls("api")[-1].headers.get("Accept-Language")
+
+
+def test_call_asks_for_the_visitors_language(api: InstanceSession, instance: Instance) -> None:
+    instance.always("api", status=204)
+    with override("bg"):
+        api.get("/api/x")
+        assert language(instance) == "bg"
+        asyncio.run(api.arequest("GET", "/api/x"))
+        assert language(instance) == "bg"
+        api.get("/api/x", headers={"Accept-Language": "fr"})
+        assert language(instance) == "fr"
+        api.language = "de"
+        api.get("/api/x")
+        assert language(instance) == "de"
+
+
+def test_language_that_the_site_put_on_the_session_counts(
+    api: InstanceSession, instance: Instance
+) -> None:
+    instance.always("api", status=204)
+    api.headers["accept-language"] = "fr"
+    with override("bg"):
+        api.get("/api/x")
+    assert language(instance) == "fr"
+
+
+def test_calls_of_one_token_reach_the_instance_one_at_a_time(instance: Instance) -> None:
+    """By threads and by tasks: the stand-in counts the calls that it is answering."""
+    instance.always("api", status=204, delay=0.02)
+
+    async def many() -> None:
+        api = open_session(OneToken())
+        await asyncio.gather(*(api.arequest("GET", "/api/x") for _ in range(10)))
+
+    def one(_number: int) -> None:
+        open_session(OneToken()).get("/api/x")
+
+    with ThreadPoolExecutor(11) as pool:
+        tasks = pool.submit(asyncio.run, many())
+        list(pool.map(one, range(10)))
+        tasks.result()
+    times = sorted(call.time for call in instance.calls("api"))
+    assert len(times) == 20
+    assert all(later - earlier >= 0.02 for earlier, later in pairwise(times))
+
+
+def test_async_calls_that_wait_take_no_thread(instance: Instance) -> None:
+    instance.next_answer("api", status=204, delay=0.5)
+    instance.always("api", status=204)
+
+    async def call_and_look() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        api = open_session(OneToken())
+        calls = [asyncio.ensure_future(api.arequest("GET", "/api/x")) for _ in range(10)]
+        await asyncio.to_thread(instance.wait_for_calls, "api")
+        start = time.monotonic()
+        await asyncio.to_thread(time.monotonic)
+        assert time.monotonic() - start < 0.2
+        await asyncio.gather(*calls)
+
+    asyncio.run(call_and_look())
+    assert len(instance.calls("api")) == 10
+
+
+def test_async_call_that_is_given_up_lets_the_next_one_in(instance: Instance) -> None:
+    instance.next_answer("api", status=204, delay=0.3)
+    instance.always("api", status=204)
+
+    async def give_up() -> None:
+        api = open_session(OneToken())
+        given_up = asyncio.ensure_future(api.arequest("GET", "/api/x"))
+        waiting = asyncio.ensure_future(api.arequest("GET", "/api/x"))
+        await asyncio.to_thread(instance.wait_for_calls, "api")
+        given_up.cancel()
+        assert (await waiting).status_code == 204
+
+    with within(5):
+        asyncio.run(give_up())
+
+
+def test_count_asks_for_one_entity(api: InstanceSession, instance: Instance) -> None:
+    instance.next_answer("api", json={"@odata.count": 500, "value": [{}]})
+    assert api.count(CUSTOMERS, {"$filter": "Active eq true"}) == 500
+    (sent,) = instance.calls("api")
+    assert (sent["$top"], sent["$count"], sent["$filter"]) == ("1", "true", "Active eq true")
+
+
+def test_count_of_something_else_is_refused(api: InstanceSession, instance: Instance) -> None:
+    instance.next_answer("api", json={"Id": 1})
+    with pytest.raises(InvalidResponse, match="not_a_collection"):
+        api.count(CUSTOMERS)
+
+
+def test_long_walk_takes_a_thousand_entities_a_page(
+    api: InstanceSession, instance: Instance
+) -> None:
+    page = {"value": [{"Id": number} for number in range(1000)]}
+    instance.next_answer("api", json=page, times=2)
+    instance.next_answer("api", json={"value": [{"Id": 0}]})
+    assert sum(1 for _ in api.items(CUSTOMERS)) == 2001
+    sent = [(call["$top"], call.get("$skip")) for call in instance.calls("api")]
+    assert sent == [("1000", None), ("1000", "1000"), ("1000", "2000")]
+
+
+def test_items_come_on_an_event_loop(api: InstanceSession, instance: Instance) -> None:
+    link = f"{CUSTOMERS}?$skiptoken=x"
+    instance.next_answer("api", json={"value": [1, 2], "@odata.nextLink": link})
+    instance.next_answer("api", json={"value": [3]})
+
+    async def walk() -> list[int]:
+        return [item async for item in api.aitems(CUSTOMERS, {"$top": 5}, page_size=2)]
+
+    assert asyncio.run(walk()) == [1, 2, 3]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_async_call_leaves_no_database_connection_open(
     visitor: Visitor, instance: Instance
@@ -291,6 +425,8 @@ def test_fork_during_a_look_up_does_not_hold_up_the_child(
     asking = threading.Thread(target=lambda: service_api().get(CUSTOMERS))
     asking.start()
     instance.wait_for_calls(endpoint)
+    # A thread that logs has a lock of the log, which the child would wait for.
+    time.sleep(0.1)
     assert in_child(lambda: service_api().get(CUSTOMERS)) == 0
     asking.join()
 

@@ -1,0 +1,97 @@
+"""One call of an API, and what decides whether and when it is sent again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from ..oidc.http import Limits
+from .governor import Gate
+
+TOO_MANY_REQUESTS = 429
+# Seconds between attempts, if a refusal has no Retry-After. After the last one the call fails.
+PAUSES = (0.5, 1.0, 2.0)
+
+
+class Bearer(AuthBase):
+    """Puts a token on a request. An error report shows this object without the token."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # Set last, so that no header of the caller takes its place.
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+    def __repr__(self) -> str:
+        return "Bearer(…)"
+
+
+@dataclass
+class Call:
+    """A call on its way. ``admitted_by`` is the gate that has let it pass, until it is sent."""
+
+    method: str
+    address: str
+    options: Mapping[str, Any] = field(repr=False)
+    limits: Limits
+    bearer: Bearer
+    admitted_by: Gate | None = None
+    may_renew: bool = True
+    refusals: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_streamed(self) -> bool:
+        return bool(self.options.get("stream"))
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the call may still wait before it is sent."""
+        return self.started + self.limits.deadline - time.monotonic()
+
+    def passes(self, gate: Gate) -> bool:
+        admitted = self.admitted_by is gate or gate.enter_now(self.patience)
+        self.admitted_by = None
+        return admitted
+
+    def can_be_repeated(self) -> bool:
+        """Whether the body is still there. A file has been read to its end, and would be empty."""
+        return not self.options.get("files") and isinstance(
+            self.options.get("data"), str | bytes | Mapping | list | tuple | None
+        )
+
+    def pause_after(self, response: requests.Response) -> float | None:
+        """Seconds for which the instance wants no call; None if it says nothing of the kind."""
+        if response.status_code != TOO_MANY_REQUESTS:
+            return None
+        return _retry_after(response, PAUSES[min(self.refusals, len(PAUSES) - 1)])
+
+    def waits(self, pause: float) -> bool:
+        """Whether the call is sent again after ``pause`` seconds.
+
+        The instance has not run a call that it answers with 429, so every method may be repeated.
+        """
+        self.refusals += 1
+        return self.refusals <= len(PAUSES) and pause <= self.patience and self.can_be_repeated()
+
+
+def limits_of(timeout: object, default: Limits) -> Limits:
+    """The limits of a call with this ``timeout`` of requests: a number, a pair, or None."""
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    return Limits(
+        connect=default.connect if connect is None else float(connect),
+        deadline=default.deadline if read is None else float(read),
+    )
+
+
+def _retry_after(response: requests.Response, default: float) -> float:
+    told = response.headers.get("Retry-After", "")
+    # RFC 9110 10.2.3 allows a date too, but this clock may differ from the instance's.
+    return float(told) if told.isascii() and told.isdigit() and len(told) < 6 else default

@@ -1,0 +1,146 @@
+"""Transactions at the instance: begun, committed or rolled back, and never left open."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.api.session import InstanceSession, open_session
+from erpnet_instanceid.errors import APIError
+from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
+from erpnet_instanceid.testing import Instance
+
+from .test_session import OneToken
+
+ROOT = "/api/domain/odata/"
+ID = "843f05ff3f62400c990d2a3b119e256e"
+CUSTOMER = "Crm_Sales_Customers(59098bcf-f331-478f-91c2-f5520590f534)"
+
+
+class BrokenError(Exception):
+    pass
+
+
+@pytest.fixture
+def api(instance: Instance) -> InstanceSession:
+    return open_session(OneToken())
+
+
+def answers(instance: Instance, *then: dict[str, Any]) -> None:
+    instance.next_answer("api", body=ID.encode())
+    for answer in then:
+        instance.next_answer("api", **answer)
+    instance.always("api", status=204)
+
+
+def sent(instance: Instance) -> list[tuple[str, str | None, Any]]:
+    return [
+        (
+            call.path.removeprefix(ROOT),
+            call.headers.get("TransactionId"),
+            json.loads(call.body) if call.body else None,
+        )
+        for call in instance.calls("api")
+    ]
+
+
+BEGUN = ("BeginTransaction", None, {"model": "frontend", "trackChanges": False})
+COMMITTED = ("EndTransaction", ID, {"commit": True})
+ROLLED_BACK = ("EndTransaction", ID, {"commit": False})
+
+
+def test_changes_of_a_block_are_committed(api: InstanceSession, instance: Instance) -> None:
+    answers(instance)
+    with api.transaction(model="frontend") as changes:
+        changes.patch(CUSTOMER, json={"Name": "x"})
+        api.get(CUSTOMER)
+    assert sent(instance) == [
+        BEGUN,
+        (CUSTOMER, ID, {"Name": "x"}),
+        (CUSTOMER, None, None),
+        COMMITTED,
+    ]
+
+
+@pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt, SystemExit])
+def test_exception_rolls_back_and_is_raised(
+    api: InstanceSession, instance: Instance, error: type[BaseException]
+) -> None:
+    answers(instance)
+    with pytest.raises(error), api.transaction(model="frontend"):
+        raise error
+    assert sent(instance) == [BEGUN, ROLLED_BACK]
+
+
+def test_refused_commit_is_rolled_back_and_raised(api: InstanceSession, instance: Instance) -> None:
+    answers(instance, {"status": 500, "json": {"message": "No. (Constraint R17342)"}})
+    with pytest.raises(APIError) as caught, api.transaction(model="frontend"):
+        pass
+    assert caught.value.rule == "R17342"
+    assert sent(instance) == [BEGUN, COMMITTED, ROLLED_BACK]
+
+
+def test_lost_commit_is_rolled_back(api: InstanceSession, instance: Instance) -> None:
+    answers(instance, {"drop": "after"})
+    with pytest.raises(InstanceUnavailable), api.transaction(model="frontend"):
+        pass
+    assert sent(instance) == [BEGUN, COMMITTED, ROLLED_BACK]
+
+
+def test_failed_rollback_does_not_hide_the_error(
+    api: InstanceSession, instance: Instance, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers(instance, {"status": 503})
+    with pytest.raises(BrokenError), api.transaction():
+        raise BrokenError
+    assert "transaction_not_rolled_back error=server_error" in caplog.text
+
+
+@pytest.mark.parametrize("body", [b"", b"a b", b"a\r\nX-Evil: 1", b"a" * 101, "ид".encode()])
+def test_answer_that_is_no_transaction_id_is_refused(
+    api: InstanceSession, instance: Instance, body: bytes
+) -> None:
+    instance.next_answer("api", body=body)
+    with pytest.raises(InvalidResponse, match="no_transaction_id"), api.transaction():
+        pass
+    assert len(instance.calls("api")) == 1
+
+
+def test_token_is_not_renewed_within_a_transaction(instance: Instance) -> None:
+    """The instance knows the transaction by the token that began it."""
+    renewed = []
+
+    class Renewing(OneToken):
+        def newer_than(self, refused: str) -> str | None:
+            renewed.append(refused)
+            return "newer"
+
+    answers(instance, {"status": 401})
+    with (
+        pytest.raises(APIError, match="http_401"),
+        open_session(Renewing()).transaction() as changes,
+    ):
+        changes.patch(CUSTOMER, json={})
+    assert not renewed
+
+
+def test_second_transaction_of_a_token_waits_for_the_first(
+    api: InstanceSession, instance: Instance
+) -> None:
+    order = []
+    instance.always("api", body=ID.encode())
+
+    def second() -> None:
+        with open_session(OneToken()).transaction():
+            order.append("second")
+
+    with api.transaction():
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
