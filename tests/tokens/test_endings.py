@@ -33,17 +33,6 @@ def test_form_without_a_session_opens_no_session(visitor: Visitor) -> None:
     assert not Session.objects.exists()
 
 
-@pytest.mark.urls("tests.api.site")
-def test_form_of_an_anonymous_session_is_kept(visitor: Visitor) -> None:
-    visitor.get("/basket?add=tea")
-    visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
-    form = {"note": "n", "csrfmiddlewaretoken": CSRF}
-    response = visitor.http.post(visitor.site + "/order", data=form, allow_redirects=False)
-    assert response.status_code == 302
-    visitor.sign_in("maria", "/signin-resume")
-    assert 'name="note"' in visitor.get("/signin-resume").text
-
-
 def test_sign_out_inside_a_repeatable_read_transaction(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
