@@ -97,7 +97,8 @@ class SignIn(models.Model):
     failures = models.PositiveSmallIntegerField(default=0, editable=False)
     retry_at = models.DateTimeField(null=True, editable=False)
     started = models.DateTimeField(_("started"), default=timezone.now, editable=False)
-    refreshed = models.DateTimeField(_("refreshed"), null=True, editable=False)
+    # When the instance last gave tokens for it; the sign-in itself counts as well.
+    refreshed = models.DateTimeField(_("refreshed"), null=True, editable=False, db_index=True)
     ended = models.DateTimeField(_("ended"), null=True, editable=False, db_index=True)
     # The sign-out notice that ended the sign-in. The same notice, sent again, ends no other.
     ended_by = models.CharField(max_length=64, blank=True, editable=False, db_index=True)

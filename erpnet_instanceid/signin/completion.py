@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import auth
 from django.http import HttpRequest
+from django.utils import timezone
 
 from ..conf import conf
 from ..models import Account, SignIn, sealed_tokens
@@ -138,6 +139,7 @@ def sign_visitor_in(
         "session_key": request.session.session_key or "",
         "generation": 1,
         "tokens": sealed_tokens(tokens),
+        "refreshed": timezone.now(),
         **_named_by(claims),
     }
     if not sign_in.change(row):

@@ -1,4 +1,4 @@
-"""Rows that nobody needs any more go: on command, and a few at a time along the way."""
+"""Deletes rows that are no longer needed: on command, and in small batches during normal use."""
 
 from __future__ import annotations
 
@@ -7,60 +7,87 @@ import threading
 import time
 from datetime import timedelta
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseFailure
 from django.db.models import Q
-from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from ..models import SignIn
+from ..once import once
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# Longer than an answer can be replayed, and than a sign-out notice is valid.
+# Longer than an answer can be replayed.
 CLAIMED_FOR = timedelta(hours=2)
+# Longer than a sign-out notice can be sent again.
 ENDED_FOR = timedelta(days=1)
 # A refresh token lives for 30 days.
-FORGOTTEN_FOR = timedelta(days=31)
-CHUNK = 500
-PAUSE_SECONDS = 3600.0
+UNUSED_FOR = timedelta(days=31)
 
-_lock = threading.Lock()
-_next_at: float | None = None
+BATCH = 500
+# What one visitor's request may delete, and how often one in this process does.
+BATCH_OF_REQUEST = 50
+PAUSE_SECONDS = 60.0
 
 
 def prune(limit: int | None = None) -> int:
-    """Deletes rows of rejected, ended and forgotten sign-ins; how many. At most ``limit``."""
-    now = timezone.now()
-    needless = SignIn.objects.annotate(last_used=Coalesce("refreshed", "started")).filter(
-        Q(account=None, started__lt=now - CLAIMED_FOR)
-        | Q(ended__lt=now - ENDED_FOR)
-        | Q(last_used__lt=now - FORGOTTEN_FOR)
-    )
+    """Deletes at most ``limit`` rows of rejected, ended and unused sign-ins. Returns how many."""
     total = 0
-    while limit is None or total < limit:
-        chunk = list(needless.values_list("pk", flat=True)[:CHUNK])
-        if not chunk:
-            break
-        total += SignIn.objects.filter(pk__in=chunk).delete()[0]
+    for needless in _needless():
+        while limit is None or total < limit:
+            most = BATCH if limit is None else min(BATCH, limit - total)
+            batch = list(SignIn.objects.filter(needless).values_list("pk", flat=True)[:most])
+            if not batch:
+                break
+            total += SignIn.objects.filter(pk__in=batch).delete()[0]
     return total
 
 
+def _needless() -> tuple[Q, ...]:
+    # Each is answered by one index: a single condition for all would read the whole table.
+    return (
+        Q(account=None, started__lt=Now() - CLAIMED_FOR),
+        Q(ended__lt=Now() - ENDED_FOR),
+        Q(refreshed__lt=Now() - UNUSED_FOR),
+    )
+
+
+class Gardener:
+    """Lets one request in a while prune. Each process has one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next_at = 0.0
+
+    def is_turn(self) -> bool:
+        """Whether the calling request is to prune. Others then are not, for a minute."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._next_at:
+                return False
+            self._next_at = now + PAUSE_SECONDS
+            return True
+
+    def go_on(self) -> None:
+        """There is more: the next request is to prune as well."""
+        self._next_at = 0.0
+
+
+@once(inherited=False)
+def gardener() -> Gardener:
+    """The one of this process."""
+    return Gardener()
+
+
 def prune_now_and_then() -> None:
-    """Prunes a chunk, once an hour in each process, and never fails its caller."""
-    global _next_at
-    with _lock:
-        now = time.monotonic()
-        if _next_at is None:
-            _next_at = now + PAUSE_SECONDS
-        if now < _next_at:
-            return
-        _next_at = now + PAUSE_SECONDS
+    """Prunes a small batch, once a minute in each process. Never fails its caller."""
+    if not gardener().is_turn():
+        return
     try:
-        count = prune(limit=CHUNK)
-    except DatabaseError:
+        count = prune(limit=BATCH_OF_REQUEST)
+    except DatabaseFailure:
         logger.warning("pruning_failed", exc_info=True)
-    else:
+        return
+    if count:
         logger.info("pruned rows=%d", count)
-        if count >= CHUNK:
-            # There are more than come off in an hour.
-            _next_at = now
+    if count >= BATCH_OF_REQUEST:
+        gardener().go_on()
