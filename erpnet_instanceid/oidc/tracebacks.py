@@ -1,21 +1,24 @@
-"""Keeps frames that hold secrets out of tracebacks."""
+"""Keeps frames that hold secrets out of tracebacks.
+
+Error collectors record the local variables of each frame in a traceback. The arguments of a
+decorated function stay visible: pass secrets in objects whose ``repr`` does not show them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
+from types import TracebackType
 from typing import ParamSpec, TypeVar
+
+PACKAGE = __name__.partition(".")[0]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def hides_frames(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorates a function so that an error leaves it without the frames below.
-
-    Error collectors record the local variables of each frame in a traceback. The arguments of
-    ``function`` stay visible: pass secrets in objects whose ``repr`` does not show them.
-    """
+    """Decorates a function so that an error leaves it without any of the frames below."""
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -25,3 +28,43 @@ def hides_frames(function: Callable[P, T]) -> Callable[P, T]:
             raise error.with_traceback(None) from None
 
     return wrapper
+
+
+def hides_own_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorates a function that calls the site's code.
+
+    An error leaves it with the site's and Django's frames, and without those of this app.
+    """
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            for each in _with_what_led_to_it(error):
+                each.__traceback__ = _without_own_frames(each.__traceback__)
+            raise
+
+    return wrapper
+
+
+def _with_what_led_to_it(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        waiting += [each.__cause__, each.__context__]
+        yield each
+
+
+def _without_own_frames(traceback: TracebackType | None) -> TracebackType | None:
+    if traceback is None:
+        return None
+    following = _without_own_frames(traceback.tb_next)
+    name = str(traceback.tb_frame.f_globals.get("__name__", ""))
+    if name.partition(".")[0] == PACKAGE:
+        return following
+    return TracebackType(following, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)

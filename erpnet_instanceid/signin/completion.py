@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.contrib import auth
+from django.db import Error as DatabaseFailure
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -14,7 +17,7 @@ from ..conf import conf
 from ..models import Account, SignIn, sealed_tokens
 from ..oidc.authorization import AuthorizationAnswer, check_answer, read_answer
 from ..oidc.client import Client
-from ..oidc.errors import AttemptError, SignInDenied
+from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, SignInDenied
 from ..oidc.id_token import (
     Claims,
     authentication_time,
@@ -25,9 +28,11 @@ from ..oidc.id_token import (
 )
 from ..oidc.token_endpoint import exchange_code
 from ..oidc.token_set import TokenSet
+from ..oidc.tracebacks import hides_own_frames
 from ..pages import kept_forms
 from ..signals import signed_in
 from ..tokens import backoff
+from ..tokens.connections import give_back
 from ..tokens.endings import end, sign_out
 from ..tokens.entry import Identity, SessionEntry, new_entry, read_entry, write_entry
 from ..tokens.pruning import prune_now_and_then
@@ -36,53 +41,81 @@ from .attempts import Attempt, CarriedAnswer
 logger = logging.getLogger("erpnet_instanceid")
 
 
+@hides_own_frames
 def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, SignIn]:
     """The checked claims and tokens of an answer. Each check that fails ends the attempt.
 
     Raises InstanceIDError, and IntegrityError where the attempt has been claimed before.
     """
-    client, secrets, now = conf.client, attempt.secrets, time.time()
+    client = conf.client
     answer = read_answer(carried.pairs)
     code = _check_answer(answer, carried, attempt, client)
-    front: Claims | None = None
+    front = None
     if answer.id_token is not None:
         front = check_front_id_token(
             answer.id_token,
             client=client,
-            nonce=secrets.nonce,
+            nonce=attempt.secrets.nonce,
             code=code,
-            state=secrets.state,
+            state=attempt.secrets.state,
             max_age=attempt.max_age,
-            now=now,
+            now=time.time(),
         )
     sign_in = _claim(attempt, front)
+    with deleted_if_refused(sign_in):
+        # Others can use the database connection while the instance works.
+        give_back()
+        claims, tokens = _exchange(client, attempt, code, front)
+    return claims, tokens, sign_in
+
+
+def _claim(attempt: Attempt, front: Claims | None) -> SignIn:
+    # A sign-out notice may arrive before the user is known, so the row already has what it names.
+    known: dict[str, Any] = {} if front is None else _named_by(front)
+    return SignIn.objects.create(attempt=attempt.digest, **known)
+
+
+@contextmanager
+def deleted_if_refused(sign_in: SignIn) -> Iterator[None]:
+    """Deletes the row of a sign-in that is refused before it has a user.
+
+    After a lost answer the row stays, so that the same code is not sent again.
+    """
+    try:
+        yield
+    except InstanceUnavailable:
+        raise
+    except InstanceIDError:
+        with suppress(DatabaseFailure):
+            SignIn.objects.filter(pk=sign_in.pk, account=None).delete()
+        raise
+
+
+def _exchange(
+    client: Client, attempt: Attempt, code: str, front: Claims | None
+) -> tuple[Claims, TokenSet]:
+    """Exchanges the code, and checks the tokens that come back against the first ID token."""
     tokens = exchange_code(
         client,
         code=code,
-        code_verifier=secrets.code_verifier,
+        code_verifier=attempt.secrets.code_verifier,
         redirect_uri=attempt.redirect_uri,
         scope=conf.scope,
-        now=now,
+        now=time.time(),
     )
-    # The instance answers: its back-off ends.
+    # The instance answers, so its back-off ends.
     backoff.of_issuer(client.issuer).succeeded()
     claims = check_id_token(
         tokens.id_token,
         client=client,
-        nonce=secrets.nonce,
+        nonce=attempt.secrets.nonce,
         access_token=tokens.access_token,
         max_age=attempt.max_age,
         now=time.time(),
     )
     if front is not None:
         check_same_sign_in(front, claims)
-    return claims, tokens, sign_in
-
-
-def _claim(attempt: Attempt, front: Claims | None) -> SignIn:
-    # With what a sign-out notice names, where that is known: one may arrive before the user is.
-    known: dict[str, Any] = {} if front is None else _named_by(front)
-    return SignIn.objects.create(attempt=attempt.digest, **known)
+    return claims, tokens
 
 
 def _named_by(claims: Claims) -> dict[str, Any]:
@@ -110,6 +143,7 @@ def _check_answer(
     return code
 
 
+@hides_own_frames
 def sign_visitor_in(
     request: HttpRequest,
     attempt: Attempt,
@@ -120,12 +154,13 @@ def sign_visitor_in(
 ) -> Any:
     """Signs the visitor in, and puts the tokens where they are kept: the row, then the session."""
     started = time.monotonic()
-    user = auth.authenticate(
-        request, instance_tokens=tokens, id_token_claims=claims, sign_in=sign_in
-    )
-    account = sign_in.account
-    if user is None or account is None:
-        raise SignInDenied("no_user", sub=claims["sub"])
+    with deleted_if_refused(sign_in):
+        user = auth.authenticate(
+            request, instance_tokens=tokens, id_token_claims=claims, sign_in=sign_in
+        )
+        account = sign_in.account
+        if user is None or account is None:
+            raise SignInDenied("no_user", sub=claims["sub"])
     kept_forms.note_sign_in(request, user)
     before, key_before = read_entry(request.session), request.session.session_key
     # Rotates an anonymous session's key; the session of another person is flushed.

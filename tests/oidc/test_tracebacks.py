@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 import pytest
 
-from erpnet_instanceid.oidc.tracebacks import hides_frames
+from erpnet_instanceid.oidc.tracebacks import hides_frames, hides_own_frames
+
+SITE = "def receiver():\n    raise ValueError('the receiver fails')\n"
 
 
-def fails_with(secret: str) -> None:
-    try:
-        raise KeyError(secret[:0])
-    except KeyError as error:
-        raise ValueError("wrong") from error
+def site_code() -> Callable[[], None]:
+    names: dict[str, object] = {"__name__": "shop.receivers"}
+    exec(SITE, names)
+    return names["receiver"]  # type: ignore[return-value]
 
 
-@hides_frames
-def boundary() -> None:
-    fails_with("a-secret")
+def app_code(call: Callable[[], None]) -> Callable[[], None]:
+    """A function of the app that holds a token while it makes the call."""
+    names = {"__name__": "erpnet_instanceid.tokens.somewhere", "call": call}
+    exec("def holds_a_token():\n    token = 'a-' + 'secret'\n    call()\n", names)
+    return names["holds_a_token"]  # type: ignore[return-value]
 
 
-def test_error_leaves_without_the_frames_below() -> None:
-    with pytest.raises(ValueError, match="wrong") as caught:
-        boundary()
+def report(call: Callable[[], None]) -> str:
+    with pytest.raises(ValueError, match="the receiver fails") as caught:
+        call()
     stack = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    assert "a-secret" not in "".join(stack.format())
+    return "".join(stack.format())
+
+
+def test_error_leaves_without_any_frame_below() -> None:
+    told = report(hides_frames(app_code(site_code())))
+    assert "a-secret" not in told
+    assert "in receiver" not in told
+
+
+def test_error_keeps_the_frames_of_the_site() -> None:
+    told = report(hides_own_frames(app_code(site_code())))
+    assert "a-secret" not in told
+    assert "in receiver" in told
+
+
+def test_error_that_led_to_another_loses_its_frames_too() -> None:
+    inner = app_code(site_code())
+
+    def outer() -> None:
+        try:
+            inner()
+        except ValueError as error:
+            raise ValueError("the receiver fails") from error
+
+    assert "a-secret" not in report(hides_own_frames(outer))
