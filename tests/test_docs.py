@@ -7,6 +7,7 @@ import re
 import textwrap
 import types
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,3 +171,55 @@ def test_examples_import_names_that_exist(text: str) -> None:
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("erpnet_instanceid"):
             module = import_module(str(node.module))
             assert [name.name for name in node.names if not hasattr(module, name.name)] == []
+
+
+TEMPLATES = PACKAGE / "templates" / "erpnet_instanceid"
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_each_template_is_listed_with_the_blocks_that_it_has() -> None:
+    rows = re.findall(
+        r"^   \* - ``(\w+\.html)``\n     - .*?\n     - .*?\n     - (.*)$",
+        page("pages.rst"),
+        flags=re.M,
+    )
+    told = {name: set(re.findall(r"``(\w+)``", blocks)) for name, blocks in rows}
+    there = {
+        path.name: set(re.findall(r"{% block (\w+) %}", path.read_text(encoding="utf-8")))
+        for path in TEMPLATES.glob("*.html")
+    }
+    assert told == there
+
+
+@pytest.mark.django_db
+def test_the_pages_take_the_look_of_a_site_as_printed(
+    client: Any, settings: Any, tmp_path: Path
+) -> None:
+    (printed,) = [block for block in blocks(DOCS / "pages.rst") if block.caption]
+    path = tmp_path / printed.caption
+    path.parent.mkdir(parents=True)
+    path.write_text(printed.text, encoding="utf-8")
+    (tmp_path / "templates" / "base.html").write_text(
+        "<title>{% block title %}{% endblock %}</title>my site: {% block main %}{% endblock %}",
+        encoding="utf-8",
+    )
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path / "templates"]}]
+    shown = client.get("/signout").text
+    assert shown.startswith("<title>Sign out</title>my site: ")
+    assert "Stay signed in" in shown
+
+
+def test_cookies_are_listed_by_name() -> None:
+    named = {
+        node.value
+        for name, tree in MODULES.items()
+        if not name.startswith("testing")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"erpnet_(?!instanceid)[a-z_]+", node.value)
+    }
+    assert named == set(re.findall(r"``__Host-(\w+)``", page("production.rst")))
