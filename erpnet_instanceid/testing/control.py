@@ -33,6 +33,7 @@ SETTABLE = frozenset(
         "licence_slots",
         "page_size",
         "pkce",
+        "printout_answer",
         "refresh_token_lifetime",
         "request_queue",
         "requests_per_minute",

@@ -10,7 +10,7 @@ from joserfc.jwk import RSAKey
 from requests import Session as HTTPSession
 
 from .visitor import AuthorizationAnswer, visit
-from .world import endings, tokens
+from .world import endings, tokens, usage
 from .world.applications import Application, application_secret_hash
 from .world.company import CUSTOMERS
 from .world.faults import make_fault
@@ -161,7 +161,7 @@ class Instance(World):
 
     @property
     def licences_taken(self) -> int:
-        return len(self.open_api_sessions())
+        return len(usage.open_sessions(self))
 
     @property
     def api_sessions_opened(self) -> int:
@@ -171,9 +171,7 @@ class Instance(World):
     @property
     def open_transactions(self) -> int:
         """How many API transactions are open."""
-        oldest = self.now() - self.transaction_lifetime
-        sessions = self.open_api_sessions()
-        return sum(t.opened_at > oldest for s in sessions for t in s.transactions.values())
+        return usage.count_open_transactions(self)
 
     @property
     def customers(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from ..world.api_sessions import ApiSession
 from ..world.limits import TooManyRequestsError
 from ..world.refusals import ApiRefusalError, forbidden, no_licence
 from ..world.state import World
+from ..world.usage import use_api
 from .access import TokenRefusedError, bearer_claims, session_holder
 from .api_answers import api_json, refusal, too_many_requests
 from .language import asked_language
@@ -46,6 +47,7 @@ def _call(world: World, path: str) -> ApiCall:
         scopes=frozenset(claims.get("scope", [])),
         session=session,
         transaction=open_transaction(world, session, request.headers.get("TransactionId")),
+        content_type=request.headers.get("Content-Type", ""),
     )
 
 
@@ -57,7 +59,7 @@ def _admit(world: World, claims: dict[str, Any]) -> ApiSession:
         raise forbidden("External users have no API access.")
     if not {"read", "update"} & set(claims.get("scope", [])):
         raise InsufficientScopeError("read")
-    session = world.use_api(session_holder(claims), is_service="sub" not in claims)
+    session = use_api(world, session_holder(claims), is_service="sub" not in claims)
     if session is None:
         raise no_licence()
     return session

@@ -15,6 +15,7 @@ from ..world.faults import Fault
 from ..world.limits import TooManyRequestsError
 from ..world.recording import RecordedRequest, endpoint_of, parse_fields
 from ..world.state import World
+from ..world.usage import request_limits
 from .access import TokenRefusedError, bearer_claims, session_holder
 from .api_answers import too_many_requests
 
@@ -55,7 +56,7 @@ class Gate:
         except TokenRefusedError:
             return nullcontext()
         holder = session_holder(claims)
-        return self._world.limiter.request(holder, self._world.request_limits(), self._world.now())
+        return self._world.limiter.request(holder, request_limits(self._world), self._world.now())
 
     def _answer(
         self, request: RecordedRequest, environ: WSGIEnvironment, start_response: StartResponse

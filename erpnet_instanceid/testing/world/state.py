@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from joserfc.jwk import RSAKey
 
-from .api_sessions import ApiSession, ApiSessions, SessionLifetimes
+from .api_sessions import ApiSessions
 from .applications import Application, application_secret_hash
 from .changes import Changes
 from .faults import Faults
 from .keys import KeyRing
 from .ledger import Ledger
-from .limits import Limiter, RequestLimits
+from .limits import Limiter
 from .notices import Notices
 from .people import People, ready_people
 from .recording import Recording
@@ -74,6 +74,7 @@ class World:
         self.concurrent_transactions: int | None = 1
         self.transaction_lifetime: float = 25 * 60
         self.failed_commit_ends_transaction = False
+        self.printout_answer: Literal["json", "text", "file"] = "json"
         self.session_idle_lifetime: float = 20 * 60
         self.service_session_lifetime: float = 60 * 60
         self.error_shape: Literal["flat", "wrapped"] = "flat"
@@ -102,22 +103,6 @@ class World:
     def now(self) -> float:
         """The instance's clock, Unix seconds."""
         return time.time() + self.clock_offset
-
-    def use_api(self, holder: str, *, is_service: bool) -> ApiSession | None:
-        """The API session of `holder`, None if all licences are taken."""
-        return self.api_sessions.use(
-            holder, is_service=is_service, lifetimes=self._session_lifetimes(), now=self.now()
-        )
-
-    def open_api_sessions(self) -> list[ApiSession]:
-        lifetimes, now = self._session_lifetimes(), self.now()
-        return [s for s in self.api_sessions.open if not lifetimes.have_ended(s, now)]
-
-    def request_limits(self) -> RequestLimits:
-        return RequestLimits(self.requests_per_minute, self.concurrent_requests, self.request_queue)
-
-    def _session_lifetimes(self) -> SessionLifetimes:
-        return SessionLifetimes(self.session_idle_lifetime, self.service_session_lifetime)
 
     def count_refresh(self, *, granted: bool) -> None:
         with self._lock:

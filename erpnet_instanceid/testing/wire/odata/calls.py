@@ -35,6 +35,7 @@ class ApiCall:
     scopes: frozenset[str]
     session: ApiSession
     transaction: Transaction | None = None
+    content_type: str = ""
 
     def json(self) -> dict[str, Any]:
         """The body, `{}` if it is empty. Raises a refusal if it is not a JSON object."""

@@ -11,7 +11,10 @@ from ...world.refusals import ApiRefusalError, not_found
 from ...world.state import World
 from ...world.transactions import Transaction
 from . import transactions, writes
+from .batch import run_batch
 from .calls import NO_CONTENT, ApiAnswer, ApiCall
+from .imports import import_objects
+from .printouts import get_printout
 from .queries import present, read_list
 
 _PATH = re.compile(r"(?P<entity>\w+)(?:\((?P<key>[^()]*)\))?(?:/(?P<action>\w+))?", re.ASCII)
@@ -20,6 +23,7 @@ _UNBOUND: Mapping[tuple[str, str], Callable[[World, ApiCall], ApiAnswer]] = {
     ("POST", "BeginTransaction"): transactions.begin,
     ("POST", "EndTransaction"): transactions.end,
     ("GET", "GetChanges"): transactions.get_changes,
+    ("POST", "Import"): import_objects,
 }
 
 
@@ -28,13 +32,23 @@ def run(world: World, call: ApiCall) -> ApiAnswer:
     unbound = _UNBOUND.get((call.method, call.path))
     if unbound is not None:
         return unbound(world, call)
+    if (call.method, call.path) == ("POST", "$batch"):
+        return run_batch(world, call, run)
     match = _PATH.fullmatch(call.path)
-    if match is None or match["action"]:
+    if match is None:
         raise not_found(call.path)
-    entity = world.data.set_named(match["entity"])
+    entity, key, action = match["entity"], (match["key"] or "").lower(), match["action"]
+    if action:
+        return _run_action(world, world.data.set_named(entity), key, action, call)
     if match["key"] is None:
-        return _run_for_set(world, entity, call)
-    return _run_for_row(world, entity, match["key"].lower(), call)
+        return _run_for_set(world, world.data.set_named(entity), call)
+    return _run_for_row(world, world.data.set_named(entity), key, call)
+
+
+def _run_action(world: World, entity: EntitySet, key: str, action: str, call: ApiCall) -> ApiAnswer:
+    if (call.method, action) != ("POST", "GetPrintout"):
+        raise not_found(call.path)
+    return get_printout(world, entity, key, call)
 
 
 def _run_for_set(world: World, entity: EntitySet, call: ApiCall) -> ApiAnswer:
