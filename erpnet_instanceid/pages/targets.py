@@ -61,6 +61,13 @@ def callback_address(request: HttpRequest) -> str:
     return conf.callback_url or request.build_absolute_uri(path)
 
 
+def signed_out_address(request: HttpRequest) -> str:
+    """The ImpersonateLogoutUrl; empty if a sign-out is to end at the instance."""
+    if conf.post_logout_url is not None:
+        return conf.post_logout_url
+    return request.build_absolute_uri(reverse("erpnet_instanceid:signout_callback"))
+
+
 def signin_address(target: str = "", **params: str) -> str:
     """The path that starts a sign-in and then goes on to ``target``."""
     path = reverse("erpnet_instanceid:signin")

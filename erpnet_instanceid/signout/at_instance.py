@@ -20,8 +20,11 @@ MAX_HINT_CHARACTERS = 6000
 MAX_STATE_CHARACTERS = 1500
 
 
-def end_at_instance(tokens: TokenSet, target: str) -> str | None:
-    """Revokes the refresh token; the address where the visitor's session there ends, if any."""
+def end_at_instance(tokens: TokenSet, target: str, *, back: str) -> str | None:
+    """Revokes the refresh token; the address where the visitor's session there ends, if any.
+
+    ``back`` is the address to which the instance sends the visitor afterwards; empty for none.
+    """
     client = conf.client
     hurried = dataclasses.replace(client, limits=client.limits.shortened_to(REVOCATION_SECONDS))
     try:
@@ -33,7 +36,6 @@ def end_at_instance(tokens: TokenSet, target: str) -> str | None:
         revoke(hurried, tokens.refresh_token)
     if endpoint is None:
         return None
-    back = conf.post_logout_url
     has_hint = 0 < len(tokens.id_token) <= MAX_HINT_CHARACTERS
     return with_parameters(
         endpoint,
@@ -41,7 +43,7 @@ def end_at_instance(tokens: TokenSet, target: str) -> str | None:
             "id_token_hint": tokens.id_token if has_hint else None,
             # The instance then asks the visitor, and may not send them back here.
             "client_id": None if has_hint else client.client_id,
-            "post_logout_redirect_uri": back,
+            "post_logout_redirect_uri": back or None,
             "state": _state(target) if back else None,
         },
     )

@@ -14,7 +14,7 @@ from django.views.generic import View
 from ..conf import redirect_field_name
 from ..mozilla import LogoutView
 from ..pages.render import form_page, page, private
-from ..pages.targets import requested_target, safe_target
+from ..pages.targets import requested_target, safe_target, signed_out_address
 from ..signin import loops as arrivals
 from ..signout.at_instance import end_at_instance, read_state
 from ..tokens.endings import end_with_session, sign_out
@@ -49,7 +49,8 @@ class SignOutView(LogoutView):
         target = self.redirect_url
         tokens = end_with_session(request, "signed_out")
         sign_out(request)
-        address = end_at_instance(tokens, target) if tokens else None
+        back = signed_out_address(request)
+        address = end_at_instance(tokens, target, back=back) if tokens else None
         response = HttpResponseRedirect(address or target)
         arrivals.forget(request, response)
         return private(response)

@@ -48,8 +48,7 @@ ERPNET_INSTANCEID = {
     "SCOPE": "openid profile offline_access read update",
     "SERVICE_SCOPE": "read",
 }
-# Not needed, but polite: the instance then sends who signed out there back to this site.
-ERPNET_INSTANCEID["POST_LOGOUT_URL"] = os.environ.get("ERPNET_POST_LOGOUT_URL")
+# A sign-in and a sign-out that name no page end on the home page.
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 
 # "Strict" works too: the visitor who comes back from the instance keeps their session either way.

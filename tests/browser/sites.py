@@ -52,7 +52,6 @@ def run_second_provider(log: Path, *, access_token_seconds: int) -> Iterator[Sec
     site = shop_environment(
         **_site(
             ERPNET_INSTANCE_URL=url,
-            ERPNET_POST_LOGOUT_URL=f"{shop}/signout-callback",
             DJANGO_DEBUG="1",
             DJANGO_DATABASE=str(log.with_suffix(".sqlite3")),
             **{f"ERPNET_{name}": value for name, value in APPLICATION.items()},

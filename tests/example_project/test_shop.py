@@ -73,14 +73,14 @@ def test_a_community_user_is_turned_away(shopper: Shopper) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "sentence"),
     [
-        ({"drop": "before"}, 503, "cannot be reached at this moment"),
+        ({"drop": "before"}, 503, "needs the instance, which does not answer"),
         (
             {
                 "status": 500,
                 "json": {"message": "None left.", "code": "MaximumLicenseCountExceeded"},
             },
             503,
-            "One is free again when a colleague signs out",
+            "One becomes free when a colleague signs out",
         ),
         ({"status": 500, "json": {"message": "No.", "code": "Forbidden"}}, 502, "Forbidden"),
     ],

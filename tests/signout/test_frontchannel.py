@@ -113,7 +113,6 @@ def test_lfc_01_sign_out_that_begins_at_the_instance(visitor: Visitor, instance:
 def test_lfc_01_sign_out_that_begins_here(
     visitor: Visitor, instance: Instance, configure: Callable[..., None]
 ) -> None:
-    configure(POST_LOGOUT_URL=f"{visitor.site}/signout-callback")
     instance.register(frontchannel_url=visitor.site + ADDRESS)
     visitor.sign_in()
     key = visitor.whoami()["session"]

@@ -56,12 +56,11 @@ def replayed(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:
 
 @pytest.mark.parametrize("home", [None, "/plain"], ids=["own page", "LOGOUT_REDIRECT_URL"])
 def test_lrp_01_signs_out_here_and_at_the_instance(
-    visitor: Visitor, instance: Instance, configure: Configure, settings: Any, home: str | None
+    visitor: Visitor, instance: Instance, settings: Any, home: str | None
 ) -> None:
     settings.LOGOUT_REDIRECT_URL = home
     back = f"{visitor.site}/signout-callback"
     instance.register(logout_urls=[back])
-    configure(POST_LOGOUT_URL=back)
     # An ID token lives for five minutes: by the time of the sign-out it has ended.
     instance.clock_offset = -310
     issued: list[str] = []
@@ -100,9 +99,10 @@ def test_lrp_01_signs_out_here_and_at_the_instance(
     assert_signed_out(visitor, key)
 
 
-def test_lrp_01_without_an_address_it_ends_at_the_instance(
-    visitor: Visitor, instance: Instance
+def test_lrp_01_ends_at_the_instance_if_the_site_wants_so(
+    visitor: Visitor, instance: Instance, configure: Configure
 ) -> None:
+    configure(POST_LOGOUT_URL="")
     visitor.sign_in()
 
     location = visitor.post("/signout").headers["Location"]
@@ -134,7 +134,6 @@ def test_lrp_01_id_token_too_long_for_an_address_is_left_out(
 ) -> None:
     back = f"{visitor.site}/signout-callback"
     instance.register(logout_urls=[back])
-    configure(POST_LOGOUT_URL=back)
     instance.change("id_token", lambda token: token.claims.update(roles=["role"] * 2000))
     visitor.sign_in()
     key = visitor.whoami()["session"]
@@ -174,7 +173,6 @@ def test_lrp_02_and_03_return_with_a_wrong_or_missing_state(
     configure: Configure,
     spoil: Callable[[str], str],
 ) -> None:
-    configure(POST_LOGOUT_URL=f"{visitor.site}/signout-callback")
     visitor.sign_in()
     key = visitor.whoami()["session"]
     location = visitor.post("/signout", {"next": "/plain"}).headers["Location"]
@@ -341,7 +339,6 @@ def test_lrp_05_a_double_click(
 def test_lrp_06_return_that_nobody_asked_for(
     visitor: Visitor, new_visitor: NewVisitor, configure: Configure, instance: Instance, state: Any
 ) -> None:
-    configure(POST_LOGOUT_URL=f"{visitor.site}/signout-callback")
     if state == "of another":
         attacker = new_visitor()
         attacker.sign_in("admin")
@@ -360,7 +357,6 @@ def test_lrp_06_return_that_nobody_asked_for(
 def test_lrp_06_return_of_long_ago_leads_nowhere(
     visitor: Visitor, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure(POST_LOGOUT_URL=f"{visitor.site}/signout-callback")
     visitor.sign_in()
     state = parameters(visitor.post("/signout", {"next": "/plain"}).headers["Location"])["state"]
     back = f"/signout-callback?{urlencode({'state': state})}"

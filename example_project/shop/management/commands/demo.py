@@ -78,7 +78,6 @@ class Command(BaseCommand):
             instance.licence_slots = licences
             os.environ.update(
                 erpnet_settings(instance),
-                ERPNET_POST_LOGOUT_URL=f"http://localhost:{port}/signout-callback",
                 DJANGO_DEBUG="1",
                 DJANGO_DATABASE=str(database or Path(directory, "demo.sqlite3")),
             )
