@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import django
@@ -17,6 +18,7 @@ from erpnet_instanceid.oidc import http
 from erpnet_instanceid.testing import Instance
 
 from .support.leaks import Watch, watching
+from .support.tls import Trusted
 from .support.visitor import Visitor
 
 # A project of its own, for an environment of its own: see tox.ini.
@@ -160,3 +162,12 @@ def _receive_error_mails(settings: Any) -> None:
     settings.ADMINS = [ADMIN] if django.VERSION >= (6, 0) else [("Operator", ADMIN)]
     if django.VERSION >= (6, 1):
         settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trusted]:
+    authority = Trusted(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    http.environment.cache_clear()
+    yield authority
+    http.environment.cache_clear()

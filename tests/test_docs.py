@@ -16,7 +16,7 @@ from django.urls import include, path
 
 from erpnet_instanceid import errors
 from erpnet_instanceid.api.errors import NO_LICENCE
-from erpnet_instanceid.management.doctor import WANTS_SOMEBODY
+from erpnet_instanceid.management.doctor.addresses import WANTS_SOMEBODY
 from erpnet_instanceid.pages import failures as pages
 
 from .support.check_ids import check_ids

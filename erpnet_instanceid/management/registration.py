@@ -1,4 +1,4 @@
-"""What to register at the instance: the Trusted Application of this site."""
+"""Makes the Trusted Application to register at the instance, and the link that registers it."""
 
 from __future__ import annotations
 
@@ -22,22 +22,38 @@ def new_application_secret() -> str:
 
 
 def secret_hash(secret: str) -> str:
-    """The ApplicationSecretHash: base64 of SHA-256, with the standard alphabet."""
+    """The ApplicationSecretHash: base64 of SHA-256, in the standard alphabet."""
     return base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode("ascii")
 
 
 def site_address() -> str:
-    """The site's own origin as far as the settings tell it, else empty."""
+    """The site's own address as CALLBACK_URL tells it; empty if it is not set."""
     return http.origin_of(conf.callback_url) if conf.callback_url else ""
 
 
 def login_url(site: str) -> str:
-    return conf.callback_url or site.rstrip("/") + reverse("erpnet_instanceid:signin_callback")
+    """The ImpersonateLoginUrl."""
+    return conf.callback_url or _below(site, reverse("erpnet_instanceid:signin_callback"))
 
 
 def logout_url(site: str) -> str:
-    path = reverse("erpnet_instanceid:signout_callback")
-    return conf.post_logout_url or site.rstrip("/") + path
+    """The ImpersonateLogoutUrl; empty if sign-out ends at the instance."""
+    if conf.post_logout_url is not None:
+        return conf.post_logout_url
+    return _below(site, reverse("erpnet_instanceid:signout_callback"))
+
+
+def signin_url(site: str) -> str:
+    """The address that starts a sign-in."""
+    return _below(site, reverse("erpnet_instanceid:signin"))
+
+
+def _below(site: str, path: str) -> str:
+    prefix = urlsplit(site).path.rstrip("/")
+    if prefix and path.startswith(f"{prefix}/"):
+        # FORCE_SCRIPT_NAME has put the prefix into the path already.
+        return http.origin_of(site) + path
+    return site.rstrip("/") + path
 
 
 def trusted_application(site: str, secret: str, *, name: str = "") -> dict[str, Any]:

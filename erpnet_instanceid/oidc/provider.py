@@ -197,6 +197,10 @@ class Provider:
         """What the instance says about itself. Raises InstanceUnavailable or InvalidResponse."""
         return self._metadata.get()
 
+    def keys(self) -> tuple[jose.Key, ...]:
+        """The instance's usable signing keys. Raises InstanceUnavailable or InvalidResponse."""
+        return self._keys.get()
+
     def verify(
         self, raw: str, *, algorithms: Sequence[str], types: Iterable[str]
     ) -> jose.SignedToken:

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
 import gzip
-import ipaddress
 import secrets
-import ssl
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 
 from erpnet_instanceid.api import user_api
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc import http, provider
+from erpnet_instanceid.oidc import provider
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
 
@@ -37,6 +29,7 @@ from ..support.outcomes import (
     look,
     within,
 )
+from ..support.tls import Trusted
 from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
@@ -370,79 +363,6 @@ def test_key_11_redirected_metadata_is_not_followed(visitor: Visitor, instance: 
 
 
 # TLS
-
-
-class Trusted:
-    """An authority that this process trusts, and certificates of it and of others."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
-        self.bundle = folder / "trusted.pem"
-        authority = self._build(self._name, self._key, days=(-30, 30)).add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
-        )
-        self.bundle.write_bytes(_pem(authority.sign(self._key, hashes.SHA256())))
-
-    def certificate(
-        self, host: str = "127.0.0.1", days: tuple[int, int] = (-1, 1), signed: bool = True
-    ) -> Path:
-        """A file with a key and its certificate; one that signs itself where not ``signed``."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        try:
-            name: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
-        except ValueError:
-            name = x509.DNSName(host)
-        builder = self._build(subject, key, days=days, issuer=self._name if signed else subject)
-        builder = builder.add_extension(x509.SubjectAlternativeName([name]), critical=False)
-        certificate = builder.sign(self._key if signed else key, hashes.SHA256())
-        file = self.folder / f"{secrets.token_hex(4)}.pem"
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        file.write_bytes(private + _pem(certificate))
-        return file
-
-    def context(self, file: Path) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
-
-    def _build(
-        self,
-        subject: x509.Name,
-        key: ec.EllipticCurvePrivateKey,
-        *,
-        days: tuple[int, int],
-        issuer: x509.Name | None = None,
-    ) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.timezone.utc)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer or self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + datetime.timedelta(days=days[0]))
-            .not_valid_after(now + datetime.timedelta(days=days[1]))
-        )
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-@pytest.fixture
-def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trusted]:
-    authority = Trusted(tmp_path)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
-    http.environment.cache_clear()
-    yield authority
-    http.environment.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ import hashlib
 import io
 import json
 import types
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import set_script_prefix
 
 SITE = "https://backend.example.com"
 
@@ -22,7 +24,7 @@ def told(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_register_prints_every_attribute_and_the_secrets_hash() -> None:
+def test_register_prints_every_attribute() -> None:
     answer = json.loads(told("register", "--site", SITE, "--json"))
     secret, application = answer["ApplicationSecret"], answer["TrustedApplication"]
     digest = base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode()
@@ -43,12 +45,12 @@ def test_register_prints_every_attribute_and_the_secrets_hash() -> None:
     }
 
 
-def test_register_shows_the_secret_once_with_instructions() -> None:
+def test_register_shows_the_secret_once() -> None:
     text = told("register", "--site", SITE)
     secret = text.partition("ERPNET_APPLICATION_SECRET=")[2].split()[0]
     assert text.count(secret) == 1
     assert f"{SITE}/signin-callback" in text
-    assert f'ERPNET_INSTANCEID["POST_LOGOUT_URL"] = "{SITE}/signout-callback"' in text
+    assert f"ImpersonateLogoutUrl               {SITE}/signout-callback\n" in text
     assert text.endswith(f"manage.py instanceid doctor --site {SITE}\n")
 
 
@@ -93,6 +95,38 @@ def test_registration_needs_an_https_address(action: str, arguments: list[str]) 
 def test_an_address_with_a_query_is_refused(action: str, site: str) -> None:
     with pytest.raises(CommandError, match="must not have a query"):
         told(action, "--site", site)
+
+
+def test_sign_out_may_end_at_the_instance(settings: Any) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "POST_LOGOUT_URL": ""}
+    answer = json.loads(told("register", "--site", SITE, "--json"))
+    assert answer["TrustedApplication"]["ImpersonateLogoutUrl"] == ""
+
+
+def test_path_of_the_site_is_pointed_out() -> None:
+    text = told("register", "--site", f"{SITE}/shop/")
+    assert f" {SITE}/shop/signin-callback\n" in text
+    assert "The two addresses begin with /shop, as --site does." in text
+    assert "begin with" not in told("register", "--site", f"{SITE}/")
+
+
+@pytest.fixture
+def below_shop() -> Iterator[None]:
+    set_script_prefix("/shop/")
+    yield
+    set_script_prefix("/")
+
+
+@pytest.mark.usefixtures("below_shop")
+def test_prefix_of_django_is_not_doubled() -> None:
+    """FORCE_SCRIPT_NAME sets it for commands."""
+    assert f" {SITE}/shop/signin-callback\n" in told("register", "--site", f"{SITE}/shop")
+
+
+@pytest.mark.parametrize("path", ["/signin", "/signin-callback", "/signout-callback/"])
+def test_address_of_a_page_is_refused(path: str) -> None:
+    with pytest.raises(CommandError, match=f"address of the site .* leave out {path}"):
+        told("register", "--site", SITE + path)
 
 
 @pytest.mark.parametrize("action", ["register", "install-link"])

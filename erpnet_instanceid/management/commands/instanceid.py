@@ -1,46 +1,59 @@
-"""``manage.py instanceid``: register the site, look for what is wrong, tidy up."""
+"""``manage.py instanceid``: registers the site, examines it, deletes old rows."""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import json
 import textwrap
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import NoReverseMatch
 
 from erpnet_instanceid.checks import URLS_MISSING
-from erpnet_instanceid.conf import conf
-from erpnet_instanceid.management import doctor as diagnostics
-from erpnet_instanceid.management import registration
+from erpnet_instanceid.management import doctor, registration
 from erpnet_instanceid.oidc.provider import is_safe_address
+from erpnet_instanceid.pages.targets import is_own_path
 from erpnet_instanceid.tokens.pruning import prune
+
+ACTIONS = {
+    "register": "make a client secret, and print the registration to ask for",
+    "install-link": "print the address where an administrator registers the site",
+    "doctor": "ask the instance and the site whether everything fits",
+    "prune": "delete the rows of sign-ins that are over",
+}
+DOCTOR_STATUS = (
+    "Exit status: 0 if nothing has to be put right, 1 if a line is marked BAD or the examination "
+    "cannot be made, 2 if an option is wrong."
+)
 
 
 class Command(BaseCommand):
-    help = "Registers this site at its ERP.net instance, examines the setup, tidies up."
-    # Before the site is registered its settings cannot pass the checks.
+    help = "Registers this site at its ERP.net instance, examines the setup, deletes old rows."
+    # The settings of a site that is not registered yet cannot pass the checks.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True)
-        for name, text in (
-            ("register", "make a client secret, and the registration to ask for"),
-            ("install-link", "the address where an administrator registers the site"),
-            ("doctor", "ask the instance whether everything fits"),
-        ):
-            action = actions.add_parser(name, help=text)
-            action.add_argument(
-                "--site", help="the site's address, for example https://backend.example.com"
+        # For handle(), which prints the help if no action is given.
+        parser.set_defaults(print_help=parser.print_help)
+        actions = parser.add_subparsers(dest="action", metavar="action")
+        for name, text in ACTIONS.items():
+            action = actions.add_parser(
+                name,
+                help=text,
+                description=f"{text[0].upper()}{text[1:]}.",
+                epilog=DOCTOR_STATUS if name == "doctor" else None,
+                parents=[_general_options()],
             )
-            if name != "doctor":
-                action.add_argument("--name", default="", help="what to call the site")
-            if name == "register":
-                action.add_argument("--json", action="store_true", help="for a program to read")
-        actions.add_parser("prune", help="delete the rows of sign-ins that are over")
+            _add_options(action, name)
 
-    def handle(self, *_args: Any, action: str, **options: Any) -> None:
+    def handle(self, *_args: Any, action: str | None, print_help: Any, **options: Any) -> None:
+        if action is None:
+            print_help(self.stdout)
+            return
         try:
             getattr(self, f"_{action.replace('-', '_')}")(options)
         except ImproperlyConfigured as error:
@@ -52,59 +65,119 @@ class Command(BaseCommand):
         site, secret = _site(options), registration.new_application_secret()
         application = registration.trusted_application(site, secret, name=options["name"])
         if options["json"]:
-            told = {"ApplicationSecret": secret, "TrustedApplication": application}
-            self.stdout.write(json.dumps(told, indent=2, ensure_ascii=False))
+            self._write_json({"ApplicationSecret": secret, "TrustedApplication": application})
             return
         width = max(map(len, application))
         lines = [f"  {name:<{width}}  {_shown(value)}" for name, value in application.items()]
         self.stdout.write(
-            "Client secret, shown this once. Keep it where the site's other secrets are, as the\n"
-            "environment variable that your settings read APPLICATION_SECRET from:\n\n"
+            "Client secret. It is shown only now: keep it where the site's other secrets are, in\n"
+            "the environment variable that your settings read APPLICATION_SECRET from.\n\n"
             f"  ERPNET_APPLICATION_SECRET={secret}\n\n"
             "Trusted Application to ask for. Paste it into a ticket to the instance's\n"
-            "administrators; it holds the secret's hash, never the secret:\n\n" + "\n".join(lines)
+            "administrators. It contains the secret's hash, and never the secret.\n\n"
+            + "\n".join(lines)
         )
-        if conf.post_logout_url is None:
-            self.stdout.write(
-                "\nSo that visitors come back to the site after sign-out, set\n\n"
-                f'  ERPNET_INSTANCEID["POST_LOGOUT_URL"] = "{application["ImpersonateLogoutUrl"]}"'
-            )
+        self._write_prefix(site)
         self.stdout.write(
-            "\nOnce it is registered, with the secret in the environment:\n\n"
+            "\nWhen it is registered, and the secret is in the environment:\n\n"
             f"  python manage.py migrate\n  python manage.py instanceid doctor --site {site}"
         )
+
+    def _write_prefix(self, site: str) -> None:
+        prefix = urlsplit(site).path.rstrip("/")
+        if prefix:
+            self.stdout.write(
+                f"\nThe two addresses begin with {prefix}, as --site does. This is right only if "
+                f"visitors\nfind the whole site below {prefix}."
+            )
 
     def _install_link(self, options: dict[str, Any]) -> None:
         self.stdout.write(registration.install_link(_site(options), name=options["name"]))
 
     def _doctor(self, options: dict[str, Any]) -> None:
         site = _site(options) if options["site"] else ""
-        self.check(display_num_errors=True)
-        styles = {"ok": self.style.SUCCESS, "look": self.style.WARNING, "BAD": self.style.ERROR}
-        bad = 0
-        for finding in diagnostics.examine(site):
-            bad += finding.mark == "BAD"
-            self.stdout.write(styles[finding.mark](f"{finding.mark:<6}") + finding.what)
-            if finding.mark != "ok" and finding.cure:
-                self.stdout.write(textwrap.indent(finding.cure, " " * 6))
+        findings = []
+        for finding in doctor.examine(site):
+            findings.append(finding)
+            if not options["json"]:
+                self._write_finding(finding)
+        next_step = doctor.next_step(findings, site)
+        if options["json"]:
+            told = [dataclasses.asdict(finding) for finding in findings]
+            self._write_json({"findings": told, "next": next_step})
+        bad = sum(finding.mark == "BAD" for finding in findings)
         if bad:
-            raise CommandError(f"{bad} of these have to be put right.")
+            raise CommandError(f"{bad} of these must be put right. {next_step}")
+        if not options["json"]:
+            self.stdout.write(next_step)
+
+    def _write_finding(self, finding: doctor.Finding) -> None:
+        style = {"ok": self.style.SUCCESS, "look": self.style.WARNING, "BAD": self.style.ERROR}
+        self.stdout.write(style[finding.mark](f"{finding.mark:<6}") + finding.text)
+        if finding.cure:
+            self.stdout.write(textwrap.indent(finding.cure, " " * 6))
+
+    def _write_json(self, value: object) -> None:
+        self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
 
     def _prune(self, _options: dict[str, Any]) -> None:
-        if not diagnostics.has_tables():
-            raise CommandError(diagnostics.TABLES_MISSING)
+        if not doctor.has_tables():
+            raise CommandError(doctor.TABLES_MISSING)
         self.stdout.write(f"{prune()} rows deleted.")
 
 
+class _OptionsOnly(BaseCommand):
+    requires_system_checks = ()
+
+
+def _general_options() -> CommandParser:
+    """Django's own options (--settings, -v, …), for use after the action too.
+
+    They have no default there, so that a value given before the action stays.
+    """
+    parser = _OptionsOnly().create_parser(
+        "manage.py",
+        "instanceid",
+        add_help=False,
+        argument_default=argparse.SUPPRESS,
+        conflict_handler="resolve",
+    )
+    # Django's own -v has a default, whatever the parser says.
+    parser.add_argument(
+        "-v",
+        "--verbosity",
+        type=int,
+        choices=range(4),
+        default=argparse.SUPPRESS,
+        help="how much to print, from 0 to 3",
+    )
+    return parser
+
+
+def _add_options(action: argparse.ArgumentParser, name: str) -> None:
+    if name == "prune":
+        return
+    action.add_argument(
+        "--site", help="the address of the site, for example https://backend.example.com"
+    )
+    if name in ("register", "install-link"):
+        action.add_argument("--name", default="", help="the site's name at the instance")
+    if name in ("register", "doctor"):
+        action.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
 def _site(options: dict[str, Any]) -> str:
-    site = options["site"] or registration.site_address()
+    site = str(options["site"] or registration.site_address())
     if not site:
         raise CommandError("Give the site's address: --site https://backend.example.com")
     if not is_safe_address(site):
         raise CommandError("The site's address must start with https://, and name a host.")
     if "?" in site or "#" in site:
         raise CommandError("The site's address must not have a query: leave out '?' or '#'.")
-    return str(site)
+    path = urlsplit(site).path
+    if is_own_path(path):
+        raise CommandError(f"Give the address of the site and not of a page: leave out {path}")
+    return site
 
 
 def _shown(value: object) -> str:

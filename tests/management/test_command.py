@@ -1,0 +1,59 @@
+"""The command line of `manage.py instanceid`."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+from django.core.management import call_command
+
+from erpnet_instanceid.management.commands.instanceid import ACTIONS, Command
+
+
+def test_alone_it_prints_its_help() -> None:
+    out = io.StringIO()
+    call_command("instanceid", stdout=out)
+    for action, text in ACTIONS.items():
+        assert action in out.getvalue()
+        assert text in " ".join(out.getvalue().split())
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(
+    ("option", "name", "value"),
+    [
+        (["--settings", "x"], "settings", "x"),
+        (["--pythonpath", "x"], "pythonpath", "x"),
+        (["-v", "2"], "verbosity", 2),
+        (["--no-color"], "no_color", True),
+        (["--force-color"], "force_color", True),
+        (["--traceback"], "traceback", True),
+    ],
+)
+def test_general_option_before_and_after_the_action(
+    action: str, option: list[str], name: str, value: object
+) -> None:
+    parser = Command().create_parser("manage.py", "instanceid")
+    for arguments in ([*option, action], [action, *option]):
+        assert getattr(parser.parse_args(arguments), name) == value
+    assert getattr(parser.parse_args([action]), name) in (None, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["register", "--site", "https://rp.test", "--settings", "tests.settings"], 0, "rp.test"),
+        (["doctor", "--no-such-option"], 2, "unrecognized arguments"),
+        (["doctr"], 2, "invalid choice: 'doctr'"),
+        (["doctor", "--site", "rp.test"], 1, "CommandError: The site's address must start with"),
+        (["doctor", "--site", "rp.test", "--traceback"], 1, "Traceback"),
+    ],
+)
+def test_exit_status(arguments: list[str], status: int, told: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "django", "instanceid", *arguments], capture_output=True, text=True
+    )
+    assert run.returncode == status
+    assert told in run.stdout + run.stderr

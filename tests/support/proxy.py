@@ -1,0 +1,58 @@
+"""A reverse proxy that ends TLS, set up well or badly."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+@contextmanager
+def run_proxy(
+    site: str,
+    tls: ssl.SSLContext,
+    *,
+    headers: dict[str, str],
+    keeps_host: bool = True,
+    prefix: str = "",
+) -> Iterator[str]:
+    """The https address of a proxy in front of ``site``.
+
+    It adds ``headers``, and passes the visitor's Host on if ``keeps_host``. It takes ``prefix``
+    away from the path.
+    """
+    upstream = urlsplit(site).netloc
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            connection = HTTPConnection(upstream, timeout=10)
+            host = self.headers["Host"] if keeps_host else upstream
+            path = self.path.removeprefix(prefix)
+            connection.request("GET", path, headers={**self.headers, "Host": host, **headers})
+            answer = connection.getresponse()
+            body = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                self.send_header(name, value)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(body)
+            connection.close()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
