@@ -22,7 +22,6 @@ from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.oidc.errors import SignInDenied
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import Instance
-from erpnet_instanceid.users.claims import is_true, merge_claims
 
 from .support.outcomes import assert_rejected, assert_signed_in, look
 from .support.visitor import Visitor
@@ -450,38 +449,11 @@ def test_sets_only_flags_that_the_user_model_has(site: Configure) -> None:
 # Claims of several sources
 
 
-@pytest.mark.parametrize(
-    ("sources", "merged"),
-    [
-        ([{"a": 1}, {"a": 2, "b": 3}], {"a": 1, "b": 3}),
-        ([{"is_admin": "true"}, {"is_admin": "false"}], {"is_admin": False}),
-        ([{"is_admin": "false"}, {"is_admin": True}], {"is_admin": False}),
-        ([{"is_admin": "True"}, {}], {"is_admin": True}),
-        ([{"is_admin": "true"}, {"is_admin": None}], {"is_admin": False}),
-        ([{"user_type": "A"}, {"user_type": "A"}], {"user_type": "A"}),
-        ([{"user_type": "A"}, {"user_type": "B"}], {}),
-        ([{"user_type": "A"}, {"user_type": ["A"]}], {}),
-        ([{"email": "a"}, {"email": "b", "email_verified": "true"}], {"email": "a"}),
-        (
-            [{"email_verified": True}, {"email": "b", "email_verified": "false"}],
-            {"email": "b", "email_verified": "false"},
-        ),
-        ([{"email_verified": True}, {"email": "b"}, {"email_verified": True}], {"email": "b"}),
-        (
-            [{"email": "a", "email_verified": True}, {"email_verified": False}],
-            {"email": "a", "email_verified": True},
-        ),
-        ([], {}),
-    ],
-)
-def test_merges_claims(sources: list[dict[str, Any]], merged: dict[str, Any]) -> None:
-    assert merge_claims(sources) == merged
-
-
-@pytest.mark.parametrize(("value", "expected"), [("TRUE", True), ("truе", False), (b"true", False)])
-def test_reads_booleans(value: Any, expected: bool) -> None:
-    # The second one ends in a Cyrillic letter.
-    assert is_true(value) is expected
+@pytest.mark.usefixtures("site")
+def test_uin_12_user_type_is_compared_as_it_is_spelled() -> None:
+    for user_type in ("", "InternalUser ", {"InternalUser": True}, True):
+        assert denied(user_type=user_type) == "user_type_refused"
+    assert not User.objects.exists()
 
 
 # What a site may override

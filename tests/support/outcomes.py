@@ -183,6 +183,13 @@ class Attempt:
         corrected = self.answer if is_over else None
         assert_rejected(self.visitor, response, self.before, code=code, corrected=corrected, **more)
 
+    def assert_denied(self, code: str, **more: Any) -> None:
+        """The right answer brings a visitor who is known, and not let in."""
+        self.assert_refused(self.bring(), code, status=403, token_requests=1, **more)
+
+    def assert_unavailable(self, response: requests.Response, **more: Any) -> None:
+        assert_unavailable(self.visitor, response, self.before, **more)
+
     def assert_signed_in(self, response: requests.Response | None = None, **more: Any) -> None:
         """The right answer, or another with the ``response``, signs in."""
         response = self.bring() if response is None else response

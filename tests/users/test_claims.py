@@ -1,0 +1,55 @@
+"""What is read from the claims about a visitor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.users.claims import is_true, merge_claims
+
+
+@pytest.mark.parametrize(
+    ("sources", "merged"),
+    [
+        ([{"a": 1}, {"a": 2, "b": 3}], {"a": 1, "b": 3}),
+        ([{"is_admin": "true"}, {"is_admin": "false"}], {"is_admin": False}),
+        ([{"is_admin": "false"}, {"is_admin": True}], {"is_admin": False}),
+        ([{"is_admin": "True"}, {}], {"is_admin": True}),
+        ([{"is_admin": "true"}, {"is_admin": None}], {"is_admin": False}),
+        ([{"user_type": "A"}, {"user_type": "A"}], {"user_type": "A"}),
+        ([{"user_type": "A"}, {"user_type": "B"}], {}),
+        ([{"user_type": "A"}, {"user_type": ["A"]}], {}),
+        ([{"email": "a"}, {"email": "b", "email_verified": "true"}], {"email": "a"}),
+        (
+            [{"email_verified": True}, {"email": "b", "email_verified": "false"}],
+            {"email": "b", "email_verified": "false"},
+        ),
+        ([{"email_verified": True}, {"email": "b"}, {"email_verified": True}], {"email": "b"}),
+        (
+            [{"email": "a", "email_verified": True}, {"email_verified": False}],
+            {"email": "a", "email_verified": True},
+        ),
+        ([], {}),
+    ],
+)
+def test_merges_claims(sources: list[dict[str, Any]], merged: dict[str, Any]) -> None:
+    assert merge_claims(sources) == merged
+
+
+@pytest.mark.parametrize("value", [True, "true", "True", "TRUE"])
+def test_uin_08_true_is_read_in_each_spelling(value: Any) -> None:
+    assert is_true(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(False, "false", "False", "", " true", "1", 1, "yes", None, [True], {"is_admin": True}),
+        b"true",
+        # It ends in a Cyrillic letter.
+        "truе",
+    ],
+)
+def test_uin_06_other_values_are_false(value: Any) -> None:
+    assert not is_true(value)
