@@ -1,8 +1,10 @@
-"""Rows LBC of the cases: the instance tells the site that a session is over."""
+"""Rows LBC of the cases: the instance tells the site that a session is over.
+
+``tests/oidc/test_id_token.py`` has each fault of a logout token; one of each row comes by HTTP.
+"""
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,19 +13,25 @@ from typing import Any
 
 import pytest
 import requests
-from cryptography.hazmat.primitives.asymmetric import ec
 from django.contrib.sessions.models import Session
 from django.core import checks
 from django.core.cache import cache
 from pytest_django.live_server_helper import LiveServer
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance, Token, deliver
+from erpnet_instanceid.testing import Instance, Token
 
-from ..support.forging import MISSING, claims, header
-from ..support.outcomes import LOGOUT, Forge, assert_nothing_came_of_it, assert_notice_refused, look
+from ..support.forging import MISSING, claims, header, several
+from ..support.outcomes import (
+    LOGOUT,
+    Forge,
+    assert_nothing_came_of_it,
+    assert_notice_refused,
+    begin,
+    look,
+)
 from ..support.sessions import SessionStore
-from ..support.visitor import Visitor
+from ..support.visitor import FORM, Visitor
 
 Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]
@@ -140,107 +148,43 @@ def test_lbc_01_session_ends_that_another_sign_in_had_begun(
     assert_ended(visitor, key)
 
 
-@pytest.mark.parametrize("signature", [b"", None], ids=["empty", "kept"])
-def test_lbc_02_unsigned_token_is_refused(
-    visitor: Visitor, instance: Instance, signature: bytes | None
-) -> None:
-    def unsigned(token: Token) -> str | None:
-        honest = token.serialize()
-        token.header["alg"] = "none"
-        if signature is not None:
-            return None
-        return token.serialize() + honest.rpartition(".")[2]
-
-    LOGOUT.assert_refused(visitor, instance, unsigned)
-
-
-def test_lbc_03_published_key_of_another_algorithm_is_refused(
-    visitor: Visitor, instance: Instance
-) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    numbers = key.public_key().public_numbers()
-    published = {
-        "kty": "EC",
-        "crv": "P-256",
-        "kid": "ec",
-        "use": "sig",
-        "alg": "ES256",
-        "x": _base64url(numbers.x.to_bytes(32, "big")),
-        "y": _base64url(numbers.y.to_bytes(32, "big")),
-    }
-    instance.change("jwks", lambda jwks: jwks["keys"].append(published))
-
-    def by_ec(token: Token) -> None:
-        token.header |= {"alg": "ES256", "kid": "ec"}
-        token.sign_with = key
-
-    visitor.sign_in()
-    LOGOUT.assert_refused(visitor, instance, by_ec)
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+def unsigned(token: Token) -> None:
+    token.header["alg"] = "none"
+    token.signature = b""
 
 
 @pytest.mark.parametrize(
     "forge",
     [
+        pytest.param(unsigned, id="lbc_02 unsigned"),
+        pytest.param(header(alg="ES256"), id="lbc_03 other algorithm"),
         pytest.param(claims(events=MISSING), id="lbc_04 no events"),
-        pytest.param(claims(events={}), id="lbc_04 empty events"),
-        pytest.param(claims(events=None), id="lbc_04 null events"),
-        pytest.param(claims(events=[EVENT]), id="lbc_04 list of events"),
-        pytest.param(claims(events=EVENT), id="lbc_04 text for events"),
         pytest.param(
             claims(events={"http://schemas.openid.net/event/foobar": {}}), id="lbc_05 other event"
         ),
-        pytest.param(claims(events={EVENT + "/": {}}), id="lbc_05 longer event"),
-        pytest.param(claims(events={EVENT: None}), id="lbc_05 null for the event"),
-        pytest.param(claims(events={EVENT: []}), id="lbc_05 list for the event"),
-        pytest.param(
-            claims(nonce="logout_tokens_must_not_contain_a_nonce"), id="lbc_06 with a nonce"
-        ),
-        pytest.param(claims(nonce=None), id="lbc_06 with a nonce of null"),
+        pytest.param(claims(nonce="x"), id="lbc_06 with a nonce"),
         pytest.param(claims(aud=lambda aud: aud + "INVALID"), id="lbc_08 longer aud"),
-        pytest.param(claims(aud=lambda aud: [aud, "other"]), id="lbc_08 second aud"),
-        pytest.param(claims(aud=MISSING), id="lbc_08 no aud"),
-        pytest.param(claims(aud=[]), id="lbc_08 empty aud"),
         pytest.param(claims(iss=lambda iss: iss + "INVALID"), id="lbc_09 longer iss"),
-        pytest.param(claims(iss=lambda iss: iss + "/"), id="lbc_09 iss with a slash"),
-        pytest.param(claims(iss=MISSING), id="lbc_09 no iss"),
-        pytest.param(claims(sub=MISSING, sid=MISSING), id="lbc_10 neither"),
         pytest.param(claims(sub="", sid=None), id="lbc_10 both void"),
-        pytest.param(claims(sub=None), id="lbc_10 sub of null"),
-        pytest.param(claims(sub=["maria"]), id="lbc_10 list of sub"),
-        pytest.param(claims(sub=5, sid=MISSING), id="lbc_10 number for sub"),
-        pytest.param(claims(sid=""), id="lbc_10 empty sid"),
-        pytest.param(claims(sid=None, sub=MISSING), id="lbc_10 sid of null"),
-        pytest.param(claims(sid=lambda sid: [sid]), id="lbc_10 list of sid"),
-        pytest.param(claims(sid="a\0b"), id="lbc_10 NUL in sid"),
         pytest.param(claims(exp=lambda exp: exp - 600), id="lbc_11 expired"),
-        pytest.param(claims(exp=MISSING), id="lbc_11 no exp"),
-        pytest.param(claims(exp=str), id="lbc_11 text for exp"),
-        pytest.param(claims(iat=MISSING), id="lbc_11 no iat"),
-        pytest.param(claims(iat=lambda iat: iat + 3600), id="lbc_11 iat ahead"),
-        pytest.param(claims(iat=str), id="lbc_11 text for iat"),
-        pytest.param(claims(jti=MISSING), id="lbc_11 no jti"),
-        pytest.param(claims(jti=5), id="lbc_11 number for jti"),
-        pytest.param(claims(jti=""), id="lbc_11 empty jti"),
-        pytest.param(claims(jti=None), id="lbc_11 jti of null"),
     ],
 )
-def test_lbc_04_to_11_claims_that_must_not_be(
+def test_notice_that_fails_a_check_is_refused(
     visitor: Visitor, instance: Instance, forge: Forge
 ) -> None:
     LOGOUT.assert_refused(visitor, instance, forge)
 
 
-def test_lbc_13_sid_alone_ends_that_session(new_visitor: NewVisitor, instance: Instance) -> None:
+@pytest.mark.parametrize("sub", [None, "maria"], ids=["sid alone", "sub and sid"])
+def test_lbc_13_15_named_session_alone_ends(
+    new_visitor: NewVisitor, instance: Instance, sub: str | None
+) -> None:
     (gone, key), (stays, _), (other, _) = (
         signed_in(new_visitor, login) for login in ("maria", "maria", "admin")
     )
     who = stays.whoami(), other.whoami()
 
-    assert_accepted(notify(gone.site, instance.logout_token(sid=sid_of(key))))
+    assert_accepted(notify(gone.site, instance.logout_token(sub, sid_of(key))))
 
     assert_ended(gone, key)
     assert (stays.whoami(), other.whoami()) == who
@@ -257,19 +201,6 @@ def test_lbc_14_sub_alone_ends_all_of_a_person(new_visitor: NewVisitor, instance
     for visitor, key in everywhere:
         assert_ended(visitor, key)
     assert other.whoami() == who
-
-
-def test_lbc_15_sub_and_sid_end_the_one_session(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
-    (gone, key), *others = (signed_in(new_visitor) for _ in range(3))
-
-    assert_accepted(notify(gone.site, instance.logout_token("maria", sid_of(key))))
-
-    assert_ended(gone, key)
-    for visitor, _ in others:
-        assert visitor.whoami()["user"] == "maria"
-        assert visitor.get("/customers").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["maria", "maria.ivanova"])
@@ -335,7 +266,7 @@ def test_lbc_17_session_that_had_ended_before(
     assert_ended(visitor, key)
 
 
-@pytest.mark.parametrize("named", [{"sub": "maria"}, {"sid": None}, {"sub": "maria", "sid": None}])
+@pytest.mark.parametrize("named", [{"sub": "maria"}, {"sid": None}], ids=["sub", "sid"])
 @pytest.mark.parametrize("seconds_between", [0, 2])
 def test_lbc_18_token_sent_again_ends_no_later_sign_in(
     new_visitor: NewVisitor,
@@ -410,21 +341,19 @@ def test_lbc_18_late_notice_ends_only_earlier_sign_ins(
 
 
 @pytest.mark.parametrize("named", ["sid", "sub"])
-@pytest.mark.parametrize("sessions", [1, 3])
 def test_lbc_19_a_notice_that_failed_can_be_sent_again(
     site_with_engine: Callable[[str], str],
     stuck_keys: set[str],
     instance: Instance,
     named: str,
-    sessions: int,
 ) -> None:
     site = site_with_engine("tests.support.sessions")
-    visitors = [Visitor(site) for _ in range(sessions)]
+    visitors = [Visitor(site) for _ in range(3)]
     keys = []
     for visitor in visitors:
         visitor.sign_in()
         keys.append(visitor.whoami()["session"])
-    stuck = keys[sessions // 2]
+    stuck = keys[1]
     stuck_keys.add(stuck)
     whom = {"sid": sid_of(stuck)} if named == "sid" else {"sub": "maria"}
     token = instance.logout_token(**whom)
@@ -432,7 +361,7 @@ def test_lbc_19_a_notice_that_failed_can_be_sent_again(
     failed = notify(site, token)
 
     assert failed.status_code >= 400
-    assert visitors[sessions // 2].whoami()["user"] == "maria"
+    assert visitors[1].whoami()["user"] == "maria"
     stuck_keys.clear()
     assert_accepted(notify(site, token))
     for visitor, key in zip(visitors, keys, strict=True):
@@ -443,156 +372,94 @@ def test_lbc_19_a_notice_that_failed_can_be_sent_again(
         visitor.close()
 
 
-FORM = "application/x-www-form-urlencoded"
 MULTIPART = b'--x\r\nContent-Disposition: form-data; name="logout_token"\r\n\r\nTOKEN\r\n--x--\r\n'
+NO_NOTICES: list[tuple[bytes, str | None]] = [
+    (b"", FORM),
+    (b"other=x", FORM),
+    (b"logout_token=", FORM),
+    (b"logout_token=TOKEN&logout_token=TOKEN", FORM),
+    (b"logout_token=TOKEN&logout_token=", FORM),
+    (b"logout_token=garbage", FORM),
+    (b"logout_token=a.b.c", FORM),
+    (b"logout_token=TOKENx", FORM),
+    (b"logout_token=TOKEN%00", FORM),
+    (b"logout_token=%00", FORM),
+    (b"logout_token=\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd", FORM),
+    (b"logout_token=%ff%fe", FORM),
+    (b"logout_token=" + b"A" * 2_000_000, FORM),
+    (b"logout_token=TOKEN&x=" + b"A" * 2_000_000, FORM),
+    (b"&".join(b"a%d=x" % n for n in range(5000)) + b"&logout_token=TOKEN", FORM),
+    (b'{"logout_token": "TOKEN"}', "application/json"),
+    (b"logout_token=TOKEN", "text/plain"),
+    (b"logout_token=TOKEN", None),
+    (MULTIPART, "multipart/form-data; boundary=x"),
+    (b"logout_token=TOKEN", f"{FORM}; charset=utf-16"),
+]
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
-        (b"", FORM),
-        (b"other=x", FORM),
-        (b"logout_token=", FORM),
-        (b"logout_token=TOKEN&logout_token=TOKEN", FORM),
-        (b"logout_token=TOKEN&logout_token=", FORM),
-        (b"logout_token=garbage", FORM),
-        (b"logout_token=a.b.c", FORM),
-        (b"logout_token=TOKENx", FORM),
-        (b"logout_token=TOKEN%00", FORM),
-        (b"logout_token=%00", FORM),
-        (b"logout_token=\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd", FORM),
-        (b"logout_token=%ff%fe", FORM),
-        (b"logout_token=" + b"A" * 2_000_000, FORM),
-        (b"logout_token=TOKEN&x=" + b"A" * 2_000_000, FORM),
-        (b"&".join(b"a%d=x" % n for n in range(5000)) + b"&logout_token=TOKEN", FORM),
-        (b'{"logout_token": "TOKEN"}', "application/json"),
-        (b"logout_token=TOKEN", "text/plain"),
-        (b"logout_token=TOKEN", None),
-        (b"logout_token=TOKEN", "multipart/form-data"),
-        (MULTIPART, "multipart/form-data; boundary=x"),
-        (b"logout_token=TOKEN", f"{FORM}; charset=utf-16"),
-    ],
-    ids=lambda value: (value or b"no type")[:40] if isinstance(value, bytes) else str(value),
-)
-def test_lbc_20_malformed_notice_is_refused(
-    new_visitor: NewVisitor, instance: Instance, body: bytes, content_type: str | None
-) -> None:
+def test_lbc_20_malformed_notice_is_refused(new_visitor: NewVisitor, instance: Instance) -> None:
     visitor, key = signed_in(new_visitor)
     token = instance.logout_token("maria", sid_of(key))
     before = look(visitor, instance)
 
-    response = visitor.relay(ADDRESS, body.replace(b"TOKEN", token.encode()), content_type)
-
-    assert_notice_refused(response, visitor, before)
-    assert "maria" not in response.text
-    assert token[:40] not in response.text
+    for body, content_type in NO_NOTICES:
+        response = visitor.relay(ADDRESS, body.replace(b"TOKEN", token.encode()), content_type)
+        assert_notice_refused(response, visitor, before)
+        assert "maria" not in response.text
+        assert token[:40] not in response.text
     # Nothing is wrong with the token itself.
     assert_accepted(notify(visitor.site, token))
     assert_ended(visitor, key)
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
-def test_lbc_20_only_a_post_is_a_notice(
-    new_visitor: NewVisitor, instance: Instance, method: str
-) -> None:
+def test_lbc_20_only_a_post_is_a_notice(new_visitor: NewVisitor, instance: Instance) -> None:
     visitor, key = signed_in(new_visitor)
-    token = instance.logout_token("maria", sid_of(key))
+    named = {"logout_token": instance.logout_token("maria", sid_of(key))}
     before = look(visitor, instance)
 
-    response = visitor.http.request(
-        method,
-        visitor.site + ADDRESS,
-        params={"logout_token": token},
-        data={"logout_token": token},
-        allow_redirects=False,
-    )
-
-    assert response.status_code == 405
-    assert_nothing_came_of_it(visitor, before)
+    for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE"):
+        response = visitor.http.request(
+            method, visitor.site + ADDRESS, params=named, data=named, allow_redirects=False
+        )
+        assert response.status_code == 405
+        assert_nothing_came_of_it(visitor, before)
 
 
-@pytest.mark.parametrize(
-    "forge",
-    [
-        claims(),
-        claims(events={EVENT: {}, "http://schemas.openid.net/event/foobar": {"a": 1}}),
-        claims(events={EVENT: {"reason": "expired"}}),
-        claims(x_unknown={"a": [1, None]}, auth_time="soon", amr=5, azp="other", s_hash="x"),
-        claims(iat=lambda iat: iat + 20),
-        claims(aud=lambda aud: [aud]),
-        claims(nbf=MISSING),
-    ],
-    ids=["plain", "events", "event", "unknown", "clock", "aud", "no nbf"],
-)
-def test_lbc_21_optional_members_of_a_notice_are_accepted(
-    new_visitor: NewVisitor, instance: Instance, forge: Forge
+def test_lbc_21_23_optional_members_of_a_notice_are_accepted(
+    new_visitor: NewVisitor, instance: Instance
 ) -> None:
     visitor, key = signed_in(new_visitor)
-    instance.change("logout_token", forge)
+    events = {EVENT: {"reason": "expired"}, "http://schemas.openid.net/event/foobar": {"a": 1}}
+    more = claims(events=events, x_unknown={"a": [1, None]}, iat=lambda iat: iat + 20, nbf=MISSING)
+    instance.change("logout_token", several(more, header(typ="at+jwt")))
     token = instance.logout_token("maria", sid_of(key))
 
-    response = notify(visitor.site, token, client_id="x", foo=["bar", "baz"])
+    assert_accepted(notify(visitor.site, token, client_id="x", foo=["bar", "baz"]))
 
-    assert_accepted(response)
     assert_ended(visitor, key)
 
 
-@pytest.mark.parametrize("kind", ["front ID token", "ID token", "access token", "refreshed"])
-def test_lbc_22_other_tokens_are_no_notices(
-    visitor: Visitor, instance: Instance, kind: str
-) -> None:
+def test_lbc_22_other_tokens_are_no_notices(visitor: Visitor, instance: Instance) -> None:
     answers: list[dict[str, Any]] = []
     instance.change("token_answer", lambda answer: answers.append(dict(answer)))
-    if kind == "refreshed":
-        instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
-    answer = visitor.at(visitor.start())
-    visitor.bring(answer)
-    assert visitor.get("/customers").status_code == 200
-    token = {
-        "front ID token": answer["id_token"],
-        "ID token": answers[0]["id_token"],
-        "access token": answers[0]["access_token"],
-        "refreshed": answers[-1]["id_token"],
-    }[kind]
-    assert len(answers) == 1 + (kind == "refreshed")
+    attempt = begin(visitor, instance)
+    attempt.bring()
     before = look(visitor, instance)
 
-    assert_notice_refused(notify(visitor.site, token), visitor, before)
+    for token in (attempt.answer["id_token"], answers[0]["id_token"], answers[0]["access_token"]):
+        assert_notice_refused(notify(visitor.site, token), visitor, before)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [MISSING, "JWT", "jwt", "logout+jwt", "application/logout+jwt", "at+jwt", "Logout+JWT"],
-    ids=lambda kind: "absent" if kind is MISSING else str(kind),
-)
-def test_lbc_23_types_that_providers_give_their_notices(
-    new_visitor: NewVisitor, instance: Instance, kind: Any
-) -> None:
-    visitor, key = signed_in(new_visitor)
-    instance.change("logout_token", header(typ=kind))
-
-    assert_accepted(notify(visitor.site, instance.logout_token("maria", sid_of(key))))
-
-    assert_ended(visitor, key)
-
-
-@pytest.mark.parametrize(
-    "fault", [{"status": 503}, {"drop": "before"}, {"body": "<html>"}], ids=["503", "drop", "HTML"]
-)
-def test_lbc_24_keys_that_cannot_be_fetched(
-    new_visitor: NewVisitor, instance: Instance, fault: dict[str, Any]
-) -> None:
+def test_lbc_24_keys_that_cannot_be_fetched(new_visitor: NewVisitor, instance: Instance) -> None:
     visitor, key = signed_in(new_visitor)
     sid = sid_of(key)
     known = instance.logout_token("maria", sid)
-    instance.always("jwks", **fault)
+    instance.always("jwks", status=503)
     instance.rotate_keys()
     unknown = instance.logout_token("maria", sid)
     before = look(visitor, instance)
 
-    response = notify(visitor.site, unknown)
-    assert response.status_code in (400, 503)
-    assert_notice_refused(response, visitor, before, status=response.status_code)
+    assert_notice_refused(notify(visitor.site, unknown), visitor, before, status=503)
     # A key that is known needs no fetching.
     assert_accepted(notify(visitor.site, known))
     assert_ended(visitor, key)
@@ -621,35 +488,28 @@ ENGINES = "django.contrib.sessions.backends"
 
 
 @pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file"])
-@pytest.mark.parametrize("named", ["sid", "sub"])
 def test_lbc_26_every_engine_on_the_server_ends_sessions(
-    site_with_engine: Callable[[str], str], instance: Instance, engine: str, named: str
+    site_with_engine: Callable[[str], str], instance: Instance, engine: str
 ) -> None:
     site = site_with_engine(f"{ENGINES}.{engine}")
-    gone, stays = Visitor(site), Visitor(site)
-    gone.get("/basket?add=tea")
-    gone.sign_in("maria")
-    stays.sign_in("admin")
-    who = gone.whoami()
+    visitor = Visitor(site)
+    visitor.get("/basket?add=tea")
+    visitor.sign_in("maria")
+    who = visitor.whoami()
     assert (who["user"], who["basket"]) == ("maria", ["tea"])
-    session_cookie = gone.cookies("sessionid")[0].value
+    session_cookie = visitor.cookies("sessionid")[0].value
     instance.register(backchannel_url=site + ADDRESS)
 
-    if named == "sid":
-        (notice,) = instance.end_session_of("maria")
-    else:
-        notice = deliver(site + ADDRESS, instance.logout_token(sub="maria"))
+    (notice,) = instance.end_session_of("maria")
 
     assert notice.status == 200
-    assert_ended(gone, who["session"])
+    assert_ended(visitor, who["session"])
     # The key is of no use to anybody who kept it.
-    gone.http.cookies.clear()
-    gone.http.cookies.set("sessionid", session_cookie, domain="localhost.local", path="/")
-    who = gone.whoami()
+    visitor.http.cookies.clear()
+    visitor.http.cookies.set("sessionid", session_cookie, domain="localhost.local", path="/")
+    who = visitor.whoami()
     assert (who["user"], who["basket"], who["scope"]) == ("", None, None)
-    assert stays.whoami()["user"] == "admin"
-    gone.close()
-    stays.close()
+    visitor.close()
 
 
 def test_lbc_26_sessions_in_cookies_are_reported(settings: Any, instance: Instance) -> None:
