@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import requests
-from django.contrib.sessions.models import Session
 from django.core import checks
 from django.core.cache import cache
 from pytest_django.live_server_helper import LiveServer
@@ -25,6 +24,7 @@ from ..support.forging import MISSING, claims, header, several
 from ..support.outcomes import (
     LOGOUT,
     Forge,
+    assert_ended,
     assert_nothing_came_of_it,
     assert_notice_refused,
     begin,
@@ -56,17 +56,6 @@ def assert_accepted(response: requests.Response) -> None:
     assert "no-store" in response.headers["Cache-Control"]
     assert response.cookies == {}
     assert response.text == ""
-
-
-def assert_ended(visitor: Visitor, key: str) -> None:
-    """Anonymous from the next request on, and neither session nor tokens are left."""
-    assert visitor.get("/private").status_code == 302
-    assert visitor.get("/customers").status_code == 302
-    assert visitor.whoami()["user"] == ""
-    assert not Session.objects.filter(session_key=key).exists()
-    for sign_in in SignIn.objects.filter(session_key=key):
-        assert sign_in.ended is not None
-        assert sign_in.tokens == ""
 
 
 def signed_in(new_visitor: NewVisitor, login: str = "maria") -> tuple[Visitor, str]:

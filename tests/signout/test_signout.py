@@ -19,7 +19,13 @@ from django.db import connections
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
 
-from ..support.outcomes import assert_nothing_came_of_it, assert_rejected, look, within
+from ..support.outcomes import (
+    assert_ended,
+    assert_nothing_came_of_it,
+    assert_rejected,
+    look,
+    within,
+)
 from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
@@ -33,17 +39,6 @@ def claims_of(token: str) -> dict[str, Any]:
 
 def parameters(location: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(location).query, strict_parsing=True))
-
-
-def assert_signed_out(visitor: Visitor, session_key: str) -> None:
-    """Anonymous, the session gone, and what was kept of the sign-in with it."""
-    assert visitor.whoami()["user"] == ""
-    assert visitor.get("/private").status_code == 302
-    assert not Session.objects.filter(session_key=session_key).exists()
-    for sign_in in SignIn.objects.filter(session_key=session_key):
-        assert sign_in.ended is not None
-        assert sign_in.tokens == ""
-        assert sign_in.leased_until is None
 
 
 def replayed(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:
@@ -75,7 +70,7 @@ def test_lrp_01_signs_out_here_and_at_the_instance(
     # The address that follows holds the ID token.
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Referrer-Policy"] == "no-referrer"
-    assert_signed_out(visitor, key)
+    assert_ended(visitor, key)
     assert SignIn.objects.get(session_key=key).ended is not None
     location = response.headers["Location"]
     assert location.startswith(f"{instance.issuer}/connect/endsession?")
@@ -96,7 +91,7 @@ def test_lrp_01_signs_out_here_and_at_the_instance(
     landed = visitor.arrive(answer.headers["Location"])
     assert landed.headers.get("Location") == home
     assert landed.status_code == (302 if home else 200)
-    assert_signed_out(visitor, key)
+    assert_ended(visitor, key)
 
 
 def test_lrp_01_ends_at_the_instance_if_the_site_wants_so(
@@ -141,7 +136,7 @@ def test_lrp_01_id_token_too_long_for_an_address_is_left_out(
     response = visitor.post("/signout", {"next": "/plain?" + "x" * 2000})
 
     assert response.status_code == 302
-    assert_signed_out(visitor, key)
+    assert_ended(visitor, key)
     location = response.headers["Location"]
     assert len(location) < 8000
     sent = parameters(location)
@@ -156,73 +151,60 @@ def test_lrp_01_id_token_too_long_for_an_address_is_left_out(
     assert visitor.arrive(f"/signout-callback?state={sent['state']}").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(lambda state: f"state={state}_INVALID", id="lrp_02 invalid"),
-        pytest.param(lambda state: f"state=x&state={state}_INVALID", id="lrp_02 repeated"),
-        pytest.param(lambda state: "state=%ff%00%e2%80%8b", id="lrp_02 no text"),
-        pytest.param(lambda state: "state=" + "A" * 20_000, id="lrp_02 long"),
-        pytest.param(lambda state: "", id="lrp_03 missing"),
-        pytest.param(lambda state: "state=", id="lrp_03 empty"),
-    ],
-)
-def test_lrp_02_and_03_return_with_a_wrong_or_missing_state(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Configure,
-    spoil: Callable[[str], str],
+def test_lrp_02_03_return_with_a_wrong_or_missing_state(
+    visitor: Visitor, instance: Instance, configure: Configure
 ) -> None:
     visitor.sign_in()
     key = visitor.whoami()["session"]
     location = visitor.post("/signout", {"next": "/plain"}).headers["Location"]
     state = parameters(location)["state"]
 
-    response = visitor.arrive(f"/signout-callback?{spoil(state)}")
-
-    # The page to go on to was in the state: without it there is one of our own.
-    assert response.status_code == 200
-    assert "You are signed out" in response.text
-    assert "no-store" in response.headers["Cache-Control"]
-    assert state not in response.text
-    assert_signed_out(visitor, key)
+    for query in (
+        f"state={state}_INVALID",
+        f"state=x&state={state}_INVALID",
+        "state=%ff%00%e2%80%8b",
+        "state=" + "A" * 20_000,
+        "",
+        "state=",
+    ):
+        response = visitor.arrive(f"/signout-callback?{query}")
+        # The page to go on to was in the state: without it there is one of our own.
+        assert response.status_code == 200
+        assert "You are signed out" in response.text
+        assert "no-store" in response.headers["Cache-Control"]
+        assert state not in response.text
+    assert_ended(visitor, key)
     # The right one leads on.
     assert visitor.arrive(f"/signout-callback?state={state}").headers["Location"] == "/plain"
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("destination", ["document", "image", "iframe"])
-def test_lrp_04_a_get_signs_nobody_out(
-    visitor: Visitor, instance: Instance, method: str, destination: str
-) -> None:
+def test_lrp_04_a_get_signs_nobody_out(visitor: Visitor, instance: Instance) -> None:
     visitor.sign_in()
     before = look(visitor, instance)
-    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": destination}
-
-    # With all cookies, as for SameSite=None.
-    response = visitor.http.request(
-        method, f"{visitor.site}/signout", headers=headers, allow_redirects=False
-    )
-
-    assert response.status_code in (200, 405)
-    assert response.headers["X-Frame-Options"] == "DENY"
+    for method in ("GET", "HEAD"):
+        for destination in ("document", "image", "iframe"):
+            # With all cookies, as for SameSite=None.
+            response = visitor.http.request(
+                method,
+                f"{visitor.site}/signout",
+                headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": destination},
+                allow_redirects=False,
+            )
+            assert response.status_code in (200, 405)
+            assert response.headers["X-Frame-Options"] == "DENY"
     assert_nothing_came_of_it(visitor, before)
 
 
 @pytest.mark.parametrize("same_site", ["Lax", "Strict", "None"])
-@pytest.mark.parametrize("token", [None, "", "x" * 64])
 def test_lrp_04_a_post_without_our_token_signs_nobody_out(
-    visitor: Visitor, instance: Instance, settings: Any, same_site: str, token: str | None
+    visitor: Visitor, instance: Instance, settings: Any, same_site: str
 ) -> None:
     settings.SESSION_COOKIE_SAMESITE = settings.CSRF_COOKIE_SAMESITE = same_site
     visitor.sign_in()
     visitor.csrf_token()
     before = look(visitor, instance)
-
-    form = {} if token is None else {"csrfmiddlewaretoken": token}
-    response = visitor.relay("/signout", urlencode(form))
-
-    assert response.status_code == 403
+    for form in ("", "csrfmiddlewaretoken=", "csrfmiddlewaretoken=" + "x" * 64):
+        assert visitor.relay("/signout", form).status_code == 403
     assert_nothing_came_of_it(visitor, before)
 
 
@@ -235,14 +217,14 @@ def test_lrp_05_instance_that_offers_no_end_session(visitor: Visitor, instance: 
 
     assert response.headers["Location"] == "/signout-callback"
     assert visitor.get("/signout-callback").status_code == 200
-    assert_signed_out(visitor, key)
+    assert_ended(visitor, key)
     assert instance.open_refresh_tokens == 0
 
 
 @pytest.mark.parametrize(
     "fault",
-    [{"drop": "before"}, {"status": 503}, {"body": "<html>"}, {"json": {}}, {"hold": 30}],
-    ids=["dropped", "503", "HTML", "empty", "silent"],
+    [{"status": 503}, {"hold": 30}],
+    ids=["503", "silent"],
 )
 @pytest.mark.parametrize("cache", ["cold", "warm"])
 def test_lrp_05_instance_that_is_down(
@@ -269,7 +251,7 @@ def test_lrp_05_instance_that_is_down(
         assert response.headers["Location"] == "/signout-callback"
     else:
         assert response.headers["Location"].startswith(f"{instance.issuer}/connect/endsession?")
-    assert_signed_out(visitor, key)
+    assert_ended(visitor, key)
 
 
 def test_lrp_05_visitor_with_a_local_password_signs_out_here(
@@ -283,7 +265,7 @@ def test_lrp_05_visitor_with_a_local_password_signs_out_here(
     response = visitor.post("/signout")
 
     assert response.headers["Location"] == "/signout-callback"
-    assert_signed_out(visitor, who["session"])
+    assert_ended(visitor, who["session"])
     assert instance.requests == []
 
 
@@ -305,7 +287,7 @@ def test_lrp_05_signing_out_twice(
     assert first.headers["Location"].startswith(f"{instance.issuer}/connect/endsession?")
     for response in again:
         assert (response.status_code, response.headers["Location"]) == (302, "/signout-callback")
-    assert_signed_out(visitor, key)
+    assert_ended(visitor, key)
     assert len(instance.calls("revocation")) == 1
 
 
@@ -332,7 +314,7 @@ def test_lrp_05_a_double_click(
         )
 
     assert {response.status_code for response in responses} == {302}
-    assert_signed_out(visitor, key)
+    assert_ended(visitor, key)
 
 
 @pytest.mark.parametrize("state", [None, "x", "of another"])
@@ -381,10 +363,10 @@ def test_lrp_07_nothing_of_before_counts_afterwards(
 
     visitor.at_instance.get(visitor.post("/signout").headers["Location"])
 
-    assert_signed_out(visitor, key)
+    assert_ended(visitor, key)
     assert instance.open_refresh_tokens == 0
     # The old session's cookie.
-    assert_signed_out(signed_in, key)
+    assert_ended(signed_in, key)
     assert signed_in.get("/customers").status_code == 302
     # The old answer, without the attempt's cookie, and with it.
     before = look(visitor, instance)
@@ -410,23 +392,23 @@ def test_lrp_08_the_other_browser_stays_signed_in(
 
     office.at_instance.get(office.post("/signout").headers["Location"])
 
-    assert_signed_out(office, key)
+    assert_ended(office, key)
     assert phone.whoami() == stays
     assert phone.get("/customers").status_code == 200
     assert instance.open_refresh_tokens == 1
     assert SignIn.objects.filter(ended=None).count() == 1
 
 
-def test_sign_out_holds_nobody_up_while_the_instance_answers(
+def test_sign_out_waits_three_seconds_for_the_revocation(
     visitor: Visitor, instance: Instance
 ) -> None:
-    """The row is written before the revocation: with ATOMIC_REQUESTS it would stay locked."""
+    """The wait is a courtesy, and holds nobody up: with ATOMIC_REQUESTS the row would be locked."""
     visitor.sign_in()
     key = visitor.whoami()["session"]
-    instance.next_answer("revocation", hold=2)
+    instance.next_answer("revocation", hold=6)
     connections.settings["default"]["ATOMIC_REQUESTS"] = True
     try:
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, within(4.5):
             leaving = pool.submit(visitor.post, "/signout")
             instance.wait_for_calls("revocation")
             with within(1):
@@ -434,20 +416,8 @@ def test_sign_out_holds_nobody_up_while_the_instance_answers(
             # It is over here already.
             assert SignIn.objects.get().ended is not None
             assert not Session.objects.filter(session_key=key).exists()
-            assert leaving.result().status_code == 302
+            location = leaving.result().headers["Location"]
     finally:
         connections.settings["default"]["ATOMIC_REQUESTS"] = False
-    assert_signed_out(visitor, key)
-
-
-def test_sign_out_waits_three_seconds_for_the_revocation(
-    visitor: Visitor, instance: Instance
-) -> None:
-    """A courtesy: the token is of no use to anybody whose row has ended."""
-    visitor.sign_in()
-    instance.next_answer("revocation", hold=6)
-
-    with within(4.5):
-        response = visitor.post("/signout")
-
-    assert response.headers["Location"].startswith(f"{instance.issuer}/connect/endsession?")
+    assert location.startswith(f"{instance.issuer}/connect/endsession?")
+    assert_ended(visitor, key)

@@ -145,6 +145,17 @@ def assert_nothing_came_of_it(
     assert calls == Counter({name: count for name, count in (made or {}).items() if count})
 
 
+def assert_ended(visitor: Visitor, session_key: str) -> None:
+    """Anonymous from the next request on; neither the session nor its tokens are left."""
+    assert visitor.get("/private").status_code == 302
+    assert visitor.whoami()["user"] == ""
+    assert not Session.objects.filter(session_key=session_key).exists()
+    for sign_in in SignIn.objects.filter(session_key=session_key):
+        assert sign_in.ended is not None
+        assert sign_in.tokens == ""
+        assert sign_in.leased_until is None
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Fails where the block takes longer; on a machine that is busy, so many times longer."""
