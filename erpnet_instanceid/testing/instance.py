@@ -171,7 +171,8 @@ class Instance(World):
     @property
     def open_transactions(self) -> int:
         """How many API transactions are open."""
-        return usage.count_open_transactions(self)
+        sessions = usage.open_sessions(self)
+        return sum(len(usage.open_transactions(self, session)) for session in sessions)
 
     @property
     def customers(self) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ class RequestLimits:
 
     per_minute: int | None
     at_once: int | None
-    queue: int
+    queue: float
 
 
 @dataclass(eq=False)

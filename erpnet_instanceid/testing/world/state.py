@@ -65,18 +65,18 @@ class World:
         self.send_token_type = True
         self.response_mode: str | None = None
         self.database = "DEMO"
-        self.page_size = 1000
+        self.page_size: int | None = 1000
 
     def _reset_api(self) -> None:
         self.requests_per_minute: int | None = 600
         self.concurrent_requests: int | None = 1
-        self.request_queue = 5
+        self.request_queue: int | None = 5
         self.concurrent_transactions: int | None = 1
-        self.transaction_lifetime: float = 25 * 60
+        self.transaction_lifetime: float | None = 25 * 60
         self.failed_commit_ends_transaction = False
         self.printout_answer: Literal["json", "text", "file"] = "json"
-        self.session_idle_lifetime: float = 20 * 60
-        self.service_session_lifetime: float = 60 * 60
+        self.session_idle_lifetime: float | None = 20 * 60
+        self.service_session_lifetime: float | None = 60 * 60
         self.error_shape: Literal["flat", "wrapped"] = "flat"
         self.api_sessions = ApiSessions()
         self.limiter = Limiter()

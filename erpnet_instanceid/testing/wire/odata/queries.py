@@ -94,7 +94,8 @@ def _start(rows: list[Row], query: Mapping[str, str]) -> int:
 def _page_size(world: World, rows: list[Row], query: Mapping[str, str]) -> int:
     if "$top" not in query:
         return len(rows)
-    return min(_number(query, "$top", 0), world.page_size)
+    asked = _number(query, "$top", 0)
+    return asked if world.page_size is None else min(asked, world.page_size)
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

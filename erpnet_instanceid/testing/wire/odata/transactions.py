@@ -9,6 +9,7 @@ from ...world.api_sessions import ApiSession
 from ...world.refusals import ApiRefusalError
 from ...world.state import World
 from ...world.transactions import Transaction
+from ...world.usage import open_transactions
 from .calls import NO_CONTENT, ApiAnswer, ApiCall, plain_text
 
 
@@ -16,8 +17,7 @@ def open_transaction(world: World, session: ApiSession, id_: str | None) -> Tran
     """The transaction of the header TransactionId. Raises a refusal if there is none such."""
     if not id_:
         return None
-    _forget_old(world, session)
-    transaction = session.transactions.get(id_)
+    transaction = open_transactions(world, session).get(id_)
     if transaction is None:
         raise ApiRefusalError(f"Invalid TransactionId {id_}.")
     return transaction
@@ -29,9 +29,8 @@ def begin(world: World, call: ApiCall) -> ApiAnswer:
     model = options.get("model", "common")
     if model not in ("common", "frontend"):
         raise ApiRefusalError(f"The model '{model}' is not one of common, frontend.")
-    _forget_old(world, session)
     limit = world.concurrent_transactions
-    if limit is not None and len(session.transactions) >= limit:
+    if limit is not None and len(open_transactions(world, session)) >= limit:
         raise world.limiter.refuse()
     tracks_changes = options.get("trackChanges") is True
     transaction = Transaction(model, world.now(), tracks_changes)
@@ -66,10 +65,3 @@ def _needed(call: ApiCall) -> Transaction:
     if call.transaction is None:
         raise ApiRefusalError("The header TransactionId is missing.")
     return call.transaction
-
-
-def _forget_old(world: World, session: ApiSession) -> None:
-    oldest = world.now() - world.transaction_lifetime
-    for transaction in list(session.transactions.values()):
-        if transaction.opened_at <= oldest:
-            session.transactions.pop(transaction.id, None)
