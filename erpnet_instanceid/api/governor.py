@@ -26,6 +26,7 @@ from ..once import once
 MINUTE = 60.0
 # Longest that a Retry-After holds up other calls: it may be a mistake.
 LONGEST_PAUSE = 60.0
+MOST = 0.75
 # More than a process has in use. Beyond it, gates that nobody uses make room.
 MANY_GATES = 1000
 
@@ -182,10 +183,11 @@ class Gate:
         until_next_minute = self._ended[0] + MINUTE - now
         if left <= 0:
             return until_next_minute
-        # To use up the minute at once would let the next call wait for the rest of it. So the calls
-        # keep this distance, as soon as without it the last in the queue might wait for too long.
+        # If the calls used up the minute at once, the next one would wait for the rest of it. So
+        # they keep a distance as soon as it is so large that the last in the queue has to wait for
+        # most of its patience.
         gap = until_next_minute / left
-        if gap * (len(self._queue) + 1) < patience / 2:
+        if gap * (len(self._queue) + 1) < patience * MOST:
             return 0
         return self._began_at + gap - now
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api.session import InstanceSession, open_session
 from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
@@ -144,3 +151,102 @@ def test_second_transaction_of_a_token_waits_for_the_first(
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
+
+
+@pytest.fixture
+def service(instance: Instance, configure: Callable[..., None]) -> InstanceSession:
+    instance.application.system_user_allowed = True
+    configure(SERVICE_SCOPE="read update", DEADLINE=1)
+    return service_api()
+
+
+def name_of_first(instance: Instance) -> object:
+    return instance.customers[0]["Name"]
+
+
+def rename_first(api: InstanceSession, instance: Instance) -> None:
+    with api.transaction() as changes:
+        changes.patch(f"Crm_Sales_Customers({instance.customers[0]['Id']})", json={"Name": "New"})
+
+
+def test_committed_change_is_stored(service: InstanceSession, instance: Instance) -> None:
+    rename_first(service, instance)
+    assert name_of_first(instance) == "New"
+    assert instance.open_transactions == 0
+
+
+def test_rolled_back_change_is_not_stored(service: InstanceSession, instance: Instance) -> None:
+    before = name_of_first(instance)
+
+    def rename_and_fail() -> None:
+        with service.transaction() as changes:
+            key = instance.customers[0]["Id"]
+            changes.patch(f"Crm_Sales_Customers({key})", json={"Name": "New"})
+            raise BrokenError
+
+    with pytest.raises(BrokenError):
+        rename_and_fail()
+    assert name_of_first(instance) == before
+    assert instance.open_transactions == 0
+
+
+def test_timeout_leaves_no_transaction_open(service: InstanceSession, instance: Instance) -> None:
+    """The instance is busy with the slow call, so it rolls back when it has done that."""
+
+    def wait_too_long() -> None:
+        with service.transaction() as changes:
+            instance.next_answer("api", delay=1.5)
+            changes.get("Crm_Sales_Customers")
+
+    with pytest.raises(InstanceUnavailable, match="timeout"):
+        wait_too_long()
+    end = time.monotonic() + 5
+    while instance.open_transactions:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    rename_first(service, instance)
+    assert name_of_first(instance) == "New"
+
+
+KILLED = """
+import sys, time, django
+from django.conf import settings
+settings.configure(SECRET_KEY="k" * 50, INSTALLED_APPS=["django.contrib.contenttypes",
+    "django.contrib.auth", "erpnet_instanceid"], ERPNET_INSTANCEID=eval(sys.argv[1]))
+django.setup()
+from erpnet_instanceid.api import service_api
+with service_api().transaction():
+    print("open", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_killed_process_does_not_keep_the_next_one_out(
+    service: InstanceSession, instance: Instance
+) -> None:
+    """Its transaction is over after 25 minutes; the next process does not wait for that."""
+    settings = {**instance.settings(), "SERVICE_SCOPE": "read update"}
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, repr(settings)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert instance.open_transactions == 1
+    rename_first(service, instance)
+    assert instance.open_transactions == 1
+    instance.clock_offset += 25 * 60
+    assert instance.open_transactions == 0
+
+
+def test_lost_answer_to_the_beginning_keeps_the_token_waiting_for_25_minutes(
+    service: InstanceSession, instance: Instance
+) -> None:
+    instance.next_answer("api", drop="after")
+    with pytest.raises(InstanceUnavailable, match="connection_lost"):
+        rename_first(service, instance)
+    with pytest.raises(InstanceUnavailable, match="too_many_requests"):
+        rename_first(service, instance)
+    instance.clock_offset += 25 * 60
+    rename_first(service, instance)
+    assert instance.open_transactions == 0

@@ -1,0 +1,71 @@
+"""Fifty threads over one service token, at an instance that keeps to its limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.api import service_api
+from erpnet_instanceid.testing import RemoteInstance
+
+THREADS = 50
+PER_MINUTE = 600
+
+
+@pytest.fixture
+def instance(stand_in: RemoteInstance, settings: Any) -> RemoteInstance:
+    """The stand-in with the limits that the documentation names."""
+    stand_in.reset()
+    stand_in.register(system_user_allowed=True)
+    settings.ERPNET_INSTANCEID = stand_in.settings()
+    return stand_in
+
+
+def take_turns(calls: int, threads: int = THREADS) -> tuple[float, float]:
+    """Seconds that the threads took for this many calls each, and that the slowest call took."""
+
+    def work(_number: int) -> float:
+        longest, api = 0.0, service_api()
+        for _ in range(calls):
+            start = time.monotonic()
+            assert api.get("Crm_Sales_Customers", params={"$top": 1}).status_code == 200
+            longest = max(longest, time.monotonic() - start)
+        return longest
+
+    start = time.monotonic()
+    with ThreadPoolExecutor(threads) as pool:
+        longest = max(pool.map(work, range(threads)))
+    return time.monotonic() - start, longest
+
+
+def test_minute_is_used_up_and_no_call_is_refused(
+    instance: RemoteInstance, figure: Callable[..., None]
+) -> None:
+    calls = 13
+    seconds, longest = take_turns(calls)
+    rate = THREADS * calls / seconds * 60
+    figure(calls=THREADS * calls, per_minute=round(rate), longest_seconds=round(longest, 1))
+    assert instance.counters()["too_many_requests"] == 0
+    assert len(instance.calls("api")) == THREADS * calls
+    assert rate > 0.9 * PER_MINUTE
+    # Each call waits for at most DEADLINE.
+    assert longest < 10
+
+
+def test_threads_in_a_queue_are_as_fast_as_one_thread(
+    instance: RemoteInstance, settings: Any, figure: Callable[..., None]
+) -> None:
+    """The instance takes one call at a time, and has no limit per minute."""
+    instance.set(requests_per_minute=None)
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "API_PER_MINUTE": 0}
+    instance.always("api", delay=0.05)
+    alone, _longest = take_turns(100, threads=1)
+    together, longest = take_turns(2)
+    share = alone / together
+    figure(calls=2 * THREADS, share=f"{share:.0%}", longest_seconds=round(longest, 1))
+    assert instance.counters()["too_many_requests"] == 0
+    assert share > 0.9
