@@ -95,6 +95,17 @@ _CALLBACK_SIGNS_IN = (
 )
 
 
+# Methods of the backend that a site may have overridden for mozilla-django-oidc, in vain here.
+NEVER_CALLED = (
+    "verify_token",
+    "get_payload_data",
+    "_verify_jws",
+    "retrieve_matching_jwk",
+    "get_token",
+    "store_tokens",
+)
+
+
 class AuthenticationBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
     """mozilla-django-oidc's backend, without its token checks and session handling."""
 

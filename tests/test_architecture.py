@@ -61,7 +61,7 @@ PRIVATE = {
     "_session_cache": "tokens.engine",
 }
 # Django and Python document these, underscore and all.
-DOCUMENTED = {"_meta", "_default_manager", "_db", "_replace"}
+DOCUMENTED = {"_state", "_meta", "_default_manager", "_db", "_replace"}
 
 
 def modules() -> dict[str, ast.Module]:

@@ -1,4 +1,7 @@
-"""Makes the messages of the checks. An id is never given to a second check."""
+"""Makes the messages of the checks.
+
+An id is never given to a second check, not even when the first is gone, as E025 is.
+"""
 
 from __future__ import annotations
 

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.checks import CheckMessage
 
 from ..oidc.provider import LOOPBACK_HOSTS, is_safe_address
-from .messages import error, name
+from .messages import error, name, warning
+from .values import is_padded
+
+ADDRESSES = ("INSTANCE_URL", "ISSUER", "CALLBACK_URL", "POST_LOGOUT_URL")
 
 
 def check_addresses(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
     yield from _not_https(value)
     yield from _issuer_for_instance(value)
     yield from _queries(value)
+    yield from _path(value)
+    yield from _scheme(value)
 
 
 def _not_https(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
-    for key in ("INSTANCE_URL", "ISSUER", "CALLBACK_URL", "POST_LOGOUT_URL"):
+    for key in ADDRESSES:
         url = value.get(key)
-        if url not in (None, "") and not is_safe_address(url):
+        if url in (None, "") or is_padded(url):
+            continue
+        if not is_safe_address(url):
             yield error(
                 4,
                 f"{name(key)} is not an https address.",
@@ -48,3 +56,26 @@ def _queries(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
                 f"{name(key)} has a query.",
                 "Remove '?' and the text after it: the app adds paths to this address.",
             )
+
+
+def _path(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    url = value.get("INSTANCE_URL")
+    path = urlsplit(str(url)).path.rstrip("/") if is_safe_address(url) else ""
+    if path not in ("", "/id"):
+        yield warning(
+            14,
+            f"{name('INSTANCE_URL')} has the path {path}.",
+            "Leave the path out, unless your instance is really below it: the app reads "
+            f"{path}/id/.well-known/openid-configuration there.",
+        )
+
+
+def _scheme(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    uri = value.get("APPLICATION_URI")
+    if isinstance(uri, str) and "://" in uri:
+        yield error(
+            29,
+            f"{name('APPLICATION_URI')} begins like an address, {uri.partition('://')[0]}://.",
+            "Write the ApplicationUri of the Trusted Application. It is a name without a scheme, "
+            "such as backend.example.com.",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,10 +12,11 @@ from django.core.checks import CheckMessage, Tags, register
 
 from ..conf import DEFAULTS, REQUIRED, SETTING
 from .messages import error, name
-from .of_addresses import check_addresses
+from .of_addresses import ADDRESSES, check_addresses
 from .of_flow import check_flow
 from .of_numbers import check_numbers
 from .of_users import check_users
+from .values import is_padded
 
 CURES = {
     "INSTANCE_URL": "Set it to the address of your instance, "
@@ -22,6 +24,47 @@ CURES = {
     "APPLICATION_URI": "Set it to the ApplicationUri of your Trusted Application.",
     "APPLICATION_SECRET": "Read it from the environment. "
     "'manage.py instanceid register' makes one.",
+}
+
+# Names that other libraries and the registration have for the same thing.
+SYNONYMS = {
+    "URL": "INSTANCE_URL",
+    "HOST": "INSTANCE_URL",
+    "SERVER": "INSTANCE_URL",
+    "BASE_URL": "INSTANCE_URL",
+    "AUTHORITY": "ISSUER",
+    "SERVER_METADATA_URL": "ISSUER",
+    "ID": "APPLICATION_URI",
+    "CLIENT": "APPLICATION_URI",
+    "CLIENT_ID": "APPLICATION_URI",
+    "APP_ID": "APPLICATION_URI",
+    "APPLICATION": "APPLICATION_URI",
+    "APPLICATION_ID": "APPLICATION_URI",
+    "SECRET": "APPLICATION_SECRET",
+    "SECRET_KEY": "APPLICATION_SECRET",
+    "CLIENT_SECRET": "APPLICATION_SECRET",
+    "APP_SECRET": "APPLICATION_SECRET",
+    "APPLICATION_SECRET_HASH": "APPLICATION_SECRET",
+    "REDIRECT_URI": "CALLBACK_URL",
+    "REDIRECT_URL": "CALLBACK_URL",
+    "LOGIN_URL": "CALLBACK_URL",
+    "IMPERSONATE_LOGIN_URL": "CALLBACK_URL",
+    "IMPERSONATELOGINURL": "CALLBACK_URL",
+    "AUTHENTICATION_CALLBACK_URL": "CALLBACK_URL",
+    "LOGOUT_URL": "POST_LOGOUT_URL",
+    "POST_LOGOUT_REDIRECT_URI": "POST_LOGOUT_URL",
+    "IMPERSONATE_LOGOUT_URL": "POST_LOGOUT_URL",
+    "IMPERSONATELOGOUTURL": "POST_LOGOUT_URL",
+    "USER_TYPES": "ALLOWED_USER_TYPES",
+    "USERS": "ALLOWED_USER_TYPES",
+    "FLAGS": "ADMIN_FLAGS",
+    "ADMIN": "ADMIN_FLAGS",
+    "GROUPS": "USER_TYPE_GROUPS",
+    "CREATE_USER": "CREATE_USERS",
+    "SIGN_ALGO": "SIGNING_ALGORITHMS",
+    "ALGORITHMS": "SIGNING_ALGORITHMS",
+    "LEEWAY": "CLOCK_SKEW",
+    "STATE_LIFETIME": "SIGN_IN_LIFETIME",
 }
 
 
@@ -51,7 +94,9 @@ def _unknown_keys(value: dict[str, Any]) -> Iterator[CheckMessage]:
 
 
 def _nearest(key: str) -> str:
-    near = difflib.get_close_matches(key.upper(), DEFAULTS, n=1, cutoff=0.5)
+    plain = re.sub(r"^(ERPNET|OIDC)_((RP|OP)_)?", "", key.upper().replace("-", "_"))
+    meant = SYNONYMS.get(plain)
+    near = [meant] if meant else difflib.get_close_matches(plain, DEFAULTS, n=1, cutoff=0.5)
     return f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(DEFAULTS)}."
 
 
@@ -62,11 +107,10 @@ def _required(value: dict[str, Any]) -> Iterator[CheckMessage]:
 
 
 def _white_space(value: dict[str, Any]) -> Iterator[CheckMessage]:
-    for key in ("APPLICATION_URI", "APPLICATION_SECRET"):
-        text = value.get(key)
-        if isinstance(text, str) and text.strip() not in ("", text):
+    for key in ("APPLICATION_URI", "APPLICATION_SECRET", *ADDRESSES):
+        if is_padded(value.get(key)):
             yield error(
                 16,
-                f"{name(key)} begins or ends with white space, so the instance does not know it.",
+                f"{name(key)} begins or ends with white space.",
                 "Read it with .strip(): a file usually ends in a new line.",
             )

@@ -1,4 +1,4 @@
-"""Checks the site's other settings: backend, middleware, sessions, URLs, database."""
+"""Checks the site's other settings: backends, middleware, and what the other modules check."""
 
 from __future__ import annotations
 
@@ -9,41 +9,77 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import CheckMessage, Tags, register
-from django.utils.module_loading import import_string
 
 from ..backends import InstanceIDBackend
-from ..conf import conf
 from ..middleware import TokenRefreshMiddleware
+from ..mozilla import NEVER_CALLED
+from .classes import imported, is_a
 from .messages import error, warning
+from .of_databases import check_databases
+from .of_pages import check_pages
+from .of_sessions import check_sessions
 from .of_urls import check_urls
 
-SERVER_SIDE_SESSIONS = "django.contrib.sessions.backends.db"
+AXES = "axes."
 
 
 @register(Tags.security)
 def check_site(**_kwargs: Any) -> list[CheckMessage]:
     """What is wrong in the site's other settings."""
     return [
-        *_backend(),
+        *_backends(),
         *_middleware(),
-        *_session_engine(),
-        *_session_cookie(),
+        *check_sessions(),
         *check_urls(),
-        *_sqlite(),
+        *check_pages(),
+        *check_databases(),
     ]
 
 
-def _backend() -> Iterator[CheckMessage]:
-    if not any(_is_a(path, InstanceIDBackend) for path in settings.AUTHENTICATION_BACKENDS):
+def _backends() -> Iterator[CheckMessage]:
+    backends = settings.AUTHENTICATION_BACKENDS
+    if isinstance(backends, str):
+        yield _not_a_list("AUTHENTICATION_BACKENDS")
+        return
+    ours = _place_of(InstanceIDBackend, backends)
+    if ours is None:
         yield error(
             20,
             "AUTHENTICATION_BACKENDS lacks the backend of this app.",
             "Add 'erpnet_instanceid.backends.InstanceIDBackend'.",
         )
+        return
+    if any(path.startswith(AXES) for path in backends[:ours]):
+        yield warning(
+            17,
+            "AUTHENTICATION_BACKENDS has django-axes before the backend of this app, so wrong "
+            "passwords also lock out visitors who sign in at the instance.",
+            "Put 'erpnet_instanceid.backends.InstanceIDBackend' before django-axes.",
+        )
+    yield from _never_called(imported(backends[ours]))
+
+
+def _never_called(backend: type) -> Iterator[CheckMessage]:
+    overridden = [
+        name
+        for name in NEVER_CALLED
+        if getattr(backend, name) is not getattr(InstanceIDBackend, name)
+    ]
+    if overridden:
+        yield warning(
+            18,
+            f"{backend.__name__} overrides {', '.join(overridden)}, and this app never calls that.",
+            "Remove it. To refuse a visitor, override verify_claims(): the tokens are checked "
+            "before.",
+        )
 
 
 def _middleware() -> Iterator[CheckMessage]:
-    ours = _place_of(TokenRefreshMiddleware)
+    middleware = settings.MIDDLEWARE
+    if isinstance(middleware, str):
+        yield _not_a_list("MIDDLEWARE")
+        return
+    ours = _place_of(TokenRefreshMiddleware, middleware)
     if ours is None:
         yield error(
             21,
@@ -52,13 +88,15 @@ def _middleware() -> Iterator[CheckMessage]:
             "AuthenticationMiddleware.",
         )
         return
-    if not _is_before(SessionMiddleware, ours):
-        yield error(
-            25,
+    before = middleware[:ours]
+    if _place_of(SessionMiddleware, before) is None:
+        yield warning(
+            13,
             "TokenRefreshMiddleware has no SessionMiddleware before it.",
-            "Add 'django.contrib.sessions.middleware.SessionMiddleware' before it.",
+            "Add 'django.contrib.sessions.middleware.SessionMiddleware' before it. Silence this "
+            "warning if a middleware of your own sets request.session.",
         )
-    if not _is_before(AuthenticationMiddleware, ours):
+    if _place_of(AuthenticationMiddleware, before) is None:
         yield error(
             22,
             "TokenRefreshMiddleware has no AuthenticationMiddleware before it.",
@@ -66,58 +104,10 @@ def _middleware() -> Iterator[CheckMessage]:
         )
 
 
-def _place_of(kind: type) -> int | None:
-    places = (index for index, path in enumerate(settings.MIDDLEWARE) if _is_a(path, kind))
-    return next(places, None)
+def _place_of(kind: type, paths: list[str]) -> int | None:
+    return next((index for index, path in enumerate(paths) if is_a(path, kind)), None)
 
 
-def _is_before(kind: type, place: int) -> bool:
-    other = _place_of(kind)
-    return other is not None and other < place
-
-
-def _session_engine() -> Iterator[CheckMessage]:
-    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
-        yield error(
-            23,
-            "SESSION_ENGINE keeps sessions in cookies, so a sign-out cannot end them.",
-            f"Use an engine that keeps them on the server, such as {SERVER_SIDE_SESSIONS!r}.",
-        )
-
-
-def _session_cookie() -> Iterator[CheckMessage]:
-    is_https = (conf.callback_url or "").startswith("https:") or not settings.DEBUG
-    if is_https and not settings.SESSION_COOKIE_SECURE:
-        yield warning(
-            2,
-            "SESSION_COOKIE_SECURE is not set.",
-            "Set it to True on a site with https: browsers then never send the session cookie "
-            "over plain http.",
-        )
-
-
-def _sqlite() -> Iterator[CheckMessage]:
-    databases: dict[str, dict[str, Any]] = settings.DATABASES
-    for alias, database in databases.items():
-        mode = (database.get("OPTIONS") or {}).get("transaction_mode")
-        is_sqlite = database.get("ENGINE", "").endswith("sqlite3")
-        if is_sqlite and mode not in ("IMMEDIATE", "EXCLUSIVE"):
-            yield warning(
-                3,
-                f"Database {alias!r} is SQLite without transaction_mode IMMEDIATE.",
-                f'Add "OPTIONS": {{"transaction_mode": "IMMEDIATE"}} to DATABASES["{alias}"]. '
-                "Without it, two visitors who sign in for the first time at the same moment get "
-                '"database is locked".',
-            )
-
-
-def _is_a(path: str, kind: type) -> bool:
-    found = _imported(path)
-    return isinstance(found, type) and issubclass(found, kind)
-
-
-def _imported(path: str) -> object:
-    try:
-        return import_string(path)
-    except ImportError:
-        return None
+def _not_a_list(setting: str) -> CheckMessage:
+    cure = "Put the dotted names in square brackets, each in quotes, with commas between them."
+    return error(28, f"{setting} is a string and must be a list.", cure)

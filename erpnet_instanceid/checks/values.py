@@ -10,6 +10,11 @@ def are_names(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
 
 
+def is_padded(text: object) -> bool:
+    """Whether ``text`` is a string with white space around something."""
+    return isinstance(text, str) and text.strip() not in ("", text)
+
+
 def is_number(value: object, *, at_least: float) -> bool:
     """Whether ``value`` is a finite number, and no boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float):

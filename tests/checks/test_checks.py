@@ -14,10 +14,11 @@ from django.core.checks import CheckMessage, run_checks
 from django.urls import include, path, reverse_lazy
 
 from erpnet_instanceid.backends import InstanceIDBackend
-from erpnet_instanceid.checks import check_settings, check_site, of_users
+from erpnet_instanceid.checks import check_settings, check_site, of_settings, of_users
 from erpnet_instanceid.conf import DEFAULTS
 from erpnet_instanceid.middleware import TokenRefreshMiddleware
 
+from .. import settings as tests_settings
 from ..support.check_ids import check_ids
 
 KEYS = {
@@ -29,12 +30,23 @@ CALLBACK = "https://rp.test/signin-callback"
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 OURS = "erpnet_instanceid.middleware.TokenRefreshMiddleware"
+OUR_BACKEND = "erpnet_instanceid.backends.InstanceIDBackend"
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 ENGINES = "django.contrib.sessions.backends"
 
 
 class SitesOwnBackend(InstanceIDBackend):
     pass
+
+
+class BackendOfBefore(InstanceIDBackend):
+    """Written for mozilla-django-oidc."""
+
+    def verify_token(self, token: str, **kwargs: Any) -> Any:
+        return {}
+
+    def get_token(self, payload: dict[str, Any]) -> Any:
+        return {}
 
 
 class SitesOwnMiddleware(TokenRefreshMiddleware):
@@ -72,6 +84,22 @@ class WithoutURLs:
     """A URLconf that lacks the app's URLs."""
 
     urlpatterns: list[Any] = []
+
+
+class Elsewhere:
+    """Sends the app to a database of its own."""
+
+    def db_for_write(self, model: type, **_hints: Any) -> str | None:
+        return "elsewhere" if model._meta.app_label == "erpnet_instanceid" else None  # type: ignore[attr-defined]
+
+
+class ElsewhereAndRelated(Elsewhere):
+    def allow_relation(self, *_objects: Any, **_hints: Any) -> bool:
+        return True
+
+
+def caches(backend: str) -> dict[str, Any]:
+    return {"default": {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": "redis://"}}
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +230,11 @@ KEYS_OF_THE_DICT: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ),
     ("E016", {"APPLICATION_SECRET": "secret\n"}, {"APPLICATION_SECRET": "se cret"}, "strip"),
     ("E016", {"APPLICATION_URI": " backend"}, {"APPLICATION_URI": "backend"}, "white space"),
+    ("E016", {"INSTANCE_URL": "https://op.test\n"}, {}, "strip"),
+    ("E016", {"CALLBACK_URL": f" {CALLBACK}"}, {"CALLBACK_URL": CALLBACK}, "white space"),
+    ("E029", {"APPLICATION_URI": "https://rp.test"}, {"APPLICATION_URI": "rp.test"}, "https://"),
+    ("E029", {"APPLICATION_URI": "app://rp.test"}, {}, "without a scheme"),
+    ("W014", {"INSTANCE_URL": "https://op.test/web/"}, {"INSTANCE_URL": "https://op.test"}, "/web"),
     ("E017", {"INSTANCE_URL": "https://op.test?x=1"}, {"INSTANCE_URL": "https://op.test"}, "query"),
     ("E017", {"ISSUER": "https://op.test/id?x=1"}, {"ISSUER": "https://op.test/id"}, "query"),
     ("E018", {"CREATE_USERS": "False"}, {"CREATE_USERS": False}, "True or False"),
@@ -251,6 +284,20 @@ def test_e001_without_a_dict(settings: Any, value: Any) -> None:
         ("instance_url", "INSTANCE_URL"),
         ("CLIENT_SECRET", "APPLICATION_SECRET"),
         ("SCOPES", "SCOPE"),
+        ("SECRET", "APPLICATION_SECRET"),
+        ("CLIENT_ID", "APPLICATION_URI"),
+        ("client-id", "APPLICATION_URI"),
+        ("OIDC_RP_CLIENT_ID", "APPLICATION_URI"),
+        ("ERPNET_CLIENT_SECRET", "APPLICATION_SECRET"),
+        ("REDIRECT_URI", "CALLBACK_URL"),
+        ("LOGIN_URL", "CALLBACK_URL"),
+        ("ImpersonateLogoutUrl", "POST_LOGOUT_URL"),
+        ("URL", "INSTANCE_URL"),
+        ("BASE_URL", "INSTANCE_URL"),
+        ("AUTHORITY", "ISSUER"),
+        ("USER_TYPES", "ALLOWED_USER_TYPES"),
+        ("ALGORITHMS", "SIGNING_ALGORITHMS"),
+        ("LEEWAY", "CLOCK_SKEW"),
         ("ALLOWED_USERTYPES", "ALLOWED_USER_TYPES"),
         ("LINK_USER_BY", "LINK_USERS_BY"),
         ("TIMEOUT", "CONNECT_TIMEOUT"),
@@ -269,6 +316,11 @@ def test_e002_names_all_keys_if_no_key_is_similar(settings: Any, key: Any) -> No
     settings.ERPNET_INSTANCEID = {**KEYS, key: "x"}
     assert ids() == ["E002"]
     assert all(known in text() for known in DEFAULTS)
+
+
+def test_e002_names_only_keys_that_exist() -> None:
+    assert set(of_settings.SYNONYMS.values()) <= set(DEFAULTS)
+    assert not set(of_settings.SYNONYMS) & set(DEFAULTS)
 
 
 def test_e003_names_each_missing_key(settings: Any) -> None:
@@ -321,15 +373,71 @@ SITE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         AUTHENTICATION,
     ),
     (
-        "E025",
+        "W013",
         {"MIDDLEWARE": [AUTHENTICATION, OURS, SESSION]},
         {"MIDDLEWARE": [f"{__name__}.SitesOwnSessions", AUTHENTICATION, OURS]},
         SESSION,
     ),
     (
+        "E028",
+        {"AUTHENTICATION_BACKENDS": f"{__name__}.SitesOwnBackend"},
+        {"AUTHENTICATION_BACKENDS": (f"{__name__}.SitesOwnBackend",)},
+        "square brackets",
+    ),
+    (
+        "E028",
+        {"MIDDLEWARE": OURS},
+        {"MIDDLEWARE": (SESSION, AUTHENTICATION, OURS)},
+        "MIDDLEWARE is a string",
+    ),
+    (
+        "W017",
+        {"AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", OUR_BACKEND]},
+        {"AUTHENTICATION_BACKENDS": [OUR_BACKEND, "axes.backends.AxesStandaloneBackend"]},
+        "before django-axes",
+    ),
+    (
+        "W018",
+        {"AUTHENTICATION_BACKENDS": [f"{__name__}.BackendOfBefore"]},
+        {"AUTHENTICATION_BACKENDS": [f"{__name__}.SitesOwnBackend"]},
+        "BackendOfBefore overrides verify_token, get_token",
+    ),
+    (
+        "E030",
+        {"SESSION_ENGINE": f"{ENGINES}.cache", "CACHES": caches("dummy.DummyCache")},
+        {"CACHES": caches("redis.RedisCache")},
+        "DummyCache",
+    ),
+    (
+        "W015",
+        {"SESSION_ENGINE": f"{ENGINES}.cache", "CACHES": caches("locmem.LocMemCache")},
+        {"DEBUG": True},
+        "each process has its own",
+    ),
+    (
+        "W015",
+        {"SESSION_ENGINE": f"{ENGINES}.cached_db", "CACHES": caches("locmem.LocMemCache")},
+        {"CACHES": caches("dummy.DummyCache")},
+        f"{ENGINES}.db",
+    ),
+    (
+        "E033",
+        {"DATABASE_ROUTERS": [Elsewhere()]},
+        {"DATABASE_ROUTERS": [ElsewhereAndRelated()]},
+        "in database 'elsewhere' and the users in 'default'",
+    ),
+    ("E031", {"STATIC_URL": None}, {"STATIC_URL": "static/"}, "pages fail"),
+    ("E032", {"TEMPLATES": []}, {"TEMPLATES": tests_settings.TEMPLATES}, "DjangoTemplates"),
+    (
+        "E032",
+        {"TEMPLATES": [{"BACKEND": "django.template.backends.jinja2.Jinja2", "APP_DIRS": True}]},
+        {"TEMPLATES": tests_settings.TEMPLATES},
+        "also beside Jinja2",
+    ),
+    (
         "E023",
         {"SESSION_ENGINE": f"{ENGINES}.signed_cookies"},
-        {"SESSION_ENGINE": f"{ENGINES}.cached_db"},
+        {"SESSION_ENGINE": f"{ENGINES}.file"},
         f"{ENGINES}.db",
     ),
     ("E024", {"ROOT_URLCONF": WithoutURLs}, {"ROOT_URLCONF": __name__}, "include("),
@@ -415,6 +523,14 @@ def test_w011_allows_any_page(settings: Any, url: str) -> None:
     settings.ROOT_URLCONF = WithOwnPage
     settings.LOGIN_URL = url
     assert ids() == []
+
+
+def test_w016_site_without_static_files(settings: Any) -> None:
+    settings.STATIC_URL = None
+    settings.INSTALLED_APPS = [
+        app for app in settings.INSTALLED_APPS if app != "django.contrib.staticfiles"
+    ]
+    assert ids() == ["W016"]
 
 
 @pytest.mark.parametrize(
