@@ -19,26 +19,8 @@ from ..support.whatwg import origin
 
 DEFAULT = "/basket"
 
-FOREIGN = ["https://evil.test/", "http://evil.test", "ftp://evil.test"]
-# SITE stands for the site's own host and port.
-DISGUISED = [
-    "//evil.test",
-    "///evil.test",
-    "/\\evil.test",
-    "\\\\evil.test",
-    "\\/evil.test",
-    "/\\/evil.test",
-    "https:evil.test",
-    "https:/evil.test",
-    "http:///evil.test",
-    "https://SITE@evil.test",
-    "http:\\\\SITE\\@evil.test",
-    "http://SITE\\@evil.test",
-    "javascript:alert(1)",
-    "java\nscript:x",
-    "\x08//evil.test",
-    "data:text/html,x",
-]
+# A few of those that `test_targets.py` has: SITE stands for the site's own host and port.
+FOREIGN = ("https://evil.test/", "//evil.test", "/\\evil.test", "http://SITE\\@evil.test")
 
 
 @pytest.fixture(autouse=True)
@@ -61,38 +43,14 @@ def browser_origin(visitor: Visitor, location: str) -> str:
     return origin(location, f"{visitor.site}/signin-callback")
 
 
-def assert_lands_on_default(visitor: Visitor, instance: Instance, target: str) -> None:
+@pytest.mark.parametrize("target", FOREIGN)
+def test_nxt_01_02_foreign_address_is_dropped(
+    visitor: Visitor, instance: Instance, target: str
+) -> None:
     target = target.replace("SITE", urlsplit(visitor.site).netloc)
     before = look(visitor, instance)
     response = land(visitor, instance, urlencode({"next": target}))
     assert_signed_in(visitor, response, before, target=DEFAULT)
-
-
-@pytest.mark.parametrize("address", [*FOREIGN, *DISGUISED[:9], "/\t/evil.test", "/\n/evil.test"])
-def test_browsers_of_the_tests_are_led_astray(address: str) -> None:
-    """The measure itself: a site that sent a visitor there would have lost them."""
-    own = "http://rp.test/signin-callback"
-
-    # Without two slashes, what follows the page's own scheme is a path.
-    page = own if not address.startswith("https:") else own.replace("http:", "ftp:")
-    assert origin(address, page).split(":")[1] == "//evil.test"
-    assert origin("/a?b=//evil.test", own) == origin(own, own) == "http://rp.test:80"
-    assert origin("http:/a", own) == "http://rp.test:80"
-    assert origin("javascript:x", own) == origin("data:text/html,x", own) == "opaque"
-
-
-@pytest.mark.parametrize("target", FOREIGN)
-def test_nxt_01_foreign_address_is_dropped(
-    visitor: Visitor, instance: Instance, target: str
-) -> None:
-    assert_lands_on_default(visitor, instance, target)
-
-
-@pytest.mark.parametrize("target", DISGUISED)
-def test_nxt_02_disguised_address_is_dropped(
-    visitor: Visitor, instance: Instance, target: str
-) -> None:
-    assert_lands_on_default(visitor, instance, target)
 
 
 @pytest.mark.parametrize(
@@ -125,81 +83,7 @@ def test_nxt_03_malformed_target_harms_nobody(
     assert visitor.get(location).status_code < 500
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/%09/evil.test",
-        "/%0a/evil.test",
-        "/%0d/evil.test",
-        "/\t/evil.test",
-        "/\n/evil.test",
-        "/\r/evil.test",
-        "\t//evil.test",
-        " //evil.test",
-        "%2f%2fevil.test",
-        "/%2fevil.test",
-        "/%5cevil.test",
-        "%5c%5cevil.test",
-        "\uff0f\uff0fevil.test",
-        "/\uff0fevil.test",
-        "//evil\u3002test",
-        "https:\uff0f\uff0fevil.test",
-        "//[evil.test",
-        "https://[::1",
-        "http://SITE:notaport/",
-        "/..//evil.test",
-        "/.//evil.test",
-        ".//evil.test",
-        "?//evil.test",
-        "#//evil.test",
-        ";//evil.test",
-    ],
-)
-@pytest.mark.parametrize("https", [False, True], ids=["http", "https"])
-def test_nxt_04_browsers_stay_on_this_site(
-    new_visitor: Callable[..., Visitor], instance: Instance, https: bool, target: str
-) -> None:
-    visitor = new_visitor(https=https)
-    target = target.replace("SITE", urlsplit(visitor.site).netloc)
-
-    response = land(visitor, instance, urlencode({"next": target}))
-
-    location = response.headers["Location"]
-    assert browser_origin(visitor, location) == browser_origin(visitor, "/")
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "http://SITE/private",
-        "https://HOST:8443/private",
-        "https://HOST/private",
-        "https://user:pw@SITE/private",
-        "https://user@SITE/private",
-        "//user@SITE/private",
-    ],
-)
-def test_nxt_05_own_host_otherwise_reached_is_dropped(
-    new_visitor: Callable[..., Visitor], instance: Instance, target: str
-) -> None:
-    visitor = new_visitor(https=True)
-
-    assert_lands_on_default(
-        visitor, instance, target.replace("HOST", str(urlsplit(visitor.site).hostname))
-    )
-
-
-def test_nxt_05_own_address_in_full_is_kept(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
-    visitor = new_visitor(https=True)
-
-    response = land(visitor, instance, urlencode({"next": f"{visitor.site}/private"}))
-
-    assert response.headers["Location"] == f"{visitor.site}/private"
-
-
-@pytest.mark.parametrize("characters", [200, 700, 800, 1000, 3000, 6144])
+@pytest.mark.parametrize("characters", [200, 1000, 6144])
 def test_nxt_06_long_target_does_not_cost_the_sign_in(
     visitor: Visitor, instance: Instance, characters: int
 ) -> None:
@@ -221,21 +105,17 @@ def test_nxt_06_long_target_does_not_cost_the_sign_in(
     assert_signed_in(visitor, visitor.bring(visitor.at(other)), before, target=reached)
 
 
-@pytest.mark.parametrize("extra", ["https://evil.test", "/admin/"])
-@pytest.mark.parametrize("start_with", [None, "/private"])
 @pytest.mark.parametrize("flow", ["form_post", "form_post with a query", "query", "carried"])
 def test_nxt_08_target_in_the_answer_is_ignored(
     visitor: Visitor,
     instance: Instance,
     configure: Callable[..., None],
     flow: str,
-    start_with: str | None,
-    extra: str,
 ) -> None:
     if flow == "query":
         configure(RESPONSE_TYPE="code")
-    answer = visitor.at(visitor.start(start_with))
-    more = ("next", extra)
+    answer = visitor.at(visitor.start("/private"))
+    more = ("next", "/admin/")
     before = look(visitor, instance)
 
     if flow in ("form_post", "query"):
@@ -247,25 +127,13 @@ def test_nxt_08_target_in_the_answer_is_ignored(
         relayed = visitor.relay(answer.url, urlencode(answer.fields))
         response = visitor.arrive(f"{relayed.headers['Location']}&{urlencode([more])}")
 
-    assert_signed_in(visitor, response, before, target=start_with or DEFAULT)
+    assert_signed_in(visitor, response, before, target="/private")
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/orders/?q=%D0%B9&x=//evil.test#frag",
-        "/orders/?next=https%3A%2F%2Fevil.test%2F",
-        "/a;b=1/c,d/@e:f!$'()*+~?g=%20h+i&j=[k]",
-        "/a:b@evil.test/",
-        "/100%25",
-    ],
-)
-def test_nxt_09_own_target_is_kept_to_the_letter(
-    visitor: Visitor, instance: Instance, target: str
-) -> None:
+def test_nxt_09_own_target_is_kept_to_the_letter(visitor: Visitor, instance: Instance) -> None:
+    target = "/orders/?q=%D0%B9&x=//evil.test#frag"
     before = look(visitor, instance)
     response = land(visitor, instance, urlencode({"next": target}))
-
     assert_signed_in(visitor, response, before, target=target)
 
 
@@ -275,7 +143,7 @@ def test_nxt_09_target_beyond_ascii_is_kept(visitor: Visitor, instance: Instance
     assert response.headers["Location"] == quote("/поръчки/?q=й", safe="/?=")
 
 
-@pytest.mark.parametrize("target", [*FOREIGN, *DISGUISED, "/\t/evil.test"])
+@pytest.mark.parametrize("target", FOREIGN)
 def test_nxt_10_foreign_target_of_a_sign_out_is_dropped(
     visitor: Visitor, instance: Instance, configure: Callable[..., None], target: str
 ) -> None:
@@ -311,15 +179,11 @@ def test_target_is_kept_by_the_page_of_a_sign_in_that_failed(
 
 
 @pytest.mark.parametrize("default", [None, "/private"])
-@pytest.mark.parametrize("target", ["//evil.test", "https://evil.test/", "/\\evil.test"])
 def test_nxt_10_foreign_target_after_a_sign_out_is_dropped(
-    visitor: Visitor,
-    configure: Callable[..., None],
-    settings: Any,
-    target: str,
-    default: str | None,
+    visitor: Visitor, configure: Callable[..., None], settings: Any, default: str | None
 ) -> None:
     settings.LOGOUT_REDIRECT_URL = default
+    target = "//evil.test"
     visitor.sign_in()
     at_instance = urlsplit(visitor.post("/signout", {"next": target}).headers["Location"])
     state = dict(parse_qsl(at_instance.query))["state"]

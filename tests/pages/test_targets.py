@@ -5,10 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.http import HttpResponseRedirect
 from django.test import RequestFactory
 from django.urls import set_script_prefix
 
 from erpnet_instanceid.pages.targets import safe_target
+
+from ..support.whatwg import origin
+
+SITE = "rp.test:8000"
+FOREIGN = ["https://evil.test/", "http://evil.test", "ftp://evil.test"]
+# SITE stands for the site's own host and port.
+DISGUISED = [
+    "//evil.test",
+    "///evil.test",
+    "/\\evil.test",
+    "\\\\evil.test",
+    "\\/evil.test",
+    "/\\/evil.test",
+    "https:evil.test",
+    "https:/evil.test",
+    "http:///evil.test",
+    "https://SITE@evil.test",
+    "http:\\\\SITE\\@evil.test",
+    "http://SITE\\@evil.test",
+    "javascript:alert(1)",
+    "java\nscript:x",
+    "\x08//evil.test",
+    "data:text/html,x",
+]
+
+
+def target_of(url: str, *, https: bool = False) -> str:
+    request = RequestFactory().get("/", secure=https, headers={"host": SITE})
+    return safe_target(request, url.replace("SITE", SITE))
 
 
 @pytest.fixture
@@ -30,11 +60,104 @@ def below_a_path() -> Iterator[None]:
     ],
 )
 def test_knows_its_own_pages_on_a_site_that_is_below_a_path(url: str, target: str) -> None:
-    assert safe_target(RequestFactory().get("/"), url) == target
+    assert target_of(url) == target
 
 
 @pytest.mark.parametrize("mark", ["\t", "\n", "\r", "\0", "\x7f", "\x85", "\u2028", "\u202e"])
 @pytest.mark.parametrize("url", ["/a{}b", "/a?b={}c", "/a{}"])
 def test_refuses_a_page_whose_address_cannot_be_shown(url: str, mark: str) -> None:
     """Browsers and libraries differ in which of these marks they leave out of an address."""
-    assert safe_target(RequestFactory().get("/"), url.format(mark)) == ""
+    assert target_of(url.format(mark)) == ""
+
+
+@pytest.mark.parametrize("address", [*FOREIGN, *DISGUISED[:9], "/\t/evil.test", "/\n/evil.test"])
+def test_browsers_of_the_tests_are_led_astray(address: str) -> None:
+    """The measure itself: a site that sent a visitor there would have lost them."""
+    own = "http://rp.test/signin-callback"
+
+    # Without two slashes, what follows the page's own scheme is a path.
+    page = own if not address.startswith("https:") else own.replace("http:", "ftp:")
+    assert origin(address, page).split(":")[1] == "//evil.test"
+    assert origin("/a?b=//evil.test", own) == origin(own, own) == "http://rp.test:80"
+    assert origin("http:/a", own) == "http://rp.test:80"
+    assert origin("javascript:x", own) == origin("data:text/html,x", own) == "opaque"
+
+
+@pytest.mark.parametrize("url", FOREIGN)
+def test_nxt_01_foreign_address_is_no_target(url: str) -> None:
+    assert target_of(url) == target_of(url, https=True) == ""
+
+
+@pytest.mark.parametrize("url", DISGUISED)
+def test_nxt_02_disguised_address_is_no_target(url: str) -> None:
+    assert target_of(url) == target_of(url, https=True) == ""
+
+
+@pytest.mark.parametrize("https", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/%09/evil.test",
+        "/%0a/evil.test",
+        "/%0d/evil.test",
+        "/\t/evil.test",
+        "/\n/evil.test",
+        "/\r/evil.test",
+        "\t//evil.test",
+        " //evil.test",
+        "%2f%2fevil.test",
+        "/%2fevil.test",
+        "/%5cevil.test",
+        "%5c%5cevil.test",
+        "\uff0f\uff0fevil.test",
+        "/\uff0fevil.test",
+        "//evil\u3002test",
+        "https:\uff0f\uff0fevil.test",
+        "//[evil.test",
+        "https://[::1",
+        "http://SITE:notaport/",
+        "/..//evil.test",
+        "/.//evil.test",
+        ".//evil.test",
+        "?//evil.test",
+        "#//evil.test",
+        ";//evil.test",
+    ],
+)
+def test_nxt_04_browsers_stay_on_this_site(url: str, https: bool) -> None:
+    page = f"http{'s' if https else ''}://{SITE}/signin-callback"
+    target = HttpResponseRedirect(target_of(url, https=https) or "/").headers["Location"]
+    assert origin(target, page) == origin(page, page)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://SITE/private",
+        "https://rp.test:8443/private",
+        "https://rp.test/private",
+        "https://user:pw@SITE/private",
+        "https://user@SITE/private",
+        "//user@SITE/private",
+    ],
+)
+def test_nxt_05_own_host_otherwise_reached_is_no_target(url: str) -> None:
+    assert target_of(url, https=True) == ""
+
+
+def test_nxt_05_own_address_in_full_is_a_target() -> None:
+    assert target_of("https://SITE/private", https=True) == f"https://{SITE}/private"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/orders/?q=%D0%B9&x=//evil.test#frag",
+        "/orders/?next=https%3A%2F%2Fevil.test%2F",
+        "/a;b=1/c,d/@e:f!$'()*+~?g=%20h+i&j=[k]",
+        "/a:b@evil.test/",
+        "/100%25",
+    ],
+)
+def test_nxt_09_own_target_is_kept_to_the_letter(url: str) -> None:
+    assert target_of(url) == url
