@@ -76,7 +76,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Renewed:
-    """A newer token set and its generation. ``by_this_call``: no other request has fetched it."""
+    """A token set and its generation. ``by_this_call``: this call has fetched it.
+
+    After a wait in vain it is the one that the caller has: the session may have changed meanwhile.
+    """
 
     generation: int
     tokens: TokenSet
@@ -322,14 +325,22 @@ def _end_or_later(sign_in: SignIn, reason: str, **only_where: object) -> bool:
         return end(sign_in, reason, **only_where)
 
 
+def newest(sign_in_id: str | UUID) -> Renewed:
+    """The tokens of the row as it is now, for a request that has waited for nothing newer.
+
+    Others may have ended the sign-in meanwhile. Raises SignInExpired then.
+    """
+    return _stored(lease.load(sign_in_id))
+
+
 def _of_another(sign_in: SignIn) -> Renewed:
     """The tokens that another process stored.
 
     Raises InstanceUnavailable while it is still refreshing.
     """
-    newest = _stored(lease.load(sign_in.pk))
-    if newest.generation > sign_in.generation:
-        return newest
+    stored = newest(sign_in.pk)
+    if stored.generation > sign_in.generation:
+        return stored
     raise InstanceUnavailable("refresh_pending", sign_in=str(sign_in.pk))
 
 
@@ -356,7 +367,7 @@ def _renew_in_passing(leased: Leased) -> Renewed | None:
         answer = handed_over.result(timeout=PATIENCE_SECONDS)
     except FutureTimeoutError:
         if handed_over.cancel():
-            return None
+            return newest(leased.sign_in.pk)
         answer = handed_over.result()
     return settle(leased, answer)
 

@@ -29,6 +29,7 @@ from .refresh import (
     Wanted,
     exchange,
     look,
+    newest,
     settle,
     settle_late,
 )
@@ -96,7 +97,7 @@ async def _result(renewal: Renewal, *, wait: bool, is_own: bool) -> Renewed | No
             asyncio.shield(renewal.task), None if wait else PATIENCE_SECONDS
         )
     except asyncio.TimeoutError:
-        return None
+        return await sync_to_async(newest)(renewal.wanted.sign_in_id)
     except InstanceIDError as error:
         raise error.again() from None
     finally:

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -163,3 +163,11 @@ def copy_sqlite(template: Path, target: Path) -> Settings:
         "NAME": str(target),
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
     }
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5) -> None:
+    """Waits until ``holds()``. Fails where that takes longer."""
+    gives_up_at = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < gives_up_at, "it never came to hold"
+        time.sleep(0.05)
