@@ -82,7 +82,8 @@ class SignIn(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # The hash of the attempt's state. Of two identical callbacks, only one can insert it.
+    # The whole hash of the attempt's state; the reference that pages and the log show is its
+    # beginning. Of two identical callbacks, only one can insert it.
     attempt = models.CharField(max_length=64, unique=True, editable=False)
     account = models.ForeignKey(
         Account, on_delete=models.CASCADE, null=True, related_name="sign_ins"

@@ -42,8 +42,12 @@ def from_dict(kind: type[R], value: object) -> R | None:
 
 
 def pack(record: Record) -> bytes:
-    """``record`` as JSON."""
-    return json.dumps(to_dict(record), separators=(",", ":")).encode()
+    """``record`` as JSON. Fields at their default are left out: cookies have to be short."""
+    values = to_dict(record)
+    for field in dataclasses.fields(record):
+        if values[field.name] == field.default:
+            del values[field.name]
+    return json.dumps(values, separators=(",", ":")).encode()
 
 
 def unpack(kind: type[R], data: bytes) -> R | None:

@@ -33,6 +33,14 @@ def unseal(purpose: str, text: str, *, max_age: int | None = None) -> bytes | No
         return None
 
 
+def sealed_at(purpose: str, text: str) -> int | None:
+    """When this was sealed for ``purpose``, in Unix seconds; None where it was not."""
+    try:
+        return _keyring(purpose).extract_timestamp(text.encode("ascii"))
+    except (InvalidToken, ValueError):
+        return None
+
+
 def _keyring(purpose: str) -> MultiFernet:
     return _derive(purpose, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 

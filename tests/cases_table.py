@@ -28,6 +28,7 @@ CATEGORIES = {
     "TPI": "Sign-in begun elsewhere",
     "API": "The instance's APIs",
     "HYG": "Hygiene and configuration",
+    "FLD": "What sites have met in use",
 }
 NAME = re.compile(
     rf"(?:test_)?({'|'.join(CATEGORIES).lower()})_(\d\d)(?:_(\d\d))?[_ ]", re.IGNORECASE

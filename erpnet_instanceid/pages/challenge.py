@@ -1,22 +1,20 @@
-"""What to answer when a visitor has to sign in (again): a page, or word to a script."""
+"""The answer to a visitor who has to sign in (again): a redirect, or JSON for a script."""
 
 from __future__ import annotations
-
-from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
-from .targets import safe_target, signin_address
+from .targets import path_of, safe_target, signin_address
 
 VARIES_BY = ("Sec-Fetch-Mode", "HX-Request", "X-Requested-With", "Accept")
 
 
 def shows_page(request: HttpRequest) -> bool:
-    """Whether what is answered becomes a page that the visitor sees.
+    """Whether the answer to this request becomes a page that the visitor sees.
 
-    A script's request would be redirected to the instance, whose pages it may not read.
+    A script would follow a redirect to the instance, whose pages it may not read.
     """
     headers = request.headers
     if headers.get("HX-Request") == "true":
@@ -26,15 +24,21 @@ def shows_page(request: HttpRequest) -> bool:
         return mode == "navigate"
     if headers.get("X-Requested-With") == "XMLHttpRequest":
         return False
+    # Scripts also take anything, after the type that they want; a tool takes nothing else.
     accept = headers.get("Accept", "*/*")
-    return "text/html" in accept or "*/*" in accept
+    return "text/html" in accept or accept.strip() == "*/*"
+
+
+def is_speculative(request: HttpRequest) -> bool:
+    """Whether the browser only fetches ahead: a prefetch or a prerender, before any click."""
+    purpose = request.headers.get("Sec-Purpose") or request.headers.get("Purpose", "")
+    return purpose.partition(";")[0].strip() in ("prefetch", "prerender")
 
 
 def page_of_script(request: HttpRequest) -> str:
     """The page whose script sent this request, empty where it does not say."""
     url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-    page = safe_target(request, url)
-    return urlsplit(page)._replace(scheme="", netloc="").geturl() if page else ""
+    return path_of(safe_target(request, url))
 
 
 def sign_in_required(request: HttpRequest, target: str = "", **params: str) -> HttpResponseBase:

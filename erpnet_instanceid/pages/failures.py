@@ -83,6 +83,21 @@ _SENTENCES: dict[str, Promise] = {
     "token_not_yet_valid": _CLOCKS,
     "not_form": _("What arrived here is not an answer of the instance."),
 }
+# Why this browser has no attempt that fits the answer.
+_REASONS: dict[str, Promise] = {
+    "no_cookie": _(
+        "Your browser did not send back the cookie of this sign-in. "
+        "If this happens again, allow cookies for this site."
+    ),
+    "another_key": _(
+        "This site can no longer read the cookie of this sign-in. Please start again. "
+        "If this happens again, tell the people who run this site."
+    ),
+    "another_host": _(
+        "This sign-in was started at another address of this site. Please start again here."
+    ),
+    "too_old": _SENTENCES["attempt_expired"],
+}
 _TRY_IN_A_MINUTE = _("You cannot sign in right now. Please try again in a minute.")
 _KINDS: tuple[tuple[type[InstanceIDError], int, Promise, Promise], ...] = (
     (
@@ -139,14 +154,23 @@ def describe(error: InstanceIDError) -> tuple[int, Promise, Promise]:
         if isinstance(error, kind):
             if error.code in OPERATOR_ERRORS:
                 return 502, title, _MISCONFIGURED
-            return status, title, _SENTENCES.get(error.code, sentence)
+            reason = _REASONS.get(str(error.facts.get("reason")))
+            return status, title, reason or _SENTENCES.get(error.code, sentence)
     return 500, _("You could not be signed in"), _("Something went wrong. Please start again.")
 
 
 def sign_in_failed_page(
-    request: HttpRequest, error: InstanceIDError, *, reference: str = "", target: str = ""
+    request: HttpRequest,
+    error: InstanceIDError,
+    *,
+    reference: str = "",
+    target: str = "",
+    refresh: str = "",
 ) -> HttpResponse:
-    """A page that says why the sign-in failed, with a way to start again. Also logs it."""
+    """A page that says why the sign-in failed, with a way to start again. Also logs it.
+
+    ``refresh`` is where the page goes on by itself.
+    """
     sign_in_failed.send(type(error), request=request, error=error)
     again, again_text = signin_address(target), _("Start again")
     if isinstance(error, SignInDenied) or error.code == "access_denied":
@@ -160,6 +184,7 @@ def sign_in_failed_page(
         "reference": _logged("sign_in_failed", error, reference),
         "again": again,
         "again_text": again_text,
+        "refresh": refresh,
     }
     return _error_page(request, status, context)
 

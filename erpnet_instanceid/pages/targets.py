@@ -16,13 +16,13 @@ APP_NAME = "erpnet_instanceid"
 
 
 def requested_target(request: HttpRequest) -> str:
-    """The page that the request asks to go on to, empty where it names none or a foreign one."""
+    """The page of this site that the request names as its target, else empty."""
     name = redirect_field_name()
     return safe_target(request, request.POST.get(name) or request.GET.get(name) or "")
 
 
 def safe_target(request: HttpRequest, url: str) -> str:
-    """``url`` where it is a page of this site that a visitor can be sent to, else empty."""
+    """``url`` if it is a page of this site that a visitor can be sent to, else empty."""
     if not url or not url.isprintable() or "\\" in url:
         return ""
     allowed = url_has_allowed_host_and_scheme(
@@ -34,7 +34,7 @@ def safe_target(request: HttpRequest, url: str) -> str:
 
 
 def _is_ours(url: str) -> bool:
-    # A sign-in that ends at the start of a sign-in would go round for ever.
+    # A sign-in that ends at the start of a sign-in would never end.
     try:
         path = urlsplit(url).path
     except ValueError:
@@ -51,7 +51,13 @@ def is_own_path(path: str) -> bool:
         return False
 
 
+def path_of(target: str) -> str:
+    """A page of this site without scheme and host."""
+    return urlsplit(target)._replace(scheme="", netloc="").geturl()
+
+
 def default_target() -> str:
+    """The page to go on to where the visitor wanted none."""
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
 

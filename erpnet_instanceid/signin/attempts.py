@@ -1,201 +1,224 @@
-"""Sign-ins under way: one sealed cookie for each attempt, and one for the answer on its way.
+"""Sign-ins under way: each has a sealed cookie of its own, and nothing on the server.
 
-Nothing is kept on the server, so that a visitor who never comes back costs nothing.
+What a sign-in is for travels sealed in its `state`, through the instance and back. The cookie
+holds the seed of its secrets, so that only this browser can complete it. Twenty of them fit.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
+import hmac
 import re
+import secrets
 import time
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponseBase
 
-from .. import cookies
-from ..oidc.authorization import ANSWER_PARAMETERS, Secrets
+from .. import cookies, records
+from ..conf import conf
+from ..oidc.authorization import Secrets
 from ..oidc.errors import AttemptError
-from ..oidc.jose import decode_base64url, encode_base64url
-from ..sealing import seal, unseal
+from ..oidc.jose import encode_base64url
+from ..pages.targets import callback_address
+from ..sealing import seal, sealed_at, unseal
 
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 20
 # All cookies of a request share one header line, which servers cut at 8 kB.
-MAX_ATTEMPT_CHARACTERS = 1200
-MAX_ATTEMPTS_CHARACTERS = 3000
-MAX_ANSWER_CHARACTERS = 3800
+MAX_ATTEMPTS_CHARACTERS = 4000
+MAX_ATTEMPT_CHARACTERS = 3000
+# A longer target travels in the cookie, since the state comes back beside an ID token.
+MAX_STATE_CHARACTERS = 400
 MAX_RESTARTS = 2
-# Longer than an attempt may last, so that a late visitor is told so, and comes back to their page.
+# Longer than an attempt may last, so that a late visitor learns why, and gets to their page.
 COOKIE_SECONDS = 3600
-ANSWER_SECONDS = 60
+# 176 bits.
+SEED_BYTES = 22
 
-_ATTEMPT = "erpnet_signin_"
-_ANSWER = "erpnet_answer"
+_COOKIE = "erpnet_signin_"
 _REFERENCE = re.compile(r"[0-9a-f]{16}\Z")
 
-Pairs = Sequence[tuple[str, str]]
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sign-in is for. ``started`` is in Unix seconds.
+
+    ``target`` is the page to come back to. ``restarts`` counts how often this sign-in has started
+    again by itself; ``in_a_row`` the sign-ins completed right before it: see `loops`.
+    ``seed_hash`` tells the cookie that belongs to this sign-in from one of another.
+    """
+
+    VERSION: ClassVar[int] = 1
+
+    started: int = 0
+    host: str = ""
+    target: str = ""
+    max_age: int | None = None
+    restarts: int = 0
+    in_a_row: int = 0
+    seed_hash: str = ""
+
+
+@dataclass(frozen=True)
+class CookieRecord:
+    """What the browser keeps: the seed of the secrets, and a target too long for the state."""
+
+    VERSION: ClassVar[int] = 1
+
+    seed: str = field(repr=False)
+    target: str = ""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One sign-in under way, in one browser. ``started`` is in Unix seconds.
+    """One sign-in under way, in one browser."""
 
-    ``restarts`` are of this one; ``in_a_row`` are those completed right before it: see arrivals.
-    """
-
+    plan: Plan
     secrets: Secrets = field(repr=False)
     redirect_uri: str
-    next_url: str
-    started: int
-    max_age: int | None = None
-    restarts: int = 0
-    in_a_row: int = 0
 
     @property
-    def ref(self) -> str:
+    def reference(self) -> str:
         return reference(self.secrets.state)
 
     @property
-    def digest(self) -> str:
-        """What a claimed attempt is known by. The state cannot be had back from it."""
+    def state_hash(self) -> str:
+        """What the row of a claimed attempt is found by, whole; `reference` is its beginning."""
         return _hash(self.secrets.state)
 
-    def is_over(self, lifetime: int) -> bool:
-        return time.time() - self.started > lifetime
+    @property
+    def target(self) -> str:
+        return self.plan.target
 
-    def to_json(self) -> bytes:
-        values = dataclasses.astuple(self)
-        return json.dumps(values, separators=(",", ":")).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Attempt:
-        secrets, *rest = json.loads(data)
-        return cls(Secrets(*secrets), *rest)
-
-
-def _hash(state: str) -> str:
-    return hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()
+    def is_over(self) -> bool:
+        return _age(self.plan) > conf.sign_in_lifetime
 
 
 def reference(state: str) -> str:
-    """A name for the attempt of ``state`` that may be shown, logged and put in a URL."""
+    """The name of the attempt with this ``state``: may be shown, logged and put in a URL."""
     return _hash(state)[:16]
 
 
 def is_reference(text: str) -> bool:
-    """Whether `reference` may have made this."""
+    """Whether ``text`` has the form of a reference."""
     return _REFERENCE.match(text) is not None
 
 
-def remember(request: HttpRequest, response: HttpResponseBase, attempt: Attempt) -> None:
-    """Puts the attempt on the response, beside those of other tabs; the oldest give way."""
-    sealed = _seal_attempt(attempt)
-    if len(sealed) > MAX_ATTEMPT_CHARACTERS:
-        # A page too long to carry costs the visitor the way back to it, not the sign-in.
-        sealed = _seal_attempt(dataclasses.replace(attempt, next_url=""))
-    others = sorted(_all_attempts(request), key=lambda found: found[1].started, reverse=True)
-    room = MAX_ATTEMPTS_CHARACTERS - len(sealed)
-    for position, (size, other) in enumerate(others, start=1):
-        room -= size
-        if position >= MAX_ATTEMPTS or room < 0 or other.is_over(COOKIE_SECONDS):
-            cookies.forget(request, response, _ATTEMPT + other.ref)
-    cookies.put(request, response, _ATTEMPT + attempt.ref, sealed, COOKIE_SECONDS)
+def new_attempt(request: HttpRequest, plan: Plan) -> tuple[Attempt, str]:
+    """A new attempt, and the value of its cookie."""
+    seed = encode_base64url(secrets.token_bytes(SEED_BYTES))
+    state, kept_target = _state_of(replace(plan, seed_hash=_hash(seed)[:16]))
+    cookie = seal("attempt", records.pack(CookieRecord(seed, kept_target)))
+    if len(cookie) > MAX_ATTEMPT_CHARACTERS:
+        # The visitor loses the way back to a page with so long an address, not the sign-in.
+        cookie = seal("attempt", records.pack(CookieRecord(seed)))
+    return Attempt(plan, _secrets(seed, state), callback_address(request)), cookie
 
 
-def find(request: HttpRequest, ref: str) -> Attempt | None:
-    """The attempt of this browser that goes by ``ref``, over or not."""
-    sealed = cookies.only(request, _ATTEMPT + ref)
-    attempt = _unseal_attempt(sealed) if sealed else None
-    return attempt if attempt is not None and attempt.ref == ref else None
-
-
-def forget(
-    request: HttpRequest, response: HttpResponseBase, ref: str, carried: CarriedAnswer | None
+def remember(
+    request: HttpRequest, response: HttpResponseBase, attempt: Attempt, cookie: str
 ) -> None:
-    """Ends the attempt, and takes its answer off the browser, where it is the ``carried`` one."""
-    cookies.forget(request, response, _ATTEMPT + ref)
-    # The answer of another tab may be on its way in the same cookie.
-    if carried is None or reference(carried.state) == ref:
-        cookies.forget(request, response, _ANSWER)
+    """Sets the cookie of a new attempt; where there is no room for it, the oldest go."""
+    room = MAX_ATTEMPTS_CHARACTERS - len(cookie)
+    for position, (ref, size) in enumerate(_newest_first(request), start=1):
+        room -= size
+        if position >= MAX_ATTEMPTS or room < 0:
+            cookies.forget(request, response, _COOKIE + ref)
+    cookies.put(request, response, _COOKIE + attempt.reference, cookie, COOKIE_SECONDS)
 
 
-@dataclass(frozen=True)
-class CarriedAnswer:
-    """The parameters of an answer, and whether they came in the query or in a posted form."""
+def find(request: HttpRequest, state: str) -> Attempt:
+    """The attempt of this browser with this ``state``, over or not.
 
-    pairs: Pairs = field(repr=False)
-    in_query: bool
-
-    @property
-    def state(self) -> str:
-        return next((value for name, value in self.pairs if name == "state"), "")
-
-
-def carry_answer(request: HttpRequest, response: HttpResponseBase, answer: CarriedAnswer) -> None:
-    """Seals the answer's parameters into one cookie, for the GET that follows.
-
-    Raises AttemptError where they do not fit.
+    Raises AttemptError, with the reason why this browser has none.
     """
-    known = [(name, value) for name, value in answer.pairs if name in ANSWER_PARAMETERS]
-    sealed = seal("answer", zlib.compress(_pack(known, answer.in_query), 9))
-    if len(sealed) > MAX_ANSWER_CHARACTERS:
-        raise AttemptError("answer_too_large", characters=len(sealed), limit=MAX_ANSWER_CHARACTERS)
-    cookies.put(request, response, _ANSWER, sealed, ANSWER_SECONDS)
+    plan = read_plan(state)
+    cookie = cookies.only(request, _COOKIE + reference(state))
+    record = _opened(cookie)
+    if plan is None or record is None or not _belong_together(plan, record):
+        raise AttemptError("unknown_attempt", reason=_why_not_found(request, plan, cookie, record))
+    found = replace(plan, target=plan.target or record.target)
+    return Attempt(found, _secrets(record.seed, state), callback_address(request))
 
 
-def carried_answer(request: HttpRequest) -> CarriedAnswer | None:
-    """What `carry_answer` sealed, or None where there is nothing (any more)."""
-    sealed = cookies.only(request, _ANSWER)
-    data = unseal("answer", sealed, max_age=ANSWER_SECONDS) if sealed else None
-    return None if data is None else _unpack(zlib.decompress(data))
+def read_plan(state: str) -> Plan | None:
+    """What the sign-in with this ``state`` is for, None where this site has not made it."""
+    data = unseal("state", state)
+    return None if data is None else records.unpack(Plan, zlib.decompress(data))
 
 
-def _pack(pairs: Pairs, in_query: bool) -> bytes:
-    # A token's parts are taken out of base64, which hides from the compressor what repeats.
-    head: list[tuple[str, str | list[int]]] = []
-    tail = b""
-    for name, value in pairs:
-        parts = [decode_base64url(part) for part in value.split(".")] if name == "id_token" else []
-        if parts and all(part is not None for part in parts):
-            head.append((name, [len(part) for part in parts if part is not None]))
-            tail += b"".join(part for part in parts if part is not None)
-        else:
-            head.append((name, value))
-    return json.dumps([in_query, head], separators=(",", ":")).encode() + b"\n" + tail
+def is_under_way(request: HttpRequest, ref: str) -> bool:
+    """Whether this browser has the cookie of the attempt called ``ref``."""
+    return _opened(cookies.only(request, _COOKIE + ref)) is not None
 
 
-def _unpack(data: bytes) -> CarriedAnswer:
-    head, _, tail = data.partition(b"\n")
-    pairs = []
-    in_query, described = json.loads(head)
-    for name, value in described:
-        if isinstance(value, list):
-            parts = []
-            for length in value:
-                parts.append(encode_base64url(tail[:length]))
-                tail = tail[length:]
-            value = ".".join(parts)
-        pairs.append((name, value))
-    return CarriedAnswer(pairs, in_query)
+def forget(request: HttpRequest, response: HttpResponseBase, ref: str) -> None:
+    """Ends the attempt called ``ref`` in this browser."""
+    cookies.forget(request, response, _COOKIE + ref)
 
 
-def _seal_attempt(attempt: Attempt) -> str:
-    return seal("attempt", attempt.to_json())
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _unseal_attempt(sealed: str) -> Attempt | None:
-    data = unseal("attempt", sealed, max_age=COOKIE_SECONDS)
-    return None if data is None else Attempt.from_json(data)
+def _secrets(seed: str, state: str) -> Secrets:
+    """Nonce and code verifier from seed and state: with another state they are others."""
+    return Secrets(state, _derived(seed, "nonce", state), _derived(seed, "code_verifier", state))
 
 
-def _all_attempts(request: HttpRequest) -> Iterator[tuple[int, Attempt]]:
-    """The attempts of this browser, and how long the cookie of each is."""
-    for ref, sealed in cookies.starting_with(request, _ATTEMPT).items():
-        # A browser sends names that cannot be set again, not even to delete them. Another site of
-        # this host has its own attempts, sealed with another key.
-        attempt = _unseal_attempt(sealed) if is_reference(ref) else None
-        if attempt is not None and attempt.ref == ref:
-            yield len(sealed), attempt
+def _derived(seed: str, purpose: str, state: str) -> str:
+    message = f"{purpose}\0{state}".encode("utf-8", "surrogatepass")
+    return encode_base64url(hmac.digest(seed.encode(), message, "sha256"))
+
+
+def _state_of(plan: Plan) -> tuple[str, str]:
+    """The state, and the target where it is too long to travel in it."""
+    state = _sealed_plan(plan)
+    if len(state) <= MAX_STATE_CHARACTERS:
+        return state, ""
+    return _sealed_plan(replace(plan, target="")), plan.target
+
+
+def _sealed_plan(plan: Plan) -> str:
+    return seal("state", zlib.compress(records.pack(plan)))
+
+
+def _opened(cookie: str) -> CookieRecord | None:
+    data = unseal("attempt", cookie) if cookie else None
+    return None if data is None else records.unpack(CookieRecord, data)
+
+
+def _belong_together(plan: Plan, record: CookieRecord) -> bool:
+    return plan.seed_hash == _hash(record.seed)[:16] and _age(plan) <= COOKIE_SECONDS
+
+
+def _age(plan: Plan) -> float:
+    return time.time() - plan.started
+
+
+def _why_not_found(
+    request: HttpRequest, plan: Plan | None, cookie: str, record: CookieRecord | None
+) -> str:
+    if cookie and record is None:
+        return "another_key"
+    if plan is None:
+        return "not_ours"
+    if plan.host != request.get_host():
+        return "another_host"
+    return "too_old" if _age(plan) > conf.sign_in_lifetime else "no_cookie"
+
+
+def _newest_first(request: HttpRequest) -> list[tuple[str, int]]:
+    """The attempts of this browser: what each is called, and how long its cookie is.
+
+    Another site of this host has its own, sealed with another key: they are left alone.
+    """
+    found = []
+    for ref, value in cookies.starting_with(request, _COOKIE).items():
+        # A browser may send names that cannot be set again, not even to delete them.
+        started = sealed_at("attempt", value) if is_reference(ref) else None
+        if started is not None:
+            found.append((started, ref, len(value)))
+    return [(ref, size) for _started, ref, size in sorted(found, reverse=True)]

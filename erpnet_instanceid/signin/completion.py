@@ -36,13 +36,14 @@ from ..tokens.connections import give_back
 from ..tokens.endings import end, sign_out
 from ..tokens.entry import Identity, SessionEntry, new_entry, read_entry, write_entry
 from ..tokens.pruning import prune_now_and_then
-from .attempts import Attempt, CarriedAnswer
+from .answers import Answer
+from .attempts import Attempt
 
 logger = logging.getLogger("erpnet_instanceid")
 
 
 @hides_own_frames
-def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, SignIn]:
+def redeem(attempt: Attempt, carried: Answer) -> tuple[Claims, TokenSet, SignIn]:
     """The checked claims and tokens of an answer. Each check that fails ends the attempt.
 
     Raises InstanceIDError, and IntegrityError where the attempt has been claimed before.
@@ -58,7 +59,7 @@ def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, 
             nonce=attempt.secrets.nonce,
             code=code,
             state=attempt.secrets.state,
-            max_age=attempt.max_age,
+            max_age=attempt.plan.max_age,
             now=time.time(),
         )
     sign_in = _claim(attempt, front)
@@ -72,7 +73,7 @@ def redeem(attempt: Attempt, carried: CarriedAnswer) -> tuple[Claims, TokenSet, 
 def _claim(attempt: Attempt, front: Claims | None) -> SignIn:
     # A sign-out notice may arrive before the user is known, so the row already has what it names.
     known: dict[str, Any] = {} if front is None else _named_by(front)
-    return SignIn.objects.create(attempt=attempt.digest, **known)
+    return SignIn.objects.create(attempt=attempt.state_hash, **known)
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def _exchange(
         client=client,
         nonce=attempt.secrets.nonce,
         access_token=tokens.access_token,
-        max_age=attempt.max_age,
+        max_age=attempt.plan.max_age,
         now=time.time(),
     )
     if front is not None:
@@ -123,7 +124,7 @@ def _named_by(claims: Claims) -> dict[str, Any]:
 
 
 def _check_answer(
-    answer: AuthorizationAnswer, carried: CarriedAnswer, attempt: Attempt, client: Client
+    answer: AuthorizationAnswer, carried: Answer, attempt: Attempt, client: Client
 ) -> str:
     if answer.state != attempt.secrets.state:
         raise AttemptError("unknown_attempt")
@@ -188,7 +189,7 @@ def sign_visitor_in(
         _end_replaced(before)
     logger.info(
         "signed_in reference=%s account=%s ms=%d",
-        attempt.ref,
+        attempt.reference,
         account.pk,
         round((time.monotonic() - started) * 1000),
     )

@@ -1,7 +1,7 @@
-"""Sign-ins that go round in circles: a page that sends who has just signed in to sign in again.
+"""Detects loops: a page that sends a visitor who has just signed in to sign in again.
 
-The instance knows the visitor by then, and asks nothing. Without an end to it their browser would
-go to and fro until they close it.
+The instance knows the visitor by then and asks nothing, so their browser would go to and fro
+until they close it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _MARK = re.compile(r"([0-9]{1,2})\.([0-9]{1,12})")
 
 
 def note(request: HttpRequest, response: HttpResponseBase, in_a_row: int) -> None:
-    """Marks that a sign-in has just been completed, and how many in a row that makes.
+    """Notes in a cookie that a sign-in has just been completed, and how many in a row that makes.
 
-    Of whatever pages: a circle may lead over several, and through several tabs. The mark is not
-    sealed: who makes one up meets an error page, and its button leads on.
+    Sign-ins to any page count: a loop may lead over several pages and tabs. The cookie is not
+    sealed: a visitor who forges it meets an error page, and its button leads on.
     """
     cookies.put(request, response, _COOKIE, f"{in_a_row}.{int(time.time())}", SECONDS)
 
@@ -35,10 +35,10 @@ def in_a_row(request: HttpRequest) -> int:
     mark = _MARK.fullmatch(cookies.only(request, _COOKIE))
     if mark is None:
         return 0
-    # Either way: another host of the site has written it, by a clock of its own.
+    # Another node of the site may have written it, by a clock that is ahead.
     return int(mark[1]) if abs(time.time() - int(mark[2])) <= SECONDS else 0
 
 
 def forget(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Takes the mark off the browser of somebody who is told, or who signs out."""
+    """Deletes the cookie: the visitor has been told, or signs out."""
     cookies.forget(request, response, _COOKIE)

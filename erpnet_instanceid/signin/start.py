@@ -1,20 +1,25 @@
-"""Starts a sign-in: sends the visitor to the instance, the attempt in a cookie."""
+"""Starts a sign-in: sends the visitor to the instance, with the attempt in a cookie."""
 
 from __future__ import annotations
 
 import time
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from ..conf import conf
-from ..oidc.authorization import authorization_url, new_secrets
+from ..conf import conf, redirect_field_name
+from ..oidc.authorization import authorization_url
 from ..oidc.errors import InstanceIDError, SignInDenied
 from ..pages.failures import sign_in_failed_page
 from ..pages.render import private
-from ..pages.targets import callback_address
-from . import attempts
-from . import loops as arrivals
-from .attempts import Attempt
+from ..pages.targets import path_of, requested_target
+from . import attempts, loops
+from .attempts import Plan
+
+# On the address of a start that has been sent on to the host of CALLBACK_URL.
+MOVED = "moved"
+# How often this sign-in has started again by itself. A visitor who forges it stops their own.
+RESTARTS = "restarts"
 
 _SENT_BACK_CURE = "raise_exception=True for permission_required; a session cookie that comes back"
 
@@ -28,28 +33,28 @@ def start(
     login_hint: str | None = None,
     restarts: int = 0,
 ) -> HttpResponse:
-    """A redirect to the instance, the attempt in a cookie beside those of other tabs."""
-    # Where the instance asks the visitor who they are, no circle goes on by itself.
-    in_a_row = arrivals.in_a_row(request) if prompt in (None, "none") else 0
-    if in_a_row >= arrivals.MAX_IN_A_ROW:
-        error = SignInDenied("sent_back", sign_ins=in_a_row, cure=_SENT_BACK_CURE)
-        told = sign_in_failed_page(request, error, target=target)
-        arrivals.forget(request, told)
-        return told
+    """A redirect to the instance, the attempt in a cookie beside those of other tabs.
+
+    Core 3.1.2.1: ``prompt``, ``max_age``, ``login_hint``. ``target`` is the page to come back to.
+    """
+    # A prompt makes the instance wait for the visitor, which ends any loop.
+    in_a_row = loops.in_a_row(request) if prompt in (None, "none") else 0
+    if in_a_row >= loops.MAX_IN_A_ROW:
+        return _loop_ended(request, target, in_a_row)
     client = conf.client
     try:
         metadata = client.provider.metadata()
     except InstanceIDError as error:
         return sign_in_failed_page(request, error, target=target)
-    attempt = Attempt(
-        secrets=new_secrets(),
-        redirect_uri=callback_address(request),
-        next_url=target,
+    plan = Plan(
         started=int(time.time()),
+        host=request.get_host(),
+        target=target,
         max_age=max_age,
         restarts=restarts,
         in_a_row=in_a_row,
     )
+    attempt, cookie = attempts.new_attempt(request, plan)
     response = HttpResponseRedirect(
         authorization_url(
             metadata.authorization_endpoint,
@@ -64,5 +69,37 @@ def start(
             login_hint=login_hint,
         )
     )
-    attempts.remember(request, response, attempt)
+    attempts.remember(request, response, attempt, cookie)
     return private(response)
+
+
+def asked_restarts(request: HttpRequest) -> int:
+    """How often the sign-in that the request is about has started again by itself."""
+    text = request.GET.get(RESTARTS, "")
+    return int(text) if text in ("1", "2") else 0
+
+
+def moved_to_callback_host(request: HttpRequest) -> HttpResponse | None:
+    """A redirect to the same start on the host of CALLBACK_URL; None where the request is there.
+
+    The answer of the instance comes to that host, and the attempt's cookie has to be there.
+    """
+    callback = urlsplit(conf.callback_url or "")
+    # A proxy may hide the host that the browser asked for: the start moves once at most.
+    if not callback.netloc or callback.netloc == request.get_host() or MOVED in request.GET:
+        return None
+    query = request.GET.copy()
+    target = requested_target(request)
+    if target:
+        # A page of this host has the same path on the other one.
+        query[redirect_field_name()] = path_of(target)
+    query[MOVED] = "1"
+    address = f"{callback.scheme}://{callback.netloc}{request.path}?{query.urlencode()}"
+    return private(HttpResponseRedirect(address))
+
+
+def _loop_ended(request: HttpRequest, target: str, in_a_row: int) -> HttpResponse:
+    error = SignInDenied("sent_back", sign_ins=in_a_row, cure=_SENT_BACK_CURE)
+    response = sign_in_failed_page(request, error, target=target)
+    loops.forget(request, response)
+    return response

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.db import IntegrityError, transaction
 from django.http import (
     HttpRequest,
@@ -18,24 +19,26 @@ from django.http import (
 )
 from django.views.decorators.csrf import csrf_exempt
 
-from ..conf import conf
+from ..conf import redirect_field_name
 from ..mozilla import CallbackView
 from ..oidc.errors import AttemptError, InstanceIDError
 from ..pages.failures import sign_in_failed_page
 from ..pages.render import page, private
-from ..pages.targets import default_target
-from ..signin import attempts
-from ..signin import loops as arrivals
-from ..signin.attempts import Attempt, CarriedAnswer
+from ..pages.targets import default_target, requested_target, signin_address
+from ..signin import answers, attempts, loops
+from ..signin.answers import Answer
+from ..signin.attempts import Attempt, Plan
 from ..signin.completion import redeem, sign_visitor_in
-from ..signin.start import start
+from ..signin.start import RESTARTS, asked_restarts, start
 from ..tokens.entry import read_entry
 from .posted import pairs_of, posted_pairs
 from .reporting import sensitive_request
 
 logger = logging.getLogger("erpnet_instanceid")
 
-CARRIED = "answer"
+REFERENCE = "reference"
+# The attempt is gone, and a new one may bring the visitor to the page that they wanted.
+STARTS_AGAIN = frozenset({"no_cookie", "another_host"})
 
 
 class SignInCallbackView(CallbackView):
@@ -56,98 +59,149 @@ class SignInCallbackView(CallbackView):
 
     @property
     def success_url(self) -> str:
-        return (self.attempt.next_url if self.attempt else "") or default_target()
+        return (self.attempt.target if self.attempt else "") or default_target()
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Decides nothing: the visitor's cookies do not come with a POST of another site."""
         try:
-            pairs = posted_pairs(request)
-            return _carry_over(request, CarriedAnswer(pairs, in_query=False))
+            return _carry_over(request, Answer(posted_pairs(request)))
         except AttemptError as error:
             return sign_in_failed_page(request, error)
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        reference, carried = request.GET.get(CARRIED), attempts.carried_answer(request)
-        if reference is None:
-            answer: CarriedAnswer | None = CarriedAnswer(_take_query(request), in_query=True)
-            reference = attempts.reference(answer.state) if answer and answer.state else ""
-            if settings.SESSION_COOKIE_SAMESITE == "Strict" and answer and answer.state:
-                return self._carried_from_query(request, answer)
-        else:
+        if REFERENCE in request.GET:
+            reference = request.GET[REFERENCE]
             # It is shown, and logged.
             reference = reference if attempts.is_reference(reference) else ""
-            answer = carried
-        self.attempt = attempt = attempts.find(request, reference)
-        try:
-            response = self._complete(request, attempt, answer)
-        except InstanceIDError as error:
-            target = attempt.next_url if attempt else ""
-            response = sign_in_failed_page(request, error, reference=reference, target=target)
-        attempts.forget(request, response, reference, carried)
-        return private(response)
+            return self._answer(request, reference, answers.carried(request, reference))
+        return self._get_with_answer(request)
 
-    def _carried_from_query(self, request: HttpRequest, answer: CarriedAnswer) -> HttpResponseBase:
+    def _get_with_answer(self, request: HttpRequest) -> HttpResponseBase:
+        """The answer is in the query, by the code flow."""
+        answer = Answer(_take_query(request), in_query=True)
+        reference = attempts.reference(answer.state) if answer.state else ""
+        if settings.SESSION_COOKIE_SAMESITE != "Strict" or not reference:
+            return self._answer(request, reference, answer)
         try:
             return _carry_over(request, answer)
         except AttemptError as error:
             return sign_in_failed_page(request, error)
 
-    def _complete(
-        self, request: HttpRequest, attempt: Attempt | None, carried: CarriedAnswer | None
-    ) -> HttpResponse:
-        if attempt is None:
-            return self._without_attempt(request)
-        if attempt.is_over(conf.sign_in_lifetime):
-            raise AttemptError("attempt_expired")
-        if carried is None or attempts.reference(carried.state) != attempt.ref:
-            # Another tab's answer took the place of this one's.
-            return _again(request, attempt, AttemptError("answer_lost"))
+    def _answer(
+        self, request: HttpRequest, reference: str, answer: Answer | None
+    ) -> HttpResponseBase:
+        """Completes the sign-in or says why not. Either way the attempt is spent."""
         try:
-            claims, tokens, sign_in = redeem(attempt, carried)
+            response = self._complete(request, reference, answer)
+        except InstanceIDError as error:
+            response = self._failed(request, reference, answer, error)
+        attempts.forget(request, response, reference)
+        if answer is not None:
+            answers.forget(request, response)
+        return private(response)
+
+    def _complete(
+        self, request: HttpRequest, reference: str, answer: Answer | None
+    ) -> HttpResponse:
+        if answer is None:
+            return _without_answer(request, reference)
+        try:
+            self.attempt = attempt = attempts.find(request, answer.state)
+        except AttemptError:
+            if request.user.is_authenticated:
+                return _on_to_their_page(request)
+            raise
+        if attempt.is_over():
+            raise AttemptError("attempt_expired")
+        try:
+            claims, tokens, sign_in = redeem(attempt, answer)
         except IntegrityError:
-            return _again(request, attempt, AttemptError("already_claimed"))
+            error = AttemptError("already_claimed")
+            return _start_again(request, reference, attempt.plan, error)
         self.user = sign_visitor_in(request, attempt, claims, tokens, sign_in, self.success_url)
         response = HttpResponseRedirect(self.success_url)
-        arrivals.note(request, response, attempt.in_a_row + 1)
+        loops.note(request, response, attempt.plan.in_a_row + 1)
         return response
 
-    def _without_attempt(self, request: HttpRequest) -> HttpResponse:
-        # The back button, a reload or a double click, after the sign-in went through.
-        if request.user.is_authenticated:
-            entry = read_entry(request.session)
-            return HttpResponseRedirect((entry and entry.target) or default_target())
-        raise AttemptError("unknown_attempt")
+    def _failed(
+        self,
+        request: HttpRequest,
+        reference: str,
+        answer: Answer | None,
+        error: InstanceIDError,
+    ) -> HttpResponse:
+        plan = (attempts.read_plan(answer.state) if answer else None) or Plan()
+        return sign_in_failed_page(
+            request,
+            error,
+            reference=reference,
+            target=self.attempt.target if self.attempt else plan.target,
+            refresh=_next_start(plan, error),
+        )
+
+
+def _next_start(plan: Plan, error: InstanceIDError) -> str:
+    """Where the sign-in starts again by itself; empty where it does not."""
+    if error.facts.get("reason") not in STARTS_AGAIN or plan.restarts >= attempts.MAX_RESTARTS:
+        return ""
+    return signin_address(plan.target, **{RESTARTS: str(plan.restarts + 1)})
+
+
+def _on_to_their_page(request: HttpRequest) -> HttpResponse:
+    """For the back button, a reload or a double click after the sign-in is complete."""
+    entry = read_entry(request.session)
+    return HttpResponseRedirect((entry and entry.target) or default_target())
 
 
 def _take_query(request: HttpRequest) -> list[tuple[str, str]]:
-    # Whatever shows or logs the request from here on shows its address, without a code then.
+    # Error reports, traces and access logs show the address from here on: without a code.
     pairs = pairs_of(request.GET)
     request.GET = QueryDict()
     for name, value in request.META.items():
-        # Servers and proxies put the address there again, whole: RAW_URI, REQUEST_URI,
-        # HTTP_X_ORIGINAL_URL.
+        # Servers and proxies repeat the whole address: RAW_URI, REQUEST_URI, HTTP_X_ORIGINAL_URL.
         if isinstance(value, str) and name.endswith(("URI", "URL")):
             request.META[name] = value.partition("?")[0]
         elif name.endswith("QUERY_STRING"):
             request.META[name] = ""
+    if isinstance(request, ASGIRequest):
+        # The server writes its access log from here, after the response.
+        cast(dict[str, Any], request.scope)["query_string"] = b""
     return pairs
 
 
-def _carry_over(request: HttpRequest, answer: CarriedAnswer) -> HttpResponse:
-    query = urlencode({CARRIED: attempts.reference(answer.state)})
-    address = f"{request.path}?{query}"
+def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
+    plan = attempts.read_plan(answer.state)
+    query = {REFERENCE: attempts.reference(answer.state)}
+    # Where the answer is lost on the way, a new sign-in still leads to the page that was wanted.
+    if plan is not None and plan.target:
+        query[redirect_field_name()] = plan.target
+    if plan is not None and plan.restarts:
+        query[RESTARTS] = str(plan.restarts)
+    address = f"{request.path}?{urlencode(query)}"
     if settings.SESSION_COOKIE_SAMESITE == "Strict":
         # A redirect is still the other site's navigation, and brings no Strict cookie.
         response = page(request, "signing_in.html", {"address": address})
     else:
         response = private(HttpResponseRedirect(address))
         response.status_code = 303
-    attempts.carry_answer(request, response, answer)
+    answers.carry(request, response, answer)
     return response
 
 
-def _again(request: HttpRequest, attempt: Attempt, error: AttemptError) -> HttpResponse:
-    if attempt.restarts >= attempts.MAX_RESTARTS:
+def _without_answer(request: HttpRequest, reference: str) -> HttpResponse:
+    if attempts.is_under_way(request, reference):
+        # Another tab's answer has taken the place of this one's, or the browser refused it.
+        plan = Plan(target=requested_target(request), restarts=asked_restarts(request))
+        return _start_again(request, reference, plan, AttemptError("answer_lost"))
+    if request.user.is_authenticated:
+        return _on_to_their_page(request)
+    raise AttemptError("unknown_attempt", reason="not_ours")
+
+
+def _start_again(
+    request: HttpRequest, reference: str, plan: Plan, error: AttemptError
+) -> HttpResponse:
+    if plan.restarts >= attempts.MAX_RESTARTS:
         raise error
-    logger.info("sign_in_restarted reference=%s error=%s", attempt.ref, error)
-    return start(request, attempt.next_url, max_age=attempt.max_age, restarts=attempt.restarts + 1)
+    logger.info("sign_in_restarted reference=%s error=%s", reference, error)
+    return start(request, plan.target, max_age=plan.max_age, restarts=plan.restarts + 1)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from ..conf import conf
 from ..mozilla import SignInRequestView
 from ..oidc.errors import AttemptError
-from ..pages.challenge import shows_page, sign_in_required
+from ..pages.challenge import is_speculative, shows_page, sign_in_required
 from ..pages.failures import sign_in_failed_page
+from ..pages.render import private
 from ..pages.targets import requested_target, safe_target
-from ..signin.start import start
+from ..signin.start import asked_restarts, moved_to_callback_host, start
 
 
 class SignInView(SignInRequestView):
@@ -29,11 +30,21 @@ class SignInView(SignInRequestView):
         return {}
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        target = requested_target(request)
-        if not shows_page(request):
-            return sign_in_required(request)
+        refusal = _not_started(request)
+        if refusal is not None:
+            return refusal
         extra = _converted(self.get_extra_params(request))
-        return start(request, target, **{**_asked(request), **extra})
+        return start(request, requested_target(request), **{**_asked(request), **extra})
+
+
+def _not_started(request: HttpRequest) -> HttpResponseBase | None:
+    """The answer to a request that starts no sign-in here; None for one that does."""
+    if is_speculative(request):
+        # A browser drops what it fetched ahead if the status is not 2xx, and asks again.
+        return private(HttpResponse(status=425))
+    if not shows_page(request):
+        return sign_in_required(request)
+    return moved_to_callback_host(request)
 
 
 def _asked(request: HttpRequest) -> dict[str, Any]:
@@ -42,11 +53,12 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
     return {
         "prompt": prompt if prompt in ("login", "none") else None,
         "max_age": int(max_age) if max_age.isdecimal() and len(max_age) < 9 else None,
+        "restarts": asked_restarts(request),
     }
 
 
 def _converted(params: dict[str, Any]) -> dict[str, Any]:
-    """Those of a site's own parameters that are sent, as `start` takes them.
+    """The parameters that a site adds, as `start` takes them.
 
     Raises ImproperlyConfigured now: the callback, where ``max_age`` counts, would be too late.
     """
@@ -76,14 +88,17 @@ def _seconds(value: object) -> int | None:
 
 
 class InitiateSignInView(SignInView):
-    """A sign-in that somebody else begins. OpenID Connect Core 4.
+    """A sign-in that another site begins. OpenID Connect Core 4.
 
-    By GET: a POST of another site would need one more exemption from Django's CSRF check.
+    By GET only: a POST of another site would need one more exemption from Django's CSRF check.
     """
 
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
+        refusal = _not_started(request)
+        if refusal is not None:
+            return refusal
         given = request.GET
         if given.getlist("iss") != [conf.issuer]:
             return sign_in_failed_page(

@@ -147,7 +147,7 @@ def test_pages_when_something_is_wrong(
     new_page: Callable[[], Page], demo: Demo, album: Album
 ) -> None:
     page = new_page()
-    page.goto(f"{demo.shop}/signin-callback?answer=0123456789abcdef")
+    page.goto(f"{demo.shop}/signin-callback?reference=0123456789abcdef")
     album.take(page, "error-400")
     page.goto(f"{demo.shop}/customers/")
     choose(page, COMMUNITY_USER)
@@ -181,7 +181,7 @@ def test_page_between_the_instance_and_the_site(
 ) -> None:
     """A visitor hardly sees it, unless the site is slow: here it does not answer at all."""
     page = new_page()
-    page.route("**/signin-callback?answer=*", lambda route: route.fulfill(status=204))
+    page.route("**/signin-callback?reference=*", lambda route: route.fulfill(status=204))
     page.goto(f"{demo.shop}/customers/")
     choose(page, EMPLOYEE)
     expect(page.get_by_role("heading", name="Signing you in")).to_be_visible()

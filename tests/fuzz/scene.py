@@ -14,14 +14,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from erpnet_instanceid.conf import conf
-from erpnet_instanceid.oidc.authorization import new_secrets
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.oidc.id_token import half_hash
-from erpnet_instanceid.sealing import seal
-from erpnet_instanceid.signin.attempts import Attempt
+from erpnet_instanceid.signin.attempts import Attempt, Plan, new_attempt
 from erpnet_instanceid.testing import Instance, Token
 
 FORM = "application/x-www-form-urlencoded"
@@ -93,10 +91,10 @@ class Scene:
     def cookies(self, values: Mapping[str, str]) -> None:
         """Comes to the callback with cookies of the browser's own making."""
         self._renew_attempt()
-        ref = self.attempt.ref
+        ref = self.attempt.reference
         for name, value in values.items():
             self.client.cookies[name.replace("REF", ref)] = value
-        self._check(self.client.get(f"/signin-callback?answer={ref}"))
+        self._check(self.client.get(f"/signin-callback?reference={ref}"))
 
     def notice(self, body: bytes, content_type: str = FORM) -> None:
         """Delivers a back-channel notice that no instance sent."""
@@ -110,12 +108,13 @@ class Scene:
             parse()
 
     def _attempt(self) -> Attempt:
-        return Attempt(new_secrets(), "http://testserver/signin-callback", "/", int(time.time()))
+        request = RequestFactory().get("/")
+        attempt, self.sealed = new_attempt(request, Plan(int(time.time()), "testserver", "/"))
+        return attempt
 
     def _renew_attempt(self) -> None:
         self.client.cookies.clear()
-        sealed = seal("attempt", self.attempt.to_json())
-        self.client.cookies[f"erpnet_signin_{self.attempt.ref}"] = sealed
+        self.client.cookies[f"erpnet_signin_{self.attempt.reference}"] = self.sealed
 
     def _check(self, response: HttpResponse) -> None:
         assert response.status_code in ANSWERS, response.status_code

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("instance")
 def test_malformed_reference_is_neither_logged_nor_shown(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    response = client.get("/signin-callback", {"answer": "\nnothing happened"})
+    response = client.get("/signin-callback", {"reference": "\nnothing happened"})
     assert response.status_code == 400
     assert "nothing" not in response.text
     assert not any("\n" in record.getMessage() for record in caplog.records)

@@ -205,7 +205,7 @@ def test_sta_06_slow_answer_is_asked_for_again(
     for cookie in visitor.cookies("erpnet"):
         cookie.expires = None
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 62)
+    monkeypatch.setattr(time, "time", lambda: now + 122)
 
     response = visitor.arrive(relayed.headers["Location"])
 

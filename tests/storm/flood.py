@@ -96,20 +96,20 @@ class Attack:
 
     def _callback(self, kid: str) -> Hostile:
         """An attempt of the attacker's own browser, and an answer that it forged."""
-        from erpnet_instanceid.oidc.authorization import new_secrets
-        from erpnet_instanceid.signin.attempts import Attempt, CarriedAnswer, carry_answer, remember
+        from erpnet_instanceid.signin import answers, attempts
 
-        attempt = Attempt(new_secrets(), "http://localhost/", "/", int(time.time()))
+        request, response = RequestFactory().get("/"), HttpResponse()
+        plan = attempts.Plan(int(time.time()), request.get_host())
+        attempt, cookie = attempts.new_attempt(request, plan)
         pairs = [
             ("state", attempt.secrets.state),
             ("code", secrets.token_hex(32)),
             ("id_token", self._token(kid, nonce=attempt.secrets.nonce)),
         ]
-        request, response = RequestFactory().get("/"), HttpResponse()
-        remember(request, response, attempt)
-        carry_answer(request, response, CarriedAnswer(pairs, in_query=False))
+        attempts.remember(request, response, attempt, cookie)
+        answers.carry(request, response, answers.Answer(pairs))
         cookies = "; ".join(f"{name}={c.value}" for name, c in response.cookies.items())
-        path = f"/signin-callback?answer={attempt.ref}"
+        path = f"/signin-callback?reference={attempt.reference}"
         return "GET", path, b"", {"Cookie": cookies, "Accept": "text/html"}
 
     def _large(self) -> Hostile:

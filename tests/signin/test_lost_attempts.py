@@ -1,0 +1,146 @@
+"""An attempt is not lost, or the sign-in starts again by itself, or the page says why it cannot."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+
+from erpnet_instanceid.oidc.errors import AttemptError
+from erpnet_instanceid.signin import answers, attempts
+from erpnet_instanceid.testing import Instance
+
+from ..support.visitor import Visitor
+
+REFRESH = re.compile(r'http-equiv="refresh" content="0;url=([^"]+)"')
+PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+def forget_attempts(visitor: Visitor) -> None:
+    for cookie in visitor.cookies("erpnet_signin_"):
+        visitor.http.cookies.clear(cookie.domain, cookie.path, cookie.name)
+
+
+def next_start(response: requests.Response) -> str | None:
+    """Where the page goes on by itself."""
+    found = REFRESH.search(response.text)
+    return unescape(found[1]) if found else None
+
+
+def test_sign_in_without_its_cookie_starts_again_twice(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    address: str | None = "/signin?" + urlencode({"next": "/private?month=11"})
+    for restarts in (1, 2, 3):
+        started = visitor.get(str(address)).headers["Location"]
+        answer = visitor.at(started)
+        forget_attempts(visitor)
+        response = visitor.bring(answer)
+        assert response.status_code == 400
+        assert "did not send back the cookie" in response.text
+        assert "unknown_attempt (reason='no_cookie')" in caplog.text
+        address = next_start(response)
+        assert (address is None) == (restarts == 3)
+
+
+def test_sign_in_that_starts_again_leads_to_the_page_that_was_wanted(visitor: Visitor) -> None:
+    answer = visitor.at(visitor.start("/private?month=11"))
+    forget_attempts(visitor)
+    again = next_start(visitor.bring(answer))
+    response = visitor.bring(visitor.at(visitor.get(str(again)).headers["Location"], None))
+    assert response.headers["Location"] == "/private?month=11"
+
+
+def test_lost_answer_leads_to_the_page_that_was_wanted(visitor: Visitor) -> None:
+    answer = visitor.at(visitor.start("/private?month=11"))
+    onward = visitor.relay(answer.url, urlencode(answer.fields)).headers["Location"]
+    visitor.http.cookies.clear("localhost.local", "/", "erpnet_answer")
+    started = visitor.arrive(onward).headers["Location"]
+    response = visitor.bring(visitor.at(started, None))
+    assert response.headers["Location"] == "/private?month=11"
+
+
+def test_twenty_tabs_all_come_to_their_pages(visitor: Visitor) -> None:
+    tabs = {number: visitor.start(f"/private?tab={number}") for number in range(20)}
+    for number, started in reversed(tabs.items()):
+        response = visitor.bring(visitor.at(started))
+        assert response.headers["Location"] == f"/private?tab={number}"
+
+
+@pytest.mark.parametrize("letters", ["x", "0123456789abcdefABCDEF-_"])
+def test_page_of_two_thousand_characters_is_found_again(visitor: Visitor, letters: str) -> None:
+    page = "/private?q=" + (letters * 2000)[:1989]
+    assert visitor.sign_in("maria", page).headers["Location"] == page
+
+
+def test_five_tabs_fit_beside_the_sites_own_cookies(visitor: Visitor) -> None:
+    for number in range(5):
+        started = visitor.start(f"/private/orders/?page={number}")
+    answer = visitor.at(started)
+    visitor.relay(answer.url, urlencode(answer.fields))
+    sent = sum(len(f"; {c.name}={c.value}") for c in visitor.cookies("erpnet_"))
+    # In uWSGI's 4,096 bytes: 1 kB of cookies of the site, and 600 for the rest of a request.
+    assert sent < 4096 - 1024 - 600
+
+
+@pytest.mark.parametrize("path", ["/signin", "/initiate-signin"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+    ],
+)
+def test_nothing_but_a_page_starts_a_sign_in(
+    client: Client, instance: Instance, path: str, headers: dict[str, str]
+) -> None:
+    response = client.get(path, {"iss": instance.issuer}, headers={**PAGE, **headers})
+    assert response.status_code in (401, 425)
+    assert "no-store" in response["Cache-Control"]
+    assert not response.cookies
+
+
+def test_start_moves_to_the_host_of_the_callback(
+    client: Client, configure: Callable[..., None], settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["www.rp.test", "rp.test"]
+    configure(CALLBACK_URL="http://rp.test/signin-callback")
+    query = {"next": "http://www.rp.test/private?a=1", "prompt": "login"}
+    response = client.get("/signin", query, headers={"host": "www.rp.test"})
+    wanted = urlencode({"next": "/private?a=1", "prompt": "login", "moved": "1"})
+    assert response["Location"] == f"http://rp.test/signin?{wanted}"
+    onward = client.get(f"/signin?{wanted}", headers={"host": "rp.test"})
+    assert "/connect/authorize?" in onward["Location"]
+
+
+def test_fld_13_answer_of_two_letters_costs_little(instance: Instance) -> None:
+    pairs: list[tuple[str, Any]] = [("id_token", "ab" * 60_000), ("code", "abba" * 30_000)]
+    started = time.thread_time()
+    with pytest.raises(AttemptError) as raised:
+        answers.carry(RequestFactory().get("/"), HttpResponse(), answers.Answer([*pairs, *pairs]))
+    assert raised.value.code == "answer_too_large"
+    assert time.thread_time() - started < 0.02
+
+
+def test_cookie_of_one_attempt_does_not_complete_another(instance: Instance) -> None:
+    """Its name is the other's: somebody has planted it."""
+    request = RequestFactory().get("/")
+    plan = attempts.Plan(int(time.time()), request.get_host())
+    mine, _ = attempts.new_attempt(request, plan)
+    _, planted = attempts.new_attempt(request, plan)
+    request.META["HTTP_COOKIE"] = f"erpnet_signin_{mine.reference}={planted}"
+    with pytest.raises(AttemptError) as raised:
+        attempts.find(request, mine.secrets.state)
+    assert raised.value.code == "unknown_attempt"
