@@ -341,7 +341,7 @@ def test_service_token_is_asked_for_once(
     visitors = [new_visitor() for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         counts = list(pool.map(lambda visitor: visitor.get("/service").json()["count"], visitors))
-    assert counts == [500] * 8
+    assert counts == [100] * 8
     assert len(instance.calls("token", "client_credentials")) == 1
 
 
@@ -355,7 +355,7 @@ def test_service_token_is_renewed_before_its_end_and_on_401(
     visitor.get("/service")
     assert len(instance.calls("token", "client_credentials")) == 2
     instance.next_answer("api", status=401)
-    assert visitor.get("/service").json()["count"] == 500
+    assert visitor.get("/service").json()["count"] == 100
     assert len(instance.calls("token", "client_credentials")) == 3
 
 

@@ -1,4 +1,4 @@
-"""The Domain API over HTTP: who may call, and how answers and refusals are sent."""
+"""The Domain API over HTTP: checks the caller, and sends answers and refusals."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _call(world: World, path: str) -> ApiCall:
 
 
 def _admit(world: World, claims: dict[str, Any]) -> ApiSession:
-    """The caller's session. Raises what is wrong with the token, or that no licence is free."""
+    """The caller's session. Raises a refusal for a wrong token, or if no licence is free."""
     if "DomainAPI" not in claims.get("aud", []):
         raise forbidden("The token is not for the Domain API.")
     if "sub" in claims and claims.get("user_type") != "InternalUser":

@@ -75,7 +75,7 @@ class Limiter:
         self._changed.notify_all()
 
     def refuse(self) -> TooManyRequestsError:
-        """Counts a refusal that somebody else decided; raise what it returns."""
+        """Count a refusal for another reason. The caller raises the returned error."""
         with self._changed:
             self.refused += 1
         return TooManyRequestsError()

@@ -45,7 +45,7 @@ class ApiRefusalError(Exception):
         self.parameters = parameters
 
     def fields(self, language: str) -> dict[str, Any]:
-        """The members of the error in an answer. `info` holds a stack trace, as there."""
+        """The members of the error in an answer. `info` is a stack trace, as at the instance."""
         message = in_language(self.texts, language)
         return {
             "message": message,

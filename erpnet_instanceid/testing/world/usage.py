@@ -1,4 +1,4 @@
-"""How callers use the APIs of a world: their sessions, and their limits."""
+"""How callers use the instance's APIs: their sessions, transactions and limits."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _next_link(entity: EntitySet, query: Mapping[str, str], start: int, rows: list[Row]) -> str:
-    """Where the next page begins: by its first row, or in an ordered list by its place."""
+    """The link names the first row of the next page, or in an ordered list its place."""
     by_place = "$orderby" in query or "$skip" in query
     following = {"$skip": start} if by_place else {"$skiptoken": rows[start]["Id"]}
     options: dict[str, object] = {**query, **following}

@@ -85,7 +85,7 @@ def resolve(world: World, target: str, value: Any) -> Row:
 
 
 def find_by(body: Row) -> Row:
-    """What a row is found by: `@erpnet.findBy`, else the fields themselves."""
+    """The values to find a row by: `@erpnet.findBy`, else all fields of the body."""
     given = body.get("@erpnet.findBy")
     if isinstance(given, dict):
         return given
