@@ -1,63 +1,30 @@
-"""Row CLM-16, and views that want a fresh sign-in; forms that a sign-in came between."""
+"""Row CLM-16, and views that want a fresh sign-in."""
 
 from __future__ import annotations
 
-import functools
-import re
-import time
 from collections.abc import Callable
-from html import unescape
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.test import Client
-from django.utils import timezone
 
-from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance, Token
+from erpnet_instanceid.testing import Instance
 
+from .support.ageing import make_old
+from .support.forging import claims
 from .support.visitor import Visitor
 
-CSRF = "x" * 64
 pytestmark = pytest.mark.urls("tests.api.site")
 
 
-def assert_form_is_gone(visitor: Visitor) -> None:
-    answer = visitor.get("/signin-resume")
-    assert answer.status_code == 410
-    assert "The form is gone" in answer.text
-
-
-def make_old(instance: Instance, seconds: int) -> None:
-    for session in instance.sessions_of("maria"):
-        session.auth_time -= seconds
-
-
-@pytest.mark.parametrize("auth_time", [None, -4000, "x", 4000])
-@pytest.mark.parametrize("max_age", ["300", "0"])
 @pytest.mark.parametrize("target", ["front_id_token", "id_token"])
 def test_clm_16_authentication_that_is_too_old_is_refused(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Callable[..., None],
-    target: str,
-    max_age: str,
-    auth_time: Any,
+    visitor: Visitor, instance: Instance, configure: Callable[..., None], target: str
 ) -> None:
     if target == "id_token":
         # In this flow there is no other.
         configure(RESPONSE_TYPE="code")
-
-    def age(token: Token) -> None:
-        if auth_time is None:
-            del token.claims["auth_time"]
-        else:
-            told = auth_time if auth_time == "x" else int(instance.now()) + auth_time
-            token.claims["auth_time"] = told
-
-    instance.change(target, age)
-    response = visitor.bring(visitor.at(visitor.start(max_age=max_age)))
+    instance.change(target, claims(auth_time=lambda auth_time: auth_time - 4000))
+    response = visitor.bring(visitor.at(visitor.start(max_age="300")))
     assert response.status_code == 400
     assert len(instance.calls("token")) == (target == "id_token")
     assert visitor.whoami()["user"] == ""
@@ -82,258 +49,6 @@ def test_others_go_through_the_instances_sign_in_page(visitor: Visitor, instance
     back = visitor.bring(visitor.at(sent, "maria"))
     assert back.headers["Location"] == "/sensitive"
     assert visitor.get("/sensitive").status_code == 200
-
-
-def test_form_that_met_the_detour_can_be_sent_after_it(
-    visitor: Visitor, instance: Instance
-) -> None:
-    visitor.sign_in("maria")
-    make_old(instance, 4000)
-    visitor.sign_in("maria")
-
-    detour = visitor.post("/sensitive", {"amount": "7 & <8>"})
-    sent = visitor.get(detour.headers["Location"]).headers["Location"]
-    assert "prompt=login" in sent
-    back = visitor.bring(visitor.at(sent, "maria"))
-    assert back.headers["Location"] == "/signin-resume"
-    kept = visitor.get("/signin-resume")
-    # Of a page that tells nobody where from, browsers send "Origin: null", and Django refuses it.
-    assert kept.headers["Referrer-Policy"] == "same-origin"
-    page = kept.text
-    assert 'action="/sensitive"' in page
-    assert 'name="amount" value="7 &amp; &lt;8&gt;"' in page
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-    assert token is not None
-    form = {"csrfmiddlewaretoken": token[1], "amount": "7 & <8>"}
-    answer = visitor.http.post(visitor.site + "/sensitive", data=form)
-    assert answer.json() == {"method": "POST", "posted": "7 & <8>"}
-    assert_form_is_gone(visitor)
-
-
-def test_form_with_a_file_leads_to_a_fresh_sign_in(visitor: Visitor, instance: Instance) -> None:
-    """An ordinary one would come back as old as before, and the form would meet the same again."""
-    visitor.sign_in("maria")
-    make_old(instance, 4000)
-    visitor.sign_in("maria")
-
-    answer = visitor.post("/sensitive", {"amount": "7"}, files={"scan": b"bytes"})
-    assert answer.status_code == 401
-    assert "could not be kept" in answer.text
-    link = re.search(r'href="(/signin[^"]*)"', answer.text)
-    assert link is not None
-    asked = parse_qs(urlsplit(unescape(link[1])).query)
-    assert asked == {"prompt": ["login"], "max_age": ["300"]}
-
-
-def sign_in_and_end(instance: Instance, sign_in: Callable[[str], Any]) -> None:
-    """Signs maria in, and ends that at the instance, which the next page of the site learns."""
-    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
-    sign_in("maria")
-    instance.revoke_refresh_tokens("maria")
-
-
-@pytest.fixture
-def ended(visitor: Visitor, instance: Instance) -> Visitor:
-    """A visitor who does not know yet that the instance has ended their sign-in."""
-    sign_in_and_end(instance, visitor.sign_in)
-    visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
-    return visitor
-
-
-def test_form_sent_after_the_sign_in_ended_is_kept(ended: Visitor, instance: Instance) -> None:
-    form = {"item": ["tea", "coffee"], "note": "two\nlines", "csrfmiddlewaretoken": CSRF}
-    response = ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
-    assert response.status_code == 302, response.text
-    assert "next=%2Fsignin-resume" in response.headers["Location"]
-    assert ended.whoami()["user"] == ""
-
-    back = ended.sign_in("maria", "/signin-resume")
-    assert back.headers["Location"] == "/signin-resume"
-    page = ended.get("/signin-resume").text
-    assert page.count('name="item"') == 2
-    assert 'value="two\nlines"' in page
-    # Whoever reloads the page loses nothing.
-    assert ended.get("/signin-resume").text.count('name="item"') == 2
-    # Nor who sends another form meanwhile.
-    ended.post("/order?another", {"item": "milk"})
-    assert ended.get("/signin-resume").text.count('name="item"') == 2
-    ended.post("/order", {"item": ["tea", "coffee"]})
-    assert_form_is_gone(ended)
-
-
-def test_form_whose_page_finds_the_sign_in_ended_is_kept(
-    visitor: Visitor, instance: Instance
-) -> None:
-    visitor.sign_in("maria")
-    SignIn.objects.update(ended=timezone.now(), tokens="")
-    instance.next_answer("api", status=401)
-    response = visitor.post("/uncaught", {"note": "n"})
-    assert response.headers["Location"] == "/signin?next=%2Fsignin-resume"
-    visitor.sign_in("maria", "/signin-resume")
-    assert 'name="note"' in visitor.get("/signin-resume").text
-
-
-def test_kept_form_waits_for_its_sender_to_sign_in(ended: Visitor) -> None:
-    """They may open its page before, from the history."""
-    form = {"note": "maria's", "csrfmiddlewaretoken": CSRF}
-    ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
-
-    early = ended.get("/signin-resume")
-    assert (early.status_code, early.headers["Location"]) == (302, "/signin?next=%2Fsignin-resume")
-
-    ended.sign_in("maria", "/signin-resume")
-    assert 'name="note"' in ended.get("/signin-resume").text
-
-
-def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> None:
-    form = {"note": "maria's", "csrfmiddlewaretoken": CSRF}
-    ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
-    ended.at_instance.cookies.clear()
-    ended.sign_in("admin", "/signin-resume")
-    assert ended.whoami()["user"] == "admin"
-    assert_form_is_gone(ended)
-
-
-def test_form_without_csrf_token_is_not_kept(ended: Visitor) -> None:
-    response = ended.http.post(ended.site + "/order", data={"a": "1"}, allow_redirects=False)
-    assert response.status_code == 403
-
-
-@pytest.mark.django_db(transaction=True)
-def test_form_that_no_csrf_check_looked_at_is_not_kept(
-    instance_sign_in: Any, instance: Instance, settings: Any
-) -> None:
-    """Any site can make a visitor's browser send one, and it would be offered as their own."""
-    # In process: the live site has loaded its middleware by now.
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
-    client = Client(enforce_csrf_checks=True)
-    sign_in_and_end(instance, functools.partial(instance_sign_in, client))
-
-    response = client.post("/order", {"a": "9999"}, headers={"Origin": "https://evil.test"})
-
-    assert response["Location"] == "/signin?next=/order"
-    instance_sign_in(client, "maria")
-    assert client.get("/signin-resume").status_code == 410
-
-
-@pytest.fixture(params=[False, True], ids=["csrf cookie", "csrf in the session"])
-def checked(
-    request: Any, instance_sign_in: Any, instance: Instance, settings: Any, transactional_db: None
-) -> tuple[Client, str]:
-    """As ``ended``, in process; and the CSRF token of the pages that they have open."""
-    settings.CSRF_USE_SESSIONS = request.param
-    client = Client(enforce_csrf_checks=True)
-    sign_in_and_end(instance, functools.partial(instance_sign_in, client))
-    # The app's own pages leave the sign-in as it is.
-    found = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', client.get("/signout").text)
-    assert found is not None
-    return client, found[1]
-
-
-def test_form_is_kept_wherever_its_csrf_secret_is(
-    checked: tuple[Client, str], instance_sign_in: Any
-) -> None:
-    client, token = checked
-    response = client.post("/order", {"note": "n", "csrfmiddlewaretoken": token})
-    assert response["Location"] == "/signin?next=%2Fsignin-resume"
-    instance_sign_in(client, "maria")
-    assert 'name="note"' in client.get("/signin-resume").text
-
-
-def test_forged_form_is_refused_wherever_its_csrf_secret_is(checked: tuple[Client, str]) -> None:
-    client, _token = checked
-    form = {"note": "n", "csrfmiddlewaretoken": "x" * 64}
-    assert client.post("/order", form).status_code == 403
-
-
-def test_script_is_told_to_sign_in_wherever_its_csrf_secret_is(
-    checked: tuple[Client, str],
-) -> None:
-    client, token = checked
-    headers = {"X-CSRFToken": token, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
-    response = client.put("/uncaught", b"{}", headers=headers, follow=True)
-    assert (response.status_code, response.json()["error"]) == (401, "sign_in_required")
-
-
-def test_form_with_a_file_says_that_it_is_not_kept(ended: Visitor) -> None:
-    response = ended.http.post(
-        ended.site + "/order",
-        data={"csrfmiddlewaretoken": CSRF},
-        files={"scan": b"bytes"},
-        allow_redirects=False,
-    )
-    assert response.status_code == 401
-    assert "could not be kept" in response.text
-
-
-def test_form_is_kept_for_an_hour(
-    visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    visitor.sign_in("maria")
-    SignIn.objects.update(ended=timezone.now(), tokens="")
-    instance.next_answer("api", status=401)
-    visitor.post("/uncaught", {"note": "n"})
-    visitor.sign_in("maria", "/signin-resume")
-    now = time.time()
-
-    monkeypatch.setattr(time, "time", lambda: now + 3590)
-    assert 'name="note"' in visitor.get("/signin-resume").text
-    monkeypatch.setattr(time, "time", lambda: now + 3602)
-    assert_form_is_gone(visitor)
-
-
-def test_form_of_a_second_tab_is_kept_after_a_sign_in(ended: Visitor) -> None:
-    """The sign-in rotated the CSRF token, and Django refuses the one of the page still open."""
-    first = {"note": "tab A", "csrfmiddlewaretoken": CSRF}
-    ended.http.post(ended.site + "/order", data=first, allow_redirects=False)
-    ended.sign_in("maria", "/signin-resume")
-    ended.post("/order", {"note": "tab A"})
-
-    second = {"note": "tab B", "csrfmiddlewaretoken": CSRF}
-    response = ended.http.post(ended.site + "/order", data=second, allow_redirects=False)
-    assert (response.status_code, response.headers["Location"]) == (303, "/signin-resume")
-    assert "tab B" in ended.get("/signin-resume").text
-
-
-@pytest.mark.parametrize("forged", [{"csrfmiddlewaretoken": "x" * 32 + "y" * 32}, {}])
-def test_forged_form_is_not_kept_as_a_second_tabs(ended: Visitor, forged: dict[str, str]) -> None:
-    ended.get("/whoami")
-    ended.sign_in("maria")
-    response = ended.http.post(ended.site + "/order", data=forged, allow_redirects=False)
-    assert response.status_code == 403
-    # The right token, sent by a page of another site.
-    headers = {"Origin": "https://evil.test"}
-    response = ended.http.post(
-        ended.site + "/order",
-        data={"csrfmiddlewaretoken": CSRF},
-        headers=headers,
-        allow_redirects=False,
-    )
-    assert response.status_code == 403
-    assert_form_is_gone(ended)
-
-
-def test_second_tabs_form_is_kept_for_its_author_alone(ended: Visitor) -> None:
-    ended.get("/whoami")
-    ended.at_instance.cookies.clear()
-    ended.sign_in("admin")
-    form = {"note": "maria's", "csrfmiddlewaretoken": CSRF}
-    response = ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
-    assert response.status_code == 403
-    assert_form_is_gone(ended)
-
-
-def test_form_on_a_planted_session_is_not_shown(
-    ended: Visitor, new_visitor: Callable[..., Visitor]
-) -> None:
-    """Row FLD-02: the browser that sent it holds a cookie that the victim's browser has not."""
-    form = {"note": "planted", "csrfmiddlewaretoken": CSRF}
-    ended.http.post(ended.site + "/order", data=form, allow_redirects=False)
-    victim = new_visitor()
-    planted = next(cookie for cookie in ended.http.cookies if cookie.name == "sessionid")
-    victim.http.cookies.set_cookie(planted)
-    victim.sign_in("maria")
-    assert_form_is_gone(victim)
 
 
 @pytest.mark.parametrize("max_age", ["1" * 9, "1" * 5000, "-1", "1.5", "²", "soon"])

@@ -26,8 +26,16 @@ from erpnet_instanceid.tokens.engine import delete_session
 from .support.ageing import older_by
 
 Get = Callable[[str], Any]
+Later = Callable[[float], None]
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def maria(client: Client, instance_sign_in: Callable[..., Any]) -> Client:
+    """A client, signed in."""
+    instance_sign_in(client, "maria")
+    return client
 
 
 @pytest.mark.usefixtures("instance")
@@ -75,15 +83,12 @@ class LooksAtUserFirst:
         return await self.get_response(request)
 
 
-def test_async_view_sees_nobody_whose_sign_in_has_ended(
-    client: Client, instance_sign_in: Callable[..., Any], settings: Any
-) -> None:
-    instance_sign_in(client, "maria")
-    end_sign_in(client)
+def test_async_view_sees_nobody_whose_sign_in_has_ended(maria: Client, settings: Any) -> None:
+    end_sign_in(maria)
     *others, ours = settings.MIDDLEWARE
     settings.MIDDLEWARE = [*others, f"{__name__}.LooksAtUserFirst", ours]
     other = AsyncClient()
-    other.cookies = client.cookies
+    other.cookies = maria.cookies
     assert async_to_sync(other.get)("/async/whoami").json()["user"] == ""
 
 
@@ -123,7 +128,7 @@ def test_form_of_somebody_signed_in_is_theirs(
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     """Sets the clock so many seconds after now."""
     now = time.time()
 
@@ -174,7 +179,7 @@ def test_token_is_renewed_in_time_and_not_long_before(
     instance_sign_in: Callable[..., Any],
     instance: Instance,
     configure: Callable[..., None],
-    later: Callable[[float], None],
+    later: Later,
     generation: Callable[[], int],
     lifetime: int,
     margin: int,
@@ -191,13 +196,8 @@ def test_token_is_renewed_in_time_and_not_long_before(
 
 
 def test_valid_token_is_used_while_another_request_renews(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    instance: Instance,
-    later: Callable[[float], None],
-    generation: Callable[[], int],
+    maria: Client, instance: Instance, later: Later, generation: Callable[[], int]
 ) -> None:
-    instance_sign_in(client, "maria")
     later(3500)
     SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=8))
     started = time.monotonic()
@@ -207,14 +207,9 @@ def test_valid_token_is_used_while_another_request_renews(
 
 
 def test_waiting_request_takes_over_when_the_lease_ends(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    instance: Instance,
-    later: Callable[[float], None],
-    generation: Callable[[], int],
+    maria: Client, instance: Instance, later: Later, generation: Callable[[], int]
 ) -> None:
     """As after a process that died with it."""
-    instance_sign_in(client, "maria")
     later(3700)
     SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=1))
     assert generation() == 2
@@ -223,13 +218,8 @@ def test_waiting_request_takes_over_when_the_lease_ends(
 
 
 def test_page_goes_on_where_the_instance_is_away(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    instance: Instance,
-    later: Callable[[float], None],
-    generation: Callable[[], int],
+    maria: Client, instance: Instance, later: Later, generation: Callable[[], int]
 ) -> None:
-    instance_sign_in(client, "maria")
     later(3700)
     instance.next_token_answer(status=503)
     assert generation() == 1
@@ -237,33 +227,24 @@ def test_page_goes_on_where_the_instance_is_away(
 
 
 def test_unexpected_error_gives_the_lease_back(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    instance: Instance,
-    configure: Callable[..., None],
-    later: Callable[[float], None],
+    maria: Client, instance: Instance, configure: Callable[..., None], later: Later
 ) -> None:
-    instance_sign_in(client, "maria")
     later(3700)
     # Nothing that could be sent.
     configure(APPLICATION_SECRET="\ud800")
     with pytest.raises(UnicodeEncodeError):
-        client.get("/plain")
+        maria.get("/plain")
     assert SignIn.objects.get().leased_until is None
     configure(APPLICATION_SECRET=instance.application_secret)
-    assert client.get("/whoami").json()["generation"] == 2
+    assert maria.get("/whoami").json()["generation"] == 2
 
 
 # What it costs while they are fresh, and what it notices all the same
 
 
 def test_page_without_session_costs_no_query_with_fresh_tokens(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    get: Get,
-    django_assert_num_queries: Any,
+    maria: Client, get: Get, django_assert_num_queries: Any
 ) -> None:
-    instance_sign_in(client, "maria")
     for queries in (1, 0, 0):
         with django_assert_num_queries(queries):
             page = get("/plain")
@@ -271,13 +252,8 @@ def test_page_without_session_costs_no_query_with_fresh_tokens(
 
 
 def test_page_without_session_renews_when_the_tokens_are_due(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    instance: Instance,
-    get: Get,
-    later: Callable[[float], None],
+    maria: Client, instance: Instance, get: Get, later: Later
 ) -> None:
-    instance_sign_in(client, "maria")
     for seconds, expected in ((0, 0), (3200, 0), (3400, 1), (6400, 1), (6800, 2)):
         later(seconds)
         get("/plain")
@@ -285,17 +261,12 @@ def test_page_without_session_renews_when_the_tokens_are_due(
 
 
 def test_call_takes_the_newest_tokens_after_a_write_back(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    instance: Instance,
-    get: Get,
-    later: Callable[[float], None],
+    maria: Client, instance: Instance, get: Get, later: Later
 ) -> None:
-    instance_sign_in(client, "maria")
-    older = client.session["erpnet_instanceid"]
+    older = maria.session["erpnet_instanceid"]
     later(3700)
     assert get("/whoami").json()["generation"] == 2
-    write_back(client, older)
+    write_back(maria, older)
     assert get("/plain").status_code == 200
     assert get("/api").json() == {"customers": 1}
     assert get("/whoami").json()["generation"] == 2
@@ -304,20 +275,15 @@ def test_call_takes_the_newest_tokens_after_a_write_back(
 
 
 def test_page_that_finds_older_tokens_has_them_seen_to(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    instance: Instance,
-    get: Get,
-    later: Callable[[float], None],
+    maria: Client, instance: Instance, get: Get, later: Later
 ) -> None:
     """At the next request, as they were not looked at before this one."""
-    instance_sign_in(client, "maria")
-    older = client.session["erpnet_instanceid"]
+    older = maria.session["erpnet_instanceid"]
     later(3700)
     get("/whoami")
-    write_back(client, older)
+    write_back(maria, older)
     assert [get("/whoami").json()["generation"] for _ in range(3)] == [1, 2, 2]
-    write_back(client, older)
+    write_back(maria, older)
     SignIn.objects.update(ended=timezone.now(), tokens="")
     assert [get("/whoami").json()["user"] for _ in range(2)] == ["maria", ""]
     assert refreshes(instance) == 1
@@ -337,10 +303,7 @@ def remembered(client: Client, instance_sign_in: Callable[..., Any], settings: A
 
 @pytest.mark.parametrize("signs_in_again", [False, True])
 def test_kept_form_is_forgotten_by_the_page_that_takes_it(
-    client: Client,
-    remembered: Client,
-    instance_sign_in: Callable[..., Any],
-    signs_in_again: bool,
+    client: Client, remembered: Client, instance_sign_in: Callable[..., Any], signs_in_again: bool
 ) -> None:
     """Also by one that does without the session: it must not be offered, and sent, twice."""
     response = remembered.post("/private", {"text": "once"}, headers={"X-Answer": "sign-in"})
@@ -386,12 +349,8 @@ class AnswersByHeader:
 
 
 def test_page_does_without_a_session_engine_that_is_away(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    get: Get,
-    monkeypatch: pytest.MonkeyPatch,
+    maria: Client, get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instance_sign_in(client, "maria")
 
     def fail(_self: SessionStore) -> None:
         raise OSError("the database is away")
@@ -435,10 +394,9 @@ def test_number_of_remembered_sessions_is_bounded(
 
 @pytest.mark.parametrize("has_ended", [False, True])
 def test_row_follows_a_changed_session_key_unless_it_ended(
-    client: Client, instance_sign_in: Callable[..., Any], get: Get, has_ended: bool
+    maria: Client, get: Get, has_ended: bool
 ) -> None:
     """The notice has looked for the session under the key before."""
-    instance_sign_in(client, "maria")
     if has_ended:
         SignIn.objects.update(ended=timezone.now(), tokens="")
     get("/cycle")
@@ -448,7 +406,7 @@ def test_row_follows_a_changed_session_key_unless_it_ended(
     key = get("/whoami").json()["session"]
     assert SignIn.objects.get().session_key == key
     # And is told once, not in every request from then on.
-    assert client.session["erpnet_instanceid"]["session_key"] == key
+    assert maria.session["erpnet_instanceid"]["session_key"] == key
 
 
 class RotatesKeysOnTheWayOut:
@@ -465,13 +423,12 @@ class RotatesKeysOnTheWayOut:
 
 
 def test_row_follows_a_key_that_was_changed_behind_a_request(
-    client: Client, instance_sign_in: Callable[..., Any], get: Get, settings: Any
+    maria: Client, get: Get, settings: Any
 ) -> None:
     sessions = "django.contrib.sessions.middleware.SessionMiddleware"
     at = settings.MIDDLEWARE.index(sessions) + 1
     rotates = f"{__name__}.RotatesKeysOnTheWayOut"
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], rotates, *settings.MIDDLEWARE[at:]]
-    instance_sign_in(client, "maria")
     before = get("/whoami?rotate=1").json()["session"]
     key = get("/whoami").json()["session"]
     assert key != before

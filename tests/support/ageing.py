@@ -1,10 +1,18 @@
-"""Time that has passed for the tokens on a session, without a wait."""
+"""Time that has passed, without a wait."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from erpnet_instanceid.testing import Instance
+
 
 def older_by(seconds: float, held: dict[str, Any]) -> dict[str, Any]:
     """What a session holds of its tokens, as if it had been put there so much earlier."""
     return held | {name: held[name] - seconds for name in ("expires_at", "renew_at")}
+
+
+def make_old(instance: Instance, seconds: int) -> None:
+    """Maria's sessions at the instance, as if she had shown who she is so much earlier."""
+    for session in instance.sessions_of("maria"):
+        session.auth_time -= seconds
