@@ -52,6 +52,11 @@ EXTERNAL_USER_TYPE = "ExternalCommunityUser"
 NEVER_ALLOWED_USER_TYPE = "SystemUserNoLogin"
 
 
+def setting_name(key: str) -> str:
+    """The key as messages name it."""
+    return f'{SETTING}["{key}"]'
+
+
 class Conf:
     """The settings as values.
 
@@ -205,7 +210,7 @@ class Conf:
     def _required(self, key: str) -> str:
         value = self.raw().get(key)
         if not isinstance(value, str) or not value:
-            raise ImproperlyConfigured(f'Set {SETTING}["{key}"] in your settings.')
+            raise ImproperlyConfigured(f"Set {setting_name(key)} in your settings.")
         return value
 
     def _optional(self, key: str) -> str | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from django.core.checks import Error
 from django.core.checks import Warning as CheckWarning
 
-from ..conf import SETTING
+from ..conf import setting_name
+
+name = setting_name
 
 
 def error(number: int, message: str, hint: str) -> Error:
@@ -17,7 +19,3 @@ def error(number: int, message: str, hint: str) -> Error:
 
 def warning(number: int, message: str, hint: str) -> CheckWarning:
     return CheckWarning(message, hint=hint, id=f"erpnet_instanceid.W{number:03d}")
-
-
-def name(key: str) -> str:
-    return f'{SETTING}["{key}"]'

@@ -22,6 +22,7 @@ from ..oidc.errors import (
 )
 from ..signals import sign_in_failed
 from .challenge import shows_page
+from .explanations import note_for_developers
 from .render import page, private
 from .targets import signin_address
 
@@ -181,6 +182,7 @@ def sign_in_failed_page(
         "title": title,
         "message": sentence,
         "code": error.code,
+        "note": note_for_developers(error),
         "reference": _logged("sign_in_failed", error, reference),
         "again": again,
         "again_text": again_text,
@@ -203,6 +205,7 @@ def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpRe
             "title": title,
             "message": sentence,
             "code": error.code,
+            "note": note_for_developers(error),
             "reference": reference,
             "again": again,
             "again_text": _("Try again"),
@@ -223,9 +226,10 @@ def _error_page(request: HttpRequest, status: int, context: dict[str, Any]) -> H
 def _logged(event: str, error: InstanceIDError, reference: str = "") -> str:
     """Logs the error; the reference that its line has."""
     reference = reference or secrets.token_hex(8)
-    level = logging.ERROR if error.code in OPERATOR_ERRORS else logging.WARNING
-    kind = type(error).__name__
-    logger.log(level, "%s reference=%s error=%s kind=%s", event, reference, error, kind)
+    level, line = logging.WARNING, "%s reference=%s error=%s kind=%s"
+    if error.code in OPERATOR_ERRORS:
+        level, line = logging.ERROR, f"{line} run='manage.py instanceid doctor'"
+    logger.log(level, line, event, reference, error, type(error).__name__)
     return reference
 
 

@@ -15,6 +15,7 @@ from ..pages.render import private
 from ..pages.targets import path_of, requested_target
 from . import attempts, loops
 from .attempts import Plan
+from .proxies import note_unknown_https
 
 # On the address of a start that has been sent on to the host of CALLBACK_URL.
 MOVED = "moved"
@@ -41,6 +42,7 @@ def start(
     in_a_row = loops.in_a_row(request) if prompt in (None, "none") else 0
     if in_a_row >= loops.MAX_IN_A_ROW:
         return _loop_ended(request, target, in_a_row)
+    note_unknown_https(request)
     client = conf.client
     try:
         metadata = client.provider.metadata()

@@ -10,11 +10,11 @@ from ...checks.messages import name
 from ...conf import conf
 from ...oidc.client import Client
 from ...oidc.errors import InstanceIDError, InstanceUnavailable
+from ...pages.explanations import sentence
 from ..registration import login_url, logout_url, signin_url, site_address
 from .findings import Finding, bad, look, ok
 from .redirects import onward, open_page, parameters
 from .rehearsal import Rehearsal, rehearse
-from .sentences import sentence
 
 # The instance's answers to a request without a person, when it accepts the address.
 WANTS_SOMEBODY = frozenset(

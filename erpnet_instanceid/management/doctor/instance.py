@@ -15,9 +15,9 @@ from ...oidc.client import Client
 from ...oidc.errors import InstanceIDError, OAuthError
 from ...oidc.provider import discovery_address
 from ...oidc.token_endpoint import exchange_code
+from ...pages.explanations import cure, sentence
 from ..registration import secret_hash
 from .findings import Finding, bad, look, ok
-from .sentences import sentence
 
 # The token endpoint wants an address; the doctor's made-up code belongs to none.
 NOWHERE = "https://localhost/signin-callback"
@@ -29,20 +29,8 @@ def examine_metadata(client: Client) -> Finding:
         client.provider.metadata()
     except InstanceIDError as error:
         text = f"{client.issuer} does not answer as an Instance ID. {sentence(error)}"
-        return bad("issuer", text, _cure(error))
+        return bad("issuer", text, cure(error))
     return ok("issuer", f"{client.issuer} answers as an Instance ID.")
-
-
-def _cure(error: InstanceIDError) -> str:
-    if error.code == "issuer_mismatch":
-        return f"Set {name('ISSUER')} to the name that the instance gives itself, to the character."
-    if error.code == "tls_failed":
-        return "Set REQUESTS_CA_BUNDLE to the certificate of its CA."
-    setting = "ISSUER" if conf.raw().get("ISSUER") else "INSTANCE_URL"
-    text = f"Check {name(setting)}, and that this machine may connect to it."
-    if setting == "ISSUER":
-        text += f" Leave it out if the issuer is {conf.instance_url}/id."
-    return text
 
 
 def examine_keys(client: Client) -> Finding:

@@ -1,0 +1,107 @@
+"""Explains an error to those who set the site up: what happened, and the cure."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from ..conf import conf, setting_name
+from ..oidc.errors import InstanceIDError, OAuthError
+
+SENTENCES = {
+    "unreachable": "No connection to {url} can be made from this machine.",
+    "timeout": "{url} does not answer in time.",
+    "connection_lost": "The connection to {url} is lost before the answer is complete.",
+    "tls_failed": "This machine does not trust the certificate of {url}.",
+    "proxy_failed": "The proxy that this machine's environment names makes no way to {url}.",
+    "server_error": "{url} answers with HTTP status {status}.",
+    "unexpected_status": "{url} answers with HTTP status {status}.",
+    "not_json": "{url} answers with something that is not JSON.",
+    "not_a_json_object": "{url} answers with JSON that is not an object.",
+    "answer_too_large": "{url} answers with more than {limit} bytes.",
+    "issuer_mismatch": "The instance calls itself {actual!r}, and this site expects {expected!r}.",
+    "endpoint_missing": "The metadata of {issuer} does not name its {endpoint}.",
+    "endpoint_not_https": "The metadata of {issuer} names a {endpoint} that is not https.",
+    "malformed_key_set": "The instance's key set is not a JSON Web Key Set.",
+    "claim_mismatch": "In a token the claim {claim!r} is not {expected!r}.",
+    "user_type_refused": "The visitor's user type is {user_type!r}.",
+}
+_COMPARE_FLOW = (
+    "Compare SCOPE, RESPONSE_TYPE and RESPONSE_MODE with what the Trusted Application may ask for."
+)
+_COMPARE_APPLICATION = (
+    "Compare APPLICATION_URI and APPLICATION_SECRET with the Trusted Application, which has to be "
+    "enabled."
+)
+_CLOCKS = "Keep the clocks of this machine and of the instance in time (NTP)."
+CURES = {
+    "issuer_mismatch": (
+        f"Set {setting_name('ISSUER')} to the name that the instance gives itself, to the "
+        "character."
+    ),
+    "tls_failed": "Set REQUESTS_CA_BUNDLE to the certificate of its CA.",
+    "proxy_failed": "Check HTTPS_PROXY and NO_PROXY.",
+    "invalid_client": _COMPARE_APPLICATION,
+    "unauthorized_client": _COMPARE_APPLICATION,
+    "invalid_redirect_uri": "Register this site's address as ImpersonateLoginUrl.",
+    "invalid_scope": _COMPARE_FLOW,
+    "invalid_request": _COMPARE_FLOW,
+    "unsupported_response_type": _COMPARE_FLOW,
+    "unsupported_grant_type": _COMPARE_FLOW,
+    "claim_mismatch": "Compare ISSUER (claim iss) or APPLICATION_URI (claim aud).",
+    "token_expired": _CLOCKS,
+    "token_not_yet_valid": _CLOCKS,
+    "unknown_attempt": (
+        "Use one host name from the start to the end of a sign-in. Behind a proxy, set "
+        "SECURE_PROXY_SSL_HEADER."
+    ),
+    "user_type_refused": f"If such visitors may sign in, add it to "
+    f"{setting_name('ALLOWED_USER_TYPES')}.",
+}
+# The instance could not be asked, or something else answered in its place.
+WRONG_PLACE = frozenset(
+    {
+        "unreachable",
+        "timeout",
+        "connection_lost",
+        "server_error",
+        "unexpected_status",
+        "not_json",
+        "not_a_json_object",
+        "endpoint_missing",
+        "endpoint_not_https",
+    }
+)
+
+
+def sentence(error: InstanceIDError) -> str:
+    """What happened. The error's code follows in brackets, as the reference lists it."""
+    text = SENTENCES.get(error.code, "The instance answers in a way that this site cannot use.")
+    if isinstance(error, OAuthError):
+        text = "The instance answers with an error."
+    return f"{text.format_map(_Facts(error.facts))} ({error.code})"
+
+
+def cure(error: InstanceIDError) -> str:
+    """What to change; empty if that depends on more than the error."""
+    if error.code not in WRONG_PLACE:
+        return CURES.get(error.code, "")
+    text = f"Check {setting_name('INSTANCE_URL')}, and that this machine may connect to it."
+    if conf.raw().get("ISSUER"):
+        text = (
+            f"Check {setting_name('ISSUER')}, and that this machine may connect to it. Leave it "
+            f"out if the issuer is {conf.instance_url}/id."
+        )
+    return text
+
+
+def note_for_developers(error: InstanceIDError) -> str:
+    """What a page may say with DEBUG on; empty if it is off, or nothing needs a cure."""
+    text = cure(error) if settings.DEBUG else ""
+    return f"{error}. {text} “manage.py instanceid doctor” tells more." if text else ""
+
+
+class _Facts(dict[str, object]):
+    """The facts of an error; a missing one reads like "its url"."""
+
+    def __missing__(self, name: str) -> str:
+        return f"its {name}"

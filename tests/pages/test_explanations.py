@@ -1,0 +1,61 @@
+"""What a page tells a developer, and a log line the operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse, TokenRejected
+from erpnet_instanceid.pages.explanations import cure, sentence
+from erpnet_instanceid.testing import Instance
+
+CURE = "Set ERPNET_INSTANCEID[&quot;ISSUER&quot;] to the name that the instance gives itself"
+
+
+@pytest.fixture
+def another_issuer(instance: Instance) -> None:
+    instance.change("discovery", lambda found: found.update(issuer="https://op.test/id"))
+
+
+@pytest.mark.usefixtures("another_issuer")
+def test_page_shows_the_cure_with_debug_only(client: Client, settings: Any) -> None:
+    assert CURE not in client.get("/signin").text
+    settings.DEBUG = True
+    page = client.get("/signin").text
+    assert CURE in page
+    assert "actual=&#x27;https://op.test/id&#x27;" in page
+    assert "manage.py instanceid doctor" in page
+
+
+@pytest.mark.usefixtures("another_issuer")
+def test_log_line_says_to_run_the_doctor(client: Client, caplog: Any) -> None:
+    client.get("/signin")
+    (record,) = [each for each in caplog.records if each.name == "erpnet_instanceid"]
+    assert record.levelname == "ERROR"
+    assert record.getMessage().endswith(" run='manage.py instanceid doctor'")
+
+
+def test_visitors_own_trouble_has_no_cure(client: Client, settings: Any, caplog: Any) -> None:
+    settings.DEBUG = True
+    page = client.get("/initiate-signin?iss=x")
+    assert page.status_code == 400
+    assert "DEBUG" not in page.text
+    assert "doctor" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InstanceUnavailable("server_error", url="https://op.test", status=503), "status 503."),
+        (InstanceUnavailable("unreachable"), "No connection to its url can be made"),
+        (InvalidResponse("not_json", url="https://op.test/x"), "https://op.test/x answers with"),
+        (TokenRejected("claim_mismatch", claim="aud", expected="me"), "'aud' is not 'me'"),
+        (TokenRejected("never_heard_of"), "in a way that this site cannot use. (never_heard_of)"),
+    ],
+)
+def test_error_is_a_sentence(error: Any, told: str) -> None:
+    assert told in sentence(error)
+    assert f"({error.code})" in sentence(error)
+    assert "{" not in sentence(error) + cure(error)

@@ -1,0 +1,45 @@
+"""A proxy that ends https, and a site that does not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from erpnet_instanceid.signin import proxies
+from erpnet_instanceid.testing import Instance
+
+
+@pytest.fixture(autouse=True)
+def new_process() -> None:
+    proxies._warn.forget()
+
+
+def warned(caplog: Any) -> int:
+    return caplog.messages.count("https_not_known cure=SECURE_PROXY_SSL_HEADER")
+
+
+def test_unknown_https_is_logged_once(
+    client: Client, instance: Instance, settings: Any, caplog: Any
+) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = None
+    for _ in range(3):
+        assert client.get("/signin", headers={"X-Forwarded-Proto": "https"}).status_code == 302
+    assert warned(caplog) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Forwarded-Proto": "http"}])
+def test_plain_http_is_no_fault(
+    client: Client, instance: Instance, settings: Any, caplog: Any, headers: dict[str, str]
+) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = None
+    client.get("/signin", headers=headers)
+    assert warned(caplog) == 0
+
+
+def test_https_that_django_knows_is_no_fault(
+    client: Client, instance: Instance, caplog: Any
+) -> None:
+    client.get("/signin", headers={"X-Forwarded-Proto": "https"})
+    assert warned(caplog) == 0
