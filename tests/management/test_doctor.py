@@ -322,6 +322,15 @@ def test_site_that_leads_elsewhere(live_server: Any, instance: Instance, setting
     assert "--site" in found
 
 
+def test_site_that_moves_to_the_host_of_callback_url(
+    live_server: Any, instance: Instance, configure: Any
+) -> None:
+    callback = live_server.url.replace("localhost", "127.0.0.1") + "/signin-callback"
+    configure(CALLBACK_URL=callback)
+    text = told("doctor", "--site", live_server.url)
+    assert f"ok    The site gives the instance the address {callback}\n" in text
+
+
 def test_site_that_cannot_be_opened_is_not_blamed(instance: Instance) -> None:
     site = closed_port()
     text = told("doctor", "--site", site)

@@ -13,7 +13,7 @@ from ...conf import conf
 from ...models import Account, SignIn
 from ...oidc.client import Client
 from ...oidc.provider import Provider
-from .addresses import examine_login_url, examine_logout_url, examine_site
+from .addresses import examine_login_url, examine_logout_url
 from .findings import Finding, bad, look, ok
 from .instance import (
     examine_clock,
@@ -22,6 +22,7 @@ from .instance import (
     examine_metadata,
     examine_offers,
 )
+from .site import examine_site
 
 __all__ = ["TABLES_MISSING", "Finding", "examine", "has_tables", "next_step"]
 

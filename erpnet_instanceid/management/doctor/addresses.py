@@ -1,8 +1,6 @@
-"""Examines the addresses that the site gives the instance, and that the instance must know."""
+"""Examines the addresses of the site that must be registered at the instance."""
 
 from __future__ import annotations
-
-from urllib.parse import urlsplit
 
 from django.urls import reverse
 
@@ -11,92 +9,14 @@ from ...conf import conf
 from ...oidc.client import Client
 from ...oidc.errors import InstanceIDError, InstanceUnavailable
 from ...pages.explanations import sentence
-from ..registration import login_url, logout_url, signin_url, site_address
+from ..registration import login_url, logout_url, site_address
 from .findings import Finding, bad, look, ok
-from .redirects import onward, open_page, parameters
 from .rehearsal import Rehearsal, rehearse
 
 # The instance's answers to a request without a person, when it accepts the address.
 WANTS_SOMEBODY = frozenset(
     {"login_required", "interaction_required", "consent_required", "account_selection_required"}
 )
-HTTPS_CURE = (
-    "A proxy takes https off, and Django does not know. Set "
-    'SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https"), and let the proxy set this '
-    "header itself."
-)
-HOST_CURE = (
-    "A proxy changes the Host header. Let it pass on the visitor's (nginx: proxy_set_header Host "
-    "$host), or set USE_X_FORWARDED_HOST = True."
-)
-PATH_CURE = "A proxy or the server changes the path. Compare FORCE_SCRIPT_NAME with it."
-
-
-def examine_site(client: Client, site: str) -> Finding:
-    """Opens the site's sign-in, and compares the address that it gives the instance.
-
-    Raises InstanceIDError if the metadata is missing.
-    """
-    start = signin_url(site)
-    try:
-        answer = open_page(start, client.limits)
-    except InstanceIDError as error:
-        text = f"{start} could not be opened from here. {sentence(error)}"
-        return look("site", text, "Start the site, or run this command where it can be reached.")
-    target = onward(start, answer)
-    if not target:
-        return _no_redirect(start, answer.status)
-    if not target.startswith(client.provider.metadata().authorization_endpoint):
-        return _leads_elsewhere(start, target)
-    return _compared(dict(parameters(target)), client, login_url(site))
-
-
-def _no_redirect(start: str, status: int) -> Finding:
-    cure = {
-        400: "Name the host in ALLOWED_HOSTS.",
-        404: "Check that the proxy passes this path to the site, and that the site is below it.",
-    }.get(status, "The site's log says why, logger erpnet_instanceid.")
-    return bad("site", f"{start} answers with HTTP status {status} and starts no sign-in.", cure)
-
-
-def _leads_elsewhere(start: str, target: str) -> Finding:
-    shown = target.partition("?")[0]
-    if shown == start:
-        return bad("site", f"{start} redirects to itself.", HTTPS_CURE)
-    cure = "Give --site the address that visitors use, and let its sign-in lead to the instance."
-    return bad("site", f"{start} leads to {shown} and not to the instance.", cure)
-
-
-def _compared(sent: dict[str, str], client: Client, expected: str) -> Finding:
-    if sent.get("client_id") != client.client_id:
-        text = f"The site signs in as {sent.get('client_id')}, and these settings say "
-        return bad(
-            "site", f"{text}{client.client_id}.", "Run this command with the site's settings."
-        )
-    address = sent.get("redirect_uri", "")
-    if address == expected:
-        return ok("site", f"The site gives the instance the address {address}")
-    return bad(
-        "site",
-        f"The site gives the instance the address {address} and should give {expected}",
-        _cure(address, expected),
-    )
-
-
-def _cure(address: str, expected: str) -> str:
-    if conf.callback_url:
-        return f"Run this command with the site's settings: its {name('CALLBACK_URL')} differs."
-    sent, wanted = urlsplit(address), urlsplit(expected)
-    cures = [
-        cure
-        for differs, cure in (
-            (sent.scheme != wanted.scheme, HTTPS_CURE),
-            (sent.netloc != wanted.netloc, HOST_CURE),
-            (sent.path != wanted.path, PATH_CURE),
-        )
-        if differs
-    ]
-    return "\n".join([*cures, f'Or set {name("CALLBACK_URL")} = "{expected}".'])
 
 
 def examine_login_url(client: Client, site: str, *, is_known: bool) -> Finding:
