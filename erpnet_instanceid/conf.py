@@ -41,6 +41,7 @@ DEFAULTS: Mapping[str, Any] = {
     "SIGN_IN_LIFETIME": 900,
     "SIGNING_ALGORITHMS": ["RS256"],
     "API_MAX_BYTES": 5 * 1024 * 1024,
+    "LANGUAGE_FROM_TOKEN": False,
     "API_CONCURRENCY": 1,
     "API_PER_MINUTE": 600,
     "SERVICE_SCOPE": None,
@@ -165,6 +166,10 @@ class Conf:
     @property
     def api_max_bytes(self) -> int:
         return int(self.get("API_MAX_BYTES"))
+
+    @property
+    def language_from_token(self) -> bool:
+        return bool(self.get("LANGUAGE_FROM_TOKEN"))
 
     @property
     def api_concurrency(self) -> int:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 
 from .models import SignIn
 from .oidc.token_set import TokenSet
 from .tokens.entry import Identity, aread_entry, read_entry
 
-__all__ = ["Identity", "TokenSet", "aget_identity", "get_identity", "get_sign_in", "get_tokens"]
+__all__ = [
+    "Identity",
+    "TokenSet",
+    "aget_identity",
+    "aget_sign_in",
+    "aget_tokens",
+    "get_identity",
+    "get_sign_in",
+    "get_tokens",
+]
 
 
 def get_sign_in(request: HttpRequest) -> SignIn | None:
@@ -30,6 +40,16 @@ def get_tokens(request: HttpRequest) -> TokenSet | None:
     """
     sign_in = get_sign_in(request)
     return None if sign_in is None else sign_in.token_set()
+
+
+async def aget_sign_in(request: HttpRequest) -> SignIn | None:
+    """As `get_sign_in`, in async views."""
+    return await sync_to_async(get_sign_in)(request)
+
+
+async def aget_tokens(request: HttpRequest) -> TokenSet | None:
+    """As `get_tokens`, in async views."""
+    return await sync_to_async(get_tokens)(request)
 
 
 def get_identity(request: HttpRequest) -> Identity | None:

@@ -16,6 +16,9 @@ PACKAGE = "erpnet_instanceid"
 ERRORS = f"{PACKAGE}.errors"
 MODULES = (
     "api",
+    "api.amounts",
+    "api.files",
+    "api.query",
     "backends",
     "decorators",
     "errors",

@@ -48,7 +48,7 @@ ROOMS = (
 # The only modules that may know a library.
 KNOWS = {
     "josepy": {"oidc.jose"},
-    "requests": {"oidc.http", "api.calls", "api.session"},
+    "requests": {"oidc.http", "api.calls", "api.files", "api.session"},
     "urllib3": {"oidc.pool", "oidc.http", "api.session"},
     "cryptography": {"sealing"},
     "mozilla_django_oidc": {"mozilla"},

@@ -36,6 +36,7 @@ PROMISED: dict[str, tuple[Any, Any]] = {
     "SIGN_IN_LIFETIME": (900, 60),
     "SIGNING_ALGORITHMS": (("RS256",), ("ES256",)),
     "API_MAX_BYTES": (5 * 1024 * 1024, 1),
+    "LANGUAGE_FROM_TOKEN": (False, True),
     "API_CONCURRENCY": (1, 4),
     "API_PER_MINUTE": (600, 0),
     "SERVICE_SCOPE": ("read", "read update"),

@@ -6,6 +6,8 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+__all__ = ["exact_json"]
+
 
 def exact_json(text: str | bytes) -> Any:
     """The JSON in ``text``, with a Decimal for each number that may have a fraction.

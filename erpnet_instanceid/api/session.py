@@ -138,7 +138,14 @@ class InstanceSession(requests.Session):
 
     def me(self) -> dict[str, Any]:
         """What the profile site tells of the signed-in user. Not for service tokens."""
-        return json_object(self.get(self.directory.sites().profile + "me"))
+        return json_object(self.get(self._profile()))
+
+    async def ame(self) -> dict[str, Any]:
+        """Like `me`, on an event loop."""
+        return json_object(await self.arequest("GET", await _in_thread(self._profile)))
+
+    def _profile(self) -> str:
+        return self.directory.sites().profile + "me"
 
     def address(self, url: str) -> str:
         """The address at the instance that ``url`` means. Raises InvalidResponse for any other."""

@@ -65,6 +65,7 @@ def authorization_url(
     prompt: str | None = None,
     max_age: int | None = None,
     login_hint: str | None = None,
+    ui_locales: str | None = None,
 ) -> str:
     """The address at the instance to send the browser to. Core 3.3.2.1, RFC 7636 4.3."""
     return with_parameters(
@@ -82,6 +83,7 @@ def authorization_url(
             "prompt": prompt or None,
             "max_age": None if max_age is None else str(max_age),
             "login_hint": login_hint[:MAX_HINT_CHARACTERS] if login_hint else None,
+            "ui_locales": ui_locales or None,
         },
     )
 

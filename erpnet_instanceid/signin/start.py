@@ -6,6 +6,7 @@ import time
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import get_language
 
 from ..conf import conf, redirect_field_name
 from ..oidc.authorization import authorization_url
@@ -69,6 +70,7 @@ def start(
             prompt=prompt,
             max_age=max_age,
             login_hint=login_hint,
+            ui_locales=get_language(),
         )
     )
     attempts.remember(request, response, attempt, cookie)

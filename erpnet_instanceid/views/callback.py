@@ -29,6 +29,7 @@ from ..signin import answers, attempts, loops
 from ..signin.answers import Answer
 from ..signin.attempts import Attempt, Plan
 from ..signin.completion import redeem, sign_visitor_in
+from ..signin.language import choose_language
 from ..signin.start import RESTARTS, asked_restarts, start
 from ..tokens.entry import read_entry
 from .posted import pairs_of, posted_pairs
@@ -121,6 +122,7 @@ class SignInCallbackView(CallbackView):
         self.user = sign_visitor_in(request, attempt, claims, tokens, sign_in, self.success_url)
         response = HttpResponseRedirect(self.success_url)
         loops.note(request, response, attempt.plan.in_a_row + 1)
+        choose_language(request, response, tokens, claims["sub"])
         return response
 
     def _failed(

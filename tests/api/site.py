@@ -17,7 +17,7 @@ from erpnet_instanceid.decorators import reauthenticate
 from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceIDError
-from erpnet_instanceid.session import get_identity, get_sign_in
+from erpnet_instanceid.session import aget_sign_in, aget_tokens, get_identity, get_sign_in
 
 CUSTOMERS = "Crm_Sales_Customers"
 
@@ -88,6 +88,19 @@ def sensitive(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"method": request.method, "posted": request.POST.get("amount")})
 
 
+async def own_tokens(request: HttpRequest) -> JsonResponse:
+    """Asks as an async view does; tells the sign-in and the profile, never a token."""
+    sign_in, tokens = await aget_sign_in(request), await aget_tokens(request)
+    me = await user_api(request).ame() if tokens else {}
+    return JsonResponse(
+        {
+            "pk": sign_in and str(sign_in.pk),
+            "scope": tokens and tokens.scope,
+            "login": me.get("login"),
+        }
+    )
+
+
 async def in_async(request: HttpRequest) -> JsonResponse:
     answer = await user_api(request).arequest("GET", CUSTOMERS, params={"$top": 2})
     return JsonResponse({"count": len(answer.json()["value"])})
@@ -116,6 +129,7 @@ urlpatterns = [
     path("profile", profile),
     path("identity", identity),
     path("own-sign-in", own_sign_in),
+    path("own-tokens", own_tokens),
     path("as-other", as_other),
     path("sensitive", sensitive),
     path("in-async", in_async),

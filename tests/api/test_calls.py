@@ -456,6 +456,15 @@ def test_work_after_the_request_renews_through_the_same_row(
         sign_in.api()
 
 
+def test_async_view_asks_for_sign_in_tokens_and_profile(visitor: Visitor) -> None:
+    assert visitor.get("/own-tokens").json() == {"pk": None, "scope": None, "login": None}
+    visitor.sign_in("maria")
+    told = visitor.get("/own-tokens").json()
+    assert told["pk"] == str(SignIn.objects.get().pk)
+    assert told["scope"] == "openid profile offline_access read"
+    assert told["login"] == "maria"
+
+
 def test_sign_in_api_renews_an_expired_token_before_its_call(
     maria: Visitor, instance: Instance, later: Callable[[float], None]
 ) -> None:

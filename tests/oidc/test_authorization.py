@@ -57,6 +57,7 @@ def test_req_01_address_has_what_the_request_needs() -> None:
         response_mode="form_post",
         secrets=secrets,
         login_hint="h" * 10_000,
+        ui_locales="bg",
     )
 
     digest = hashlib.sha256(secrets.code_verifier.encode()).digest()
@@ -72,6 +73,7 @@ def test_req_01_address_has_what_the_request_needs() -> None:
         "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
         "code_challenge_method": "S256",
         "login_hint": "h" * 256,
+        "ui_locales": "bg",
     }
     assert secrets.code_verifier not in url
 

@@ -32,6 +32,7 @@ EXPECTED = {
     "nonce",
     "code_challenge",
     "code_challenge_method",
+    "ui_locales",
 }
 MAX_COOKIE_HEADER = 4096
 

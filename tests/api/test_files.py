@@ -1,0 +1,78 @@
+"""Printouts come as downloads."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+
+import pytest
+from django.http import FileResponse
+from django.utils.translation import override
+
+from erpnet_instanceid.api import service_api
+from erpnet_instanceid.api.files import printout
+from erpnet_instanceid.api.query import Reference
+from erpnet_instanceid.api.session import InstanceSession
+from erpnet_instanceid.errors import APINotFound, InvalidResponse
+from erpnet_instanceid.testing import Instance
+
+ORDERS = "Crm_Sales_SalesOrders"
+
+
+@pytest.fixture
+def service(instance: Instance, configure: Callable[..., None]) -> InstanceSession:
+    instance.application.system_user_allowed = True
+    configure()
+    return service_api()
+
+
+@pytest.fixture
+def order(service: InstanceSession) -> Reference:
+    (row,) = service.items(ORDERS, {"$top": 1})
+    return Reference(ORDERS, row["Id"])
+
+
+def content(response: FileResponse) -> bytes:
+    return b"".join(response)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("answer", ["json", "text", "file"])
+def test_printout_is_a_download_however_it_is_sent(
+    service: InstanceSession, instance: Instance, order: Reference, answer: str
+) -> None:
+    instance.printout_answer = answer
+    response = printout(service, order, "order.pdf")
+    assert response["Content-Type"] == "application/pdf"
+    assert response["Content-Disposition"] == 'attachment; filename="order.pdf"'
+    assert content(response).startswith(b"%PDF-")
+
+
+def test_printout_is_in_the_visitors_language(service: InstanceSession, order: Reference) -> None:
+    with override("bg"):
+        text = content(printout(service, order, "order.txt", file_format="txt"))
+    assert "Поръчка за продажба" in text.decode()
+
+
+def test_layout_is_asked_for(
+    service: InstanceSession, instance: Instance, order: Reference
+) -> None:
+    layout = Reference("General_Printouts", order.id)
+    instance.next_answer("api", json={"value": base64.b64encode(b"x").decode()})
+    printout(service, order, "order.pdf", layout=layout)
+    sent = instance.calls("api")[-1]
+    assert json.loads(sent.body) == {"fileFormat": "pdf", "printout": {"@odata.id": str(layout)}}
+
+
+def test_unknown_document_is_not_found(service: InstanceSession, order: Reference) -> None:
+    with pytest.raises(APINotFound):
+        printout(service, Reference("Crm_Sales_Customers", order.id), "x.pdf")
+
+
+@pytest.mark.parametrize("value", ["?", "Кирилица", None, 5])
+def test_answer_that_is_no_file_is_refused(
+    service: InstanceSession, instance: Instance, order: Reference, value: object
+) -> None:
+    instance.next_answer("api", json={"value": value})
+    with pytest.raises(InvalidResponse, match="not_a_file"):
+        printout(service, order, "x.pdf")
