@@ -23,7 +23,7 @@ from erpnet_instanceid.oidc.errors import SignInDenied
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import Instance
 
-from .support.outcomes import assert_rejected, assert_signed_in, look
+from .support.outcomes import begin
 from .support.visitor import Visitor
 
 User = get_user_model()
@@ -390,12 +390,9 @@ def test_email_of_another_user_keeps_a_new_visitor_out(
 ) -> None:
     User.objects.create_user("other", "maria@company.example")
     visitor.http.cookies.set("django_language", language, domain="localhost.local")
-    answer = visitor.at(visitor.start())
-    before = look(visitor, instance)
-
-    response = visitor.bring(answer)
-
-    assert_rejected(visitor, response, before, token_requests=1, status=403, code="email_taken")
+    attempt = begin(visitor, instance)
+    response = attempt.bring()
+    attempt.assert_refused(response, "email_taken", status=403, token_requests=1)
     assert sentence in response.text
     assert "sub='maria', cure='link that user by LINK_USERS_BY, or" in caplog.text
 
@@ -414,14 +411,9 @@ def test_name_of_another_user_keeps_a_new_visitor_out(
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.OneName"]
     User.objects.create_user("the only one")
     visitor.http.cookies.set("django_language", language, domain="localhost.local")
-    answer = visitor.at(visitor.start())
-    before = look(visitor, instance)
-
-    response = visitor.bring(answer)
-
-    assert_rejected(
-        visitor, response, before, token_requests=1, status=403, code="account_conflict"
-    )
+    attempt = begin(visitor, instance)
+    response = attempt.bring()
+    attempt.assert_refused(response, "account_conflict", status=403, token_requests=1)
     assert sentence in response.text
 
 
@@ -444,9 +436,6 @@ def test_sets_only_flags_that_the_user_model_has(site: Configure) -> None:
     user = sign_in(is_admin="true")
     assert user.is_staff
     assert not hasattr(user, "is_wizard")
-
-
-# Claims of several sources
 
 
 @pytest.mark.usefixtures("site")
@@ -579,15 +568,9 @@ def test_claims_refused_by_the_site_keep_the_visitor_out(
 ) -> None:
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Choosy"]
     instance.people["maria"].email = None  # type: ignore[assignment]
-    answer = visitor.at(visitor.start())
-    before = look(visitor, instance)
-
-    response = visitor.bring(answer)
-
-    assert_rejected(visitor, response, before, token_requests=1, status=403, code="claims_refused")
+    begin(visitor, instance).assert_denied("claims_refused")
     instance.people["maria"].email = "maria@company.example"
-    before = look(visitor, instance)
-    assert_signed_in(visitor, visitor.sign_in(), before)
+    begin(visitor, instance).assert_signed_in()
 
 
 class Passer(InstanceIDBackend):
@@ -599,12 +582,7 @@ def test_backend_that_passes_keeps_the_visitor_out(
     visitor: Visitor, instance: Instance, settings: Any
 ) -> None:
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Passer"]
-    answer = visitor.at(visitor.start())
-    before = look(visitor, instance)
-
-    response = visitor.bring(answer)
-
-    assert_rejected(visitor, response, before, token_requests=1, status=403, code="no_user")
+    begin(visitor, instance).assert_denied("no_user")
 
 
 class Fetching(InstanceIDBackend):
@@ -618,9 +596,7 @@ def test_account_is_found_for_a_user_object_of_the_site(
     visitor: Visitor, instance: Instance, settings: Any
 ) -> None:
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Fetching"]
-    before = look(visitor, instance)
-
-    assert_signed_in(visitor, visitor.sign_in(), before)
+    begin(visitor, instance).assert_signed_in()
 
     assert SignIn.objects.get().account == Account.objects.get()
 

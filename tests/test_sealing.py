@@ -11,7 +11,7 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.sealing import seal, unseal
 from erpnet_instanceid.testing import Instance
 
-from .support.outcomes import assert_signed_in, look
+from .support.outcomes import assert_signed_in, begin, look
 from .support.visitor import Visitor
 
 OLD = "an old secret key, which is long enough for everything"
@@ -156,8 +156,7 @@ def test_visitor_signs_in_again_after_the_old_key_went(
     assert visitor.whoami()["user"] == ""
     response = visitor.get("/private")
     assert response.headers["Location"].startswith("/signin?")
-    before = look(visitor, instance)
-    assert_signed_in(visitor, visitor.sign_in(), before)
+    begin(visitor, instance).assert_signed_in()
 
 
 def test_row_that_cannot_be_read_ends_its_sign_in(visitor: Visitor, instance: Instance) -> None:

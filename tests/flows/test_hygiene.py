@@ -28,7 +28,7 @@ from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.views.reporting import sensitive_request
 
 from ..support.leaks import Watch
-from ..support.outcomes import assert_signed_in, assert_unavailable, look
+from ..support.outcomes import assert_unavailable, begin, look
 from ..support.visitor import Visitor
 from ..views import home
 
@@ -181,9 +181,7 @@ def test_hyg_01_refused_refresh_leaves_no_secret_behind(
 def test_hyg_02_tokens_are_sealed_at_rest(visitor: Visitor, instance: Instance) -> None:
     given: dict[str, str] = {}
     instance.change("token_answer", given.update)
-    before = look(visitor, instance)
-
-    assert_signed_in(visitor, visitor.sign_in(), before)
+    begin(visitor, instance).assert_signed_in()
 
     tokens = [given[name] for name in ("access_token", "refresh_token", "id_token")]
     sign_in = SignIn.objects.get()

@@ -456,8 +456,7 @@ def test_sta_12_failing_instance_leaves_the_visitor_signed_in(
     response = visitor.bring(answer)
 
     assert_unavailable(visitor, response, before, token_requests=1)
-    before = look(visitor, instance)
-    assert_signed_in(visitor, visitor.sign_in("admin"), before, "admin")
+    begin(visitor, instance, "admin").assert_signed_in(login="admin")
 
 
 # Somebody else's code
