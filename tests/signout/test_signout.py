@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -26,7 +26,7 @@ from ..support.outcomes import (
     look,
     within,
 )
-from ..support.visitor import Visitor
+from ..support.visitor import Visitor, parameters
 
 Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]
@@ -35,10 +35,6 @@ NewVisitor = Callable[..., Visitor]
 def claims_of(token: str) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
     return value
-
-
-def parameters(location: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(location).query, strict_parsing=True))
 
 
 def replayed(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:

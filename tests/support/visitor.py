@@ -6,7 +6,7 @@ import re
 from html import unescape
 from http.cookiejar import Cookie
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -150,6 +150,13 @@ class Visitor:
         # What the site calls its own address is where the tests reach it.
         parts = urlsplit(path)
         return f"{self.site}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def parameters(location: str) -> dict[str, str]:
+    """The parameters of an address, none of which stands twice."""
+    pairs = parse_qsl(urlsplit(location).query, keep_blank_values=True, strict_parsing=True)
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
 
 
 def _browser() -> requests.Session:
