@@ -1,7 +1,8 @@
-"""Accounts and sign-ins in the admin: to look at, and to end. No token is shown."""
+"""Accounts and sign-ins in Django's admin, to look at and to end. No page shows a token."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -15,6 +16,8 @@ from .tokens.engine import delete_session
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Shows rows that nobody adds or changes by hand."""
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -23,8 +26,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class EndingAdmin(ReadOnlyAdmin):
-    """Whose rows take sign-ins with them: these are ended first, or the visitors would stay signed
-    in until their tokens are due, and nobody would be told."""
+    """Ends the sign-ins of a row before it deletes the row.
+
+    Without that the visitors would stay signed in until their tokens expire, and no signal would
+    be sent.
+    """
 
     def sign_ins_of(self, queryset: QuerySet[Any]) -> QuerySet[SignIn]:
         raise NotImplementedError
@@ -52,13 +58,30 @@ class AccountAdmin(EndingAdmin):
 
 @admin.register(SignIn)
 class SignInAdmin(EndingAdmin):
-    list_display = ("started", "account", "refreshed", "ended")
+    list_display = ("person", "started", "last_renewed", "ended")
     list_select_related = ("account",)
-    list_filter = ("started", ("account", admin.EmptyFieldListFilter))
+    list_filter = ("started", ("ended", admin.EmptyFieldListFilter))
     ordering = ("-started",)
     search_fields = ("account__sub",)
-    fields = ("account", "generation", "started", "refreshed", "ended")
+    fields = readonly_fields = ("person", "started", "last_renewed", "renewals", "ended")
     actions = ("end_sign_ins",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SignIn]:
+        # Without an account it is the attempt of a visitor who is not signed in yet.
+        return super().get_queryset(request).filter(account__isnull=False)
+
+    @admin.display(description=_("person"), ordering="account__sub")
+    def person(self, sign_in: SignIn) -> str:
+        return str(sign_in.account)
+
+    @admin.display(description=_("last renewed"), ordering="refreshed")
+    def last_renewed(self, sign_in: SignIn) -> datetime | None:
+        return sign_in.refreshed
+
+    @admin.display(description=_("times renewed"))
+    def renewals(self, sign_in: SignIn) -> int:
+        # The sign-in itself brought generation 1.
+        return max(sign_in.generation - 1, 0)
 
     def sign_ins_of(self, queryset: QuerySet[SignIn]) -> QuerySet[SignIn]:
         return queryset

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import models, router
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
@@ -114,7 +115,12 @@ class SignIn(models.Model):
         verbose_name_plural = _("sign-ins")
 
     def __str__(self) -> str:
-        return str(self.id)
+        if self.account is None:
+            return str(self.id)
+        started = self.started
+        if timezone.is_aware(started):
+            started = timezone.localtime(started)
+        return f"{self.account}, {date_format(started, 'SHORT_DATETIME_FORMAT')}"
 
     def __repr__(self) -> str:
         return f"<SignIn {self.id} generation={self.generation}>"

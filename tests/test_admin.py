@@ -154,12 +154,30 @@ def test_pages_show_neither_tokens_nor_the_key_of_a_session(new_visitor: NewVisi
         assert sign_in.session_key not in page
 
 
+def test_sign_in_is_titled_by_person_and_time(new_visitor: NewVisitor, instance: Instance) -> None:
+    admin = new_visitor()
+    admin.sign_in("admin")
+    sign_in = SignIn.objects.get()
+    SignIn.objects.filter(pk=sign_in.pk).update(started="2026-03-01 10:20Z", generation=4)
+    page = admin.get(f"/admin/erpnet_instanceid/signin/{sign_in.pk}/change/").text
+    assert "admin, 03/01/2026 4:20 a.m." in page
+    assert "Times renewed:</label>" in page.replace("\n", "")
+    assert str(sign_in.pk) not in page.partition("<h2>")[2].partition("</h2>")[0]
+
+
+def test_attempt_is_no_sign_in(admin_client: Client) -> None:
+    """Its visitor is still at the pages of the instance."""
+    SignIn.objects.create(attempt="open")
+    assert "0 sign-ins" in admin_client.get("/admin/erpnet_instanceid/signin/").text
+
+
 def test_sign_ins_that_have_ended_go_at_once(
     admin_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     """There may be very many."""
+    account = Account.objects.create(user=User.objects.get(), sub="maria")
     for number in range(50):
-        SignIn.objects.create(attempt=str(number), session_key=str(number), ended=timezone.now())
+        SignIn.objects.create(attempt=str(number), account=account, ended=timezone.now())
     form = {"action": "delete_selected", "select_across": "1", "post": "yes"}
     form["_selected_action"] = str(SignIn.objects.first().pk)
 
