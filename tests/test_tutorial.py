@@ -107,6 +107,8 @@ def test_an_empty_folder_becomes_a_page_with_customers(reader: Reader) -> None:
         assert left.headers["Location"].startswith(
             f"http://127.0.0.1:{reader.ports[INSTANCE_PORT]}/id/connect/endsession?"
         )
+        back = visitor.at_instance.get(left.headers["Location"], allow_redirects=False)
+        assert back.headers["Location"].startswith(f"{visitor.site}/signout-callback?")
         assert visitor.get("/").status_code == 302
 
 
