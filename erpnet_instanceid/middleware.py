@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from .errors import InstanceUnavailable, MaximumLicenseCountExceeded, SignInExpired
 from .pages import kept_forms
-from .pages.challenge import sign_in_required
+from .pages.challenge import sign_in_required, told_to_sign_in
 from .pages.failures import instance_failed_page
 from .pages.targets import is_own_path
 from .signout.leaving import follow_session, leave
@@ -63,7 +63,7 @@ class TokenRefreshMiddleware:
             if entry is not None:
                 _finish(request, entry, _renewal(entry))
         response: HttpResponseBase = self.get_response(request)  # type: ignore[assignment]
-        response = kept_forms.answer(request, response)
+        response = told_to_sign_in(request, kept_forms.answer(request, response))
         if self._has_new_key(request):
             follow_session(request)
         return response
@@ -77,6 +77,7 @@ class TokenRefreshMiddleware:
         response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
         if kept_forms.needs_work(request, response):
             response = await sync_to_async(kept_forms.answer)(request, response)
+        response = told_to_sign_in(request, response)
         if self._has_new_key(request):
             await sync_to_async(follow_session)(request)
         return response

@@ -34,6 +34,7 @@ ROOMS = (
     "api",
     "middleware",
     "decorators",
+    "contrib",
     "views",
     "urls",
     "checks",
@@ -60,8 +61,8 @@ PRIVATE = {
     "_has_been_logged": "pages.failures",
     "_session_cache": "tokens.engine",
 }
-# Django and Python document these, underscore and all.
-DOCUMENTED = {"_state", "_meta", "_default_manager", "_db", "_replace"}
+# Django, its REST framework and Python document these, underscore and all.
+DOCUMENTED = {"_request", "_state", "_meta", "_default_manager", "_db", "_replace"}
 
 
 def modules() -> dict[str, ast.Module]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from .targets import path_of, safe_target, signin_address
 
+_WANTED = "_instance_sign_in_wanted"
 VARIES_BY = ("Sec-Fetch-Mode", "HX-Request", "X-Requested-With", "Accept")
 
 
@@ -27,6 +28,20 @@ def shows_page(request: HttpRequest) -> bool:
     # Scripts also take anything, after the type that they want; a tool takes nothing else.
     accept = headers.get("Accept", "*/*")
     return "text/html" in accept or accept.strip() == "*/*"
+
+
+def want_sign_in(request: HttpRequest) -> None:
+    """Notes that a refusal of this request means: sign in. See `told_to_sign_in`."""
+    setattr(request, _WANTED, True)
+
+
+def told_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """``response``, or where to sign in for a script that is refused for want of a sign-in.
+
+    Packages for APIs answer such a script with a 403 or 401 that does not say so.
+    """
+    refused = response.status_code in (401, 403) and getattr(request, _WANTED, False)
+    return sign_in_required(request) if refused and not shows_page(request) else response
 
 
 def is_speculative(request: HttpRequest) -> bool:

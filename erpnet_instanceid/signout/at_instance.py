@@ -15,9 +15,9 @@ from ..sealing import seal, unseal
 logger = logging.getLogger("erpnet_instanceid")
 
 STATE_SECONDS = 3600
-# Servers and proxies cut an address at 8 kB, and Django refuses to redirect to twice that.
-MAX_HINT_CHARACTERS = 6000
-MAX_STATE_CHARACTERS = 1500
+# The head of the response has to fit into the 4 kB that nginx takes unless told otherwise.
+MAX_HINT_CHARACTERS = 2000
+MAX_STATE_CHARACTERS = 400
 
 
 def end_at_instance(tokens: TokenSet, target: str, *, back: str) -> str | None:

@@ -7,12 +7,14 @@ from django.http import HttpRequest
 
 from ..models import SignIn
 from ..pages import kept_forms
+from ..pages.challenge import want_sign_in
 from ..tokens.endings import sign_out
 from ..tokens.entry import read_entry, write_entry
 
 
 def leave(request: HttpRequest) -> None:
     """Makes the visitor anonymous: the instance has ended the sign-in of this session."""
+    want_sign_in(request)
     key = request.session.session_key
     if key is not None and request.session.exists(key):
         with kept_forms.author_remembered(request):

@@ -1,0 +1,39 @@
+"""The heads of responses stay small: an nginx as it is installed takes 4 kB."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlencode
+
+import pytest
+import requests
+
+from erpnet_instanceid.testing import Instance, Token
+
+from ..support.visitor import Visitor
+
+
+def head(response: requests.Response) -> int:
+    return sum(len(f"{name}: {value}\r\n") for name, value in response.raw.headers.items())
+
+
+@pytest.mark.parametrize("words", [True, False], ids=["words", "random"])
+def test_no_head_is_over_3_kb_with_a_token_of_2_kb(
+    visitor: Visitor, instance: Instance, words: bool
+) -> None:
+    def grow(token: Token) -> None:
+        size = (2200 - 900) * 3 // 4
+        token.claims["extra"] = (
+            ("Sales manager " * 99)[:size] if words else secrets.token_hex(size)[:size]
+        )
+
+    instance.change("front_id_token", grow)
+    instance.change("id_token", grow)
+    started = visitor.get("/signin?next=/private%3Fmonth%3D11")
+    answer = visitor.at(started.headers["Location"])
+    carried = visitor.relay(answer.url, urlencode(answer.fields))
+    done = visitor.arrive(carried.headers["Location"])
+    assert done.headers["Location"] == "/private?month=11"
+    left = visitor.post("/signout")
+    heads = [head(response) for response in (started, carried, done, left)]
+    assert max(heads) < 3000, heads
