@@ -22,6 +22,7 @@ from erpnet_instanceid.pages import failures as pages
 from .support.check_ids import check_ids
 from .support.printed import DOCS, TREE, blocks
 from .test_architecture import MODULES, PACKAGE, ROOMS
+from .test_locale import TEXTS
 
 REFERENCE = (DOCS / "reference.rst").read_text(encoding="utf-8")
 CONTRIBUTING = (DOCS / "contributing.rst").read_text(encoding="utf-8")
@@ -215,6 +216,11 @@ def test_the_pages_take_the_look_of_a_site_as_printed(
     shown = client.get("/signout").text
     assert shown.startswith("<title>Sign out</title>my site: ")
     assert "Stay signed in" in shown
+
+
+def test_symptoms_name_pages_by_their_titles() -> None:
+    symptoms = section("The site shows an error page of this app", page("troubleshooting.rst"))
+    assert set(re.findall(r'^"(.+?)"', symptoms, flags=re.M)) <= TEXTS
 
 
 def test_cookies_are_listed_by_name() -> None:
