@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from html import unescape
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -90,38 +88,3 @@ def test_missing_scope_is_reported_and_the_form_stays_filled(demo: Demo, shopper
     assert page.status_code == 200
     assert "The token lacks the scope update." in page.text
     assert fields(page)["City"] == "Pernik"
-
-
-def test_change_after_a_fresh_sign_in_keeps_the_form(demo: Demo, shopper: Shopper) -> None:
-    old = {"auth_time": int(time.time()) - 4000}
-    demo.instance.change_claims("front_id_token", old)
-    demo.instance.change_claims("id_token", old)
-    path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[3]
-    demo.instance.heal()
-    page = shopper.open(path)
-    assert page.status_code == 200
-
-    detour = shopper.post(path, {**fields(page), "City": "Ruse <Riverside>"})
-    sent = shopper.get(detour.headers["Location"])
-    asked = parse_qs(urlsplit(sent.headers["Location"]).query)
-    assert asked["prompt"] == ["login"]
-    assert asked["max_age"] == ["300"]
-    page = shopper.pass_instance(sent, "maria")
-    assert page.url == f"{demo.shop}/signin-resume"
-    assert changes(demo) == []
-
-    assert f'action="{path}"' in page.text
-    page = shopper.press(path, fields(page))
-    assert "The customer is changed." in page.text
-    assert fields(page)["City"] == "Ruse <Riverside>"
-    assert changes(demo) == [{"City": "Ruse <Riverside>"}]
-
-
-def test_page_without_a_free_licence_gives_advice(demo: Demo, shopper: Shopper) -> None:
-    demo.instance.set(licence_slots=0)
-    page = shopper.sign_in_at("/customers/", "maria")
-    assert page.status_code == 503
-    assert "All licences are in use" in page.text
-    assert "Try again" in page.text
-    demo.instance.set(licence_slots=1)
-    assert shopper.open("/customers/").status_code == 200

@@ -5,14 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from ..support.demo import MANAGE, Demo, run_demo, shop_environment
-from .conftest import Shopper, free_port, port_is_open
+from .conftest import free_port, port_is_open
 
 
 def test_prints_two_hosts_and_the_people_to_sign_in_as(demo: Demo) -> None:
@@ -74,16 +73,3 @@ def test_keeps_the_database_it_is_given(tmp_path: Path) -> None:
     with run_demo(f"--database={database}"):
         pass
     assert database.exists()
-
-
-def test_a_strict_session_cookie_keeps_the_basket_too() -> None:
-    with (
-        run_demo(SESSION_COOKIE_SAMESITE="Strict") as demo,
-        closing(Shopper(demo.shop)) as shopper,
-    ):
-        shopper.press("/basket/add/lamp/")
-        shopper.sign_in_at("/customers/", "maria")
-        (cookie,) = shopper.cookies("sessionid")
-    assert cookie.get_nonstandard_attr("SameSite") == "Strict"
-    assert shopper.page.url == f"{demo.shop}/customers/"
-    assert shopper.basket_count == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -64,12 +62,6 @@ def test_employee_is_refused_at_the_admin_without_a_loop(shopper: Shopper) -> No
     assert "Мария Иванова" in page.text
 
 
-def test_a_community_user_is_turned_away(shopper: Shopper) -> None:
-    page = shopper.sign_in_at("/customers/", "community")
-    assert page.status_code == 403
-    assert "Sign out" not in shopper.open("/").text
-
-
 @pytest.mark.parametrize(
     ("answer", "status", "sentence"),
     [
@@ -96,14 +88,3 @@ def test_an_instance_that_refuses_shows_a_friendly_page(
     demo.instance.heal()
     assert shopper.open("/customers/").status_code == 200
     assert shopper.basket_count == 1
-
-
-def test_an_ended_sign_in_leads_through_the_instance_and_back(demo: Demo, shopper: Shopper) -> None:
-    """The person changed their password there: the next renewal is refused."""
-    demo.instance.set(access_token_lifetime=1)
-    assert shopper.sign_in_at("/customers/", "maria").status_code == 200
-    demo.instance.revoke_refresh_tokens("maria")
-    time.sleep(1)
-    onward = urlsplit(shopper.get("/customers/").headers["Location"])
-    assert onward.path == "/signin"
-    assert parse_qs(onward.query) == {"next": ["/customers/"]}
