@@ -1,0 +1,35 @@
+"""As cookiecutter-django makes it: one name, and the e-mail as the username."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.db import models
+
+
+class People(BaseUserManager["User"]):
+    def _create_user(self, email: str, password: str | None, **fields: Any) -> User:
+        if not email:
+            raise ValueError("The given email must be set")
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        fields.setdefault("is_staff", False)
+        fields.setdefault("is_superuser", False)
+        return self._create_user(email, password, **fields)
+
+
+class User(AbstractUser):
+    name = models.CharField(blank=True, max_length=255)
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    email = models.EmailField(max_length=190, unique=True)
+    username = None  # type: ignore[assignment]
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+    objects: Any = People()

@@ -1,0 +1,32 @@
+"""A user with a short login, who is cleaned at each save and is never deleted for good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.db import models
+
+
+class People(BaseUserManager["User"]):
+    def get_queryset(self) -> models.QuerySet[User]:
+        return super().get_queryset().filter(is_deleted=False)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    login = models.CharField(max_length=30, unique=True, validators=[UnicodeUsernameValidator()])
+    name = models.CharField(max_length=60)
+    mail = models.EmailField(blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    is_deleted = models.BooleanField(default=False)
+
+    USERNAME_FIELD = "login"
+    EMAIL_FIELD = "mail"
+    REQUIRED_FIELDS = ["name"]
+    objects: Any = People()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.full_clean()
+        super().save(*args, **kwargs)

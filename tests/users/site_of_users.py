@@ -1,0 +1,171 @@
+"""Signs people in at a site whose user model is that of an app, on each of several databases.
+
+    python -m tests.users.site_of_users tests.users.models.one_name < databases.json
+
+Prints as JSON what became of each person. A process of its own: a site has one user model.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from typing import Any
+from urllib.parse import urlencode
+
+import django
+from django.conf import settings
+from django.contrib.auth import get_user, get_user_model
+from django.core.management import call_command
+from django.db import connections
+from django.http import HttpRequest
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.testing.pytest_plugin import bring_back
+
+from ..storm.mariadb import use_pymysql
+
+# Who signs in, in this order: the login, and what is changed at the instance before.
+STEPS: list[tuple[str, dict[str, Any]]] = [
+    ("maria", {"name": "Мария Иванова"}),
+    ("admin", {"name": "Елена Петрова"}),
+    ("rose", {"name": "Роза 🌸 Иванова"}),
+    # A joiner, which the name is spelled with, and a no-break space.
+    ("alireza", {"name": "علی‌رضا\u00a0احمدی"}),
+    ("l" * 200, {"name": "Long Login"}),
+    ("maria", {"name": "Мария 🌸 Петрова", "is_admin": True}),
+]
+
+
+class ChosenDatabase:
+    """A router: everything is in the database that was chosen last."""
+
+    alias = "default"
+
+    def db_for_read(self, _model: Any, **_hints: Any) -> str:
+        return type(self).alias
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, _first: Any, _second: Any, **_hints: Any) -> bool:
+        return True
+
+
+def set_up(app: str, databases: dict[str, Any], instance: Instance) -> None:
+    label = app.rpartition(".")[2]
+    own = [] if app == "django.contrib.auth" else [app]
+    settings.configure(
+        SECRET_KEY="tests only: long enough for a key",
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF="tests.users.models.urls",
+        USE_TZ=True,
+        DATABASES={"default": {}, **databases},
+        DATABASE_ROUTERS=[f"{__name__}.ChosenDatabase"],
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        AUTH_USER_MODEL=f"{label}.User",
+        INSTALLED_APPS=[
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.sessions",
+            *own,
+            "erpnet_instanceid",
+        ],
+        # Tables as the models say, without a migration for each of these apps.
+        MIGRATION_MODULES=dict.fromkeys(
+            ("auth", "contenttypes", "sessions", "erpnet_instanceid", label)
+        ),
+        AUTHENTICATION_BACKENDS=["erpnet_instanceid.backends.InstanceIDBackend"],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "erpnet_instanceid.middleware.TokenRefreshMiddleware",
+        ],
+        TEMPLATES=[
+            {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}
+        ],
+        LOGIN_URL="erpnet_instanceid:signin",
+        LOGIN_REDIRECT_URL="/whoami",
+        ERPNET_INSTANCEID=instance.settings(),
+    )
+    django.setup()
+
+
+def sign_in(instance: Instance, login: str) -> tuple[int, Any]:
+    """The status of the callback, and the user of the visitor's next request."""
+    client = Client(raise_request_exception=False)
+    started = client.get("/signin?" + urlencode({"next": "/plain"}))
+    response = bring_back(client, instance.answer_to(started["Location"], login), instance.url)
+    request = HttpRequest()
+    request.session = client.session
+    return response.status_code, get_user(request)
+
+
+def visit(instance: Instance, alias: str) -> dict[str, Any]:
+    ChosenDatabase.alias = alias
+    call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
+    return {
+        "people": [step(instance, alias, login, changes) for login, changes in STEPS],
+        "unverified": unverified(instance),
+        "deleted": deleted(instance),
+    }
+
+
+def step(instance: Instance, alias: str, login: str, changes: dict[str, Any]) -> dict[str, Any]:
+    if login not in instance.people:
+        instance.people.add(login, "", email=f"{login[:20]}@company.example")
+    person = instance.people[login]
+    for name, value in {"email_verified": True, "is_admin": login == "admin", **changes}.items():
+        setattr(person, name, value)
+    with CaptureQueriesContext(connections[alias]) as captured:
+        status, user = sign_in(instance, login)
+    statements = [query["sql"] for query in captured.captured_queries]
+    return {
+        "told": {"name": person.name, "email": person.email, "is_admin": person.is_admin},
+        "status": status,
+        "writes": list(filter(None, map(_write_of_a_user, statements))),
+        "user": {field.name: getattr(user, field.name) for field in _fields(user)},
+    }
+
+
+def unverified(instance: Instance) -> int:
+    """The status for somebody whose e-mail the instance has not verified."""
+    instance.people.add("unverified", "No Proof", email="no-proof@company.example")
+    return sign_in(instance, "unverified")[0]
+
+
+def deleted(instance: Instance) -> int:
+    """The status for somebody whose user the site's manager hides, where it hides any."""
+    model = get_user_model()
+    if hasattr(model, "is_deleted"):
+        model._base_manager.update(is_deleted=True)
+    return sign_in(instance, "maria")[0]
+
+
+def _fields(user: Any) -> list[Any]:
+    return user._meta.concrete_fields if user.is_authenticated else []
+
+
+def _write_of_a_user(statement: str) -> str:
+    verb, _, rest = statement.replace("`", '"').partition(" ")
+    table = get_user_model()._meta.db_table
+    is_write = verb in ("INSERT", "UPDATE") and f'"{table}"' in rest
+    # Django's own.
+    return verb if is_write and 'SET "last_login"' not in rest else ""
+
+
+def main() -> None:
+    app, databases = sys.argv[1], json.load(sys.stdin)
+    use_pymysql()
+    warnings.simplefilter("ignore")
+    logging.disable(logging.ERROR)
+    with run_instance() as instance:
+        set_up(app, databases, instance)
+        results = {alias: visit(instance, alias) for alias in databases}
+    sys.stdout.write(json.dumps(results, default=str))
+
+
+if __name__ == "__main__":
+    main()
