@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import IntegrityError, router, transaction
+from django.contrib.auth.backends import ModelBackend
+from django.db import DatabaseError, IntegrityError, router, transaction
 from django.http import HttpRequest
 
-from .conf import NEVER_ALLOWED_USER_TYPE, conf
-from .models import Account, SignIn
+from .conf import conf
+from .models import SignIn
 from .mozilla import AuthenticationBackend
 from .oidc.access_token import access_token_claims, userinfo_claims
 from .oidc.errors import SignInDenied
 from .oidc.token_set import TokenSet
-from .users.accounts import Person, create_account, find_account, link
+from .users.accounts import Person, create_account, find_person, link
 from .users.claims import Claims, email_address, is_true, merge_claims
-from .users.profile import has_fields, is_free, profile, set_groups, usernames
+from .users.profile import (
+    first_profile,
+    free_name,
+    has_fields,
+    profile,
+    set_groups,
+    usernames,
+)
+from .users.refusals import constraint, is_about_a_value
+from .users.rights import check_user_type
+from .users.saving import create, update
 
 __all__ = ["InstanceIDBackend"]
 
@@ -58,24 +68,20 @@ class InstanceIDBackend(AuthenticationBackend):
         return await sync_to_async(self.authenticate)(request, **credentials)
 
     def get_user(self, user_id: Any) -> User | None:
-        """The user of a session; None for an inactive user."""
-        user = super().get_user(user_id)
-        return user if user is not None and self.user_can_authenticate(user) else None
+        """The user of a session; None for an inactive or a hidden one."""
+        # mozilla-django-oidc's own takes any user that is called `objects`.
+        return ModelBackend.get_user(self, user_id)
 
     def get_or_create_user(self, access_token: str, id_token: str, payload: Claims) -> User:
         known = self.get_userinfo(access_token, id_token, payload)
         # An override of get_userinfo does not decide who the visitor is: the ID token does.
         claims = {**known, "iss": payload["iss"], "sub": payload["sub"]}
-        _check_user_type(claims)
+        check_user_type(claims)
         if not self.verify_claims(claims):
             raise SignInDenied("claims_refused", sub=claims["sub"])
-        for _ in range(CREATE_ATTEMPTS):
-            # Another sign-in may have made the same user or account just now: look again.
-            with suppress(IntegrityError):
-                person = self._find_or_create(claims)
-                self.sign_in.account = person.account
-                return person.user
-        raise self._conflict(claims)
+        person = self._person(claims)
+        self.sign_in.account = person.account
+        return person.user
 
     def get_userinfo(self, access_token: str, id_token: str, payload: Claims) -> dict[str, Any]:
         """All known claims about the visitor. ``payload`` holds the ID token's claims.
@@ -97,30 +103,45 @@ class InstanceIDBackend(AuthenticationBackend):
         """Whether these claims let the visitor in. Their user type is allowed already."""
         return True
 
+    def _person(self, claims: Claims) -> Person:
+        conflict = IntegrityError()
+        for _ in range(CREATE_ATTEMPTS):
+            try:
+                return self._find_or_create(claims)
+            except IntegrityError as error:
+                # Another sign-in may have made the same user or account just now: look again.
+                conflict = error
+            except DatabaseError as error:
+                if not is_about_a_value(error):
+                    raise
+                named = constraint(error)
+                raise SignInDenied("user_not_saved", sub=claims["sub"], constraint=named) from error
+        raise self._denied(claims, conflict) from conflict
+
     def _find_or_create(self, claims: Claims) -> Person:
-        account = find_account(claims)
-        users = self._users(claims, account)
+        known = find_person(claims)
+        users = self._users(claims, known)
         if len(users) > 1:
             raise SignInDenied("several_users", sub=claims["sub"])
         if users:
-            return self._known(users[0], claims, account)
+            return self._known(users[0], claims, known)
         if not conf.create_users:
             raise SignInDenied("unknown_user", sub=claims["sub"])
         return self._created(claims)
 
-    def _users(self, claims: Claims, account: Account | None) -> Sequence[User]:
+    def _users(self, claims: Claims, known: Person | None) -> Sequence[User]:
         is_overridden = (
             type(self).filter_users_by_claims is not InstanceIDBackend.filter_users_by_claims
         )
-        if account is None or is_overridden:
+        if known is None or is_overridden:
             return self.filter_users_by_claims(claims)
         # The default would only look the account up again.
-        return [account.user]
+        return [known.user]
 
     def filter_users_by_claims(self, claims: Claims) -> Sequence[User]:
         """The users of the person: the linked one, else those that LINK_USERS_BY finds."""
-        account = find_account(claims)
-        return [account.user] if account is not None else self._users_to_link(claims)
+        known = find_person(claims)
+        return [known.user] if known is not None else self._users_to_link(claims)
 
     def _users_to_link(self, claims: Claims) -> Sequence[User]:
         never_linked = self.UserModel._default_manager.filter(instance_accounts=None)
@@ -135,78 +156,67 @@ class InstanceIDBackend(AuthenticationBackend):
             return list(never_linked.filter(**{f"{field}__iexact": email})[:2])
         return []
 
-    def _known(self, user: User, claims: Claims, account: Account | None) -> Person:
-        if not self.user_can_authenticate(user):
+    def _known(self, user: User, claims: Claims, known: Person | None) -> Person:
+        if not self.user_can_authenticate(user) or (known is not None and known.is_hidden):
             raise SignInDenied("inactive_user", sub=claims["sub"])
-        user = self._updated(user, claims)
-        return Person(user, link(user, claims, account))
-
-    def _updated(self, user: User, claims: Claims) -> User:
-        try:
-            return self.update_user(user, claims)
-        except IntegrityError:
-            # The site demands unique e-mails, and another user has this one. The sign-in and the
-            # other claims do not depend on it.
-            without = {name: value for name, value in claims.items() if name != "email"}
-            user.refresh_from_db()
-            return self.update_user(user, without)
+        # First the link: another person's sign-in may have taken the account in the meantime.
+        account = link(user, claims, known.account if known else None)
+        return Person(self.update_user(user, claims), account)
 
     def update_user(self, user: User, claims: Claims) -> User:
         """The user with name, e-mail, flags and groups as in the claims. Saves what changed."""
-        return self._apply(user, claims)
+        update(user, profile(self.UserModel, claims))
+        set_groups(user, claims)
+        return user
 
     def _created(self, claims: Claims) -> Person:
-        with transaction.atomic(using=self._database()):
+        with transaction.atomic(using=router.db_for_write(self.UserModel)):
             user = self.create_user(claims)
             if user is None:
                 raise SignInDenied("unknown_user", sub=claims["sub"])
             # Create, never update: if the account exists by now, a concurrent first sign-in made
-            # it. The IntegrityError makes get_or_create_user() look again and find that user.
-            return Person(user, create_account(user, claims))
+            # it. The IntegrityError makes _person() look again and find that user.
+            person = Person(user, create_account(user, claims))
+        # After the commit: a site may make users who have to be approved first.
+        if self.get_user(user.pk) is None:
+            raise SignInDenied("inactive_user", sub=claims["sub"])
+        return person
 
     def create_user(self, claims: Claims) -> User:
-        """A new user, its profile filled from the claims."""
-        user = self.UserModel._default_manager.create_user(
-            **{self.UserModel.USERNAME_FIELD: self.get_username(claims)}
-        )
+        """A new user, complete when it is first saved.
+
+        Where the name from `get_username` is taken after all, the next one of the rule is tried.
+        """
+        names, first = usernames(self.UserModel, claims), self.get_username(claims)
+        later = names[names.index(first) + 1 :] if first in names else []
+        user = create(self.UserModel, [first, *later], first_profile(self.UserModel, claims))
         # Not `update_user`: an override of it expects a user who was here before.
-        return self._apply(user, claims)
-
-    def get_username(self, claims: Claims) -> str:
-        """``sub`` where it is free, else with the instance's host, else a name made of a hash."""
-        *preferred, unique = usernames(claims)
-        return next((name for name in preferred if is_free(self.UserModel, name)), unique)
-
-    def _apply(self, user: User, claims: Claims) -> User:
-        values = profile(self.UserModel, claims)
-        changed = [name for name, value in values.items() if getattr(user, name) != value]
-        for name in changed:
-            setattr(user, name, values[name])
-        if changed:
-            with transaction.atomic(using=self._database()):
-                user.save(update_fields=changed)
-        if conf.user_type_groups:
-            set_groups(user, claims["user_type"])
+        set_groups(user, claims)
         return user
 
-    def _conflict(self, claims: Claims) -> SignInDenied:
+    def get_username(self, claims: Claims) -> str:
+        """``sub`` where it is free, else with the instance's host, else a name made of a hash.
+
+        Where the e-mail is the username: the verified e-mail. Raises SignInDenied without one.
+        """
+        names = usernames(self.UserModel, claims)
+        if not names:
+            raise SignInDenied("email_missing", sub=claims["sub"])
+        return free_name(self.UserModel, names, self.UserModel.USERNAME_FIELD)
+
+    def _denied(self, claims: Claims, conflict: Exception) -> SignInDenied:
         """The refusal of a person for whom no user could be made, with the known reason."""
+        sub, named = claims["sub"], constraint(conflict)
+        if self._is_email_taken(claims):
+            cure = "link that user by LINK_USERS_BY, or change their e-mail"
+            return SignInDenied("email_taken", sub=sub, cure=cure, constraint=named)
+        return SignInDenied("account_conflict", sub=sub, constraint=named)
+
+    def _is_email_taken(self, claims: Claims) -> bool:
         email, field = email_address(claims), self.UserModel.get_email_field_name()
-        is_new = not self.filter_users_by_claims(claims)
-        if is_new and email is not None and has_fields(self.UserModel, field):
-            others = self.UserModel._default_manager.filter(**{f"{field}__iexact": email})
-            if others.exists():
-                cure = "link that user by LINK_USERS_BY, or change their e-mail"
-                return SignInDenied("email_taken", sub=claims["sub"], cure=cure)
-        return SignInDenied("account_conflict", sub=claims["sub"])
-
-    def _database(self) -> str:
-        return router.db_for_write(self.UserModel)
-
-
-def _check_user_type(claims: Claims) -> None:
-    user_type = claims.get("user_type")
-    if not isinstance(user_type, str) or user_type == NEVER_ALLOWED_USER_TYPE:
-        raise SignInDenied("user_type_refused", sub=claims["sub"], user_type=str(user_type)[:64])
-    if user_type not in conf.allowed_user_types:
-        raise SignInDenied("user_type_refused", sub=claims["sub"], user_type=user_type[:64])
+        if email is None or not has_fields(self.UserModel, field):
+            return False
+        if self.filter_users_by_claims(claims):
+            return False
+        # Also by a user whom the site's default manager hides.
+        return bool(self.UserModel._base_manager.filter(**{f"{field}__iexact": email}).exists())

@@ -50,7 +50,8 @@ REQUIRED = ("INSTANCE_URL", "APPLICATION_URI", "APPLICATION_SECRET")
 PROTOCOL_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
 INTERNAL_USER_TYPE = "InternalUser"
 EXTERNAL_USER_TYPE = "ExternalCommunityUser"
-NEVER_ALLOWED_USER_TYPE = "SystemUserNoLogin"
+# Five user types end in this, such as SystemUserNoLogin: nobody signs in as one of them.
+NO_LOGIN = "NoLogin"
 
 
 def setting_name(key: str) -> str:
@@ -115,7 +116,8 @@ class Conf:
 
     @property
     def allowed_user_types(self) -> frozenset[str]:
-        return frozenset(self.get("ALLOWED_USER_TYPES")) - {NEVER_ALLOWED_USER_TYPE}
+        names = self.get("ALLOWED_USER_TYPES")
+        return frozenset(name for name in names if not name.endswith(NO_LOGIN))
 
     @property
     def admin_flags(self) -> Sequence[str]:

@@ -62,7 +62,7 @@ PRIVATE = {
     "_session_cache": "tokens.engine",
 }
 # Django, its REST framework and Python document these, underscore and all.
-DOCUMENTED = {"_request", "_state", "_meta", "_default_manager", "_db", "_replace"}
+DOCUMENTED = {"_request", "_state", "_meta", "_default_manager", "_base_manager", "_db", "_replace"}
 
 
 def modules() -> dict[str, ast.Module]:

@@ -138,8 +138,8 @@ def test_links_by_username(site: Configure) -> None:
     site(LINK_USERS_BY="username")
     local = User.objects.create_user("maria")
 
-    assert sign_in() == local
-    assert sign_in() == local
+    assert sign_in(id="8c4f") == local
+    assert sign_in(id="8c4f") == local
     assert User.objects.count() == 1
     # Whoever is linked is not linked again.
     assert sign_in("maria", id="another person").username == "maria@op.test"
@@ -599,6 +599,27 @@ def test_account_is_found_for_a_user_object_of_the_site(
     begin(visitor, instance).assert_signed_in()
 
     assert SignIn.objects.get().account == Account.objects.get()
+
+
+class Overtaken(InstanceIDBackend):
+    """Another person of the same login name signs in while this one does."""
+
+    def filter_users_by_claims(self, claims: Any) -> Any:
+        found = super().filter_users_by_claims(claims)
+        if claims.get("id") == "first" and not Account.objects.filter(key="second").exists():
+            sign_in("maria", id="second", is_admin="true")
+        return found
+
+
+def test_account_of_a_reused_name_is_taken_once(backend: Callable[..., None]) -> None:
+    backend(Overtaken)
+    user = sign_in("maria")
+
+    first = sign_in("maria", id="first")
+
+    assert Account.objects.get(key="second").user == user
+    assert first != user
+    assert not first.is_superuser
 
 
 class Nobody(InstanceIDBackend):

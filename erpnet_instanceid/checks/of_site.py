@@ -19,6 +19,7 @@ from .of_databases import check_databases
 from .of_pages import check_pages
 from .of_sessions import check_sessions
 from .of_urls import check_urls
+from .of_user_model import check_user_model
 
 AXES = "axes."
 
@@ -31,6 +32,7 @@ def check_site(**_kwargs: Any) -> list[CheckMessage]:
         *_middleware(),
         *check_sessions(),
         *check_urls(),
+        *check_user_model(),
         *check_pages(),
         *check_databases(),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
 
-from ..conf import EXTERNAL_USER_TYPE, INTERNAL_USER_TYPE, NEVER_ALLOWED_USER_TYPE, conf
+from ..conf import EXTERNAL_USER_TYPE, INTERNAL_USER_TYPE, NO_LOGIN, conf
 from .messages import error, name, warning
 from .values import are_names
 
@@ -33,10 +33,10 @@ def _allowed_user_types() -> Iterator[CheckMessage]:
     types = conf.get("ALLOWED_USER_TYPES")
     if not are_names(types):
         yield _not_a_list("ALLOWED_USER_TYPES")
-    elif NEVER_ALLOWED_USER_TYPE in types:
+    elif refused := [each for each in types if each.endswith(NO_LOGIN)]:
         yield error(
             12,
-            f"{name('ALLOWED_USER_TYPES')} names {NEVER_ALLOWED_USER_TYPE}.",
+            f"{name('ALLOWED_USER_TYPES')} names {', '.join(refused)}.",
             "Leave it out: users of this type never get in.",
         )
     elif not types:

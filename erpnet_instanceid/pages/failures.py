@@ -75,6 +75,18 @@ _SENTENCES: dict[str, Promise] = {
         "Your account could not be created because it conflicts with an existing one. "
         "Ask the people who run this site."
     ),
+    "email_missing": _(
+        "This site knows its users by their e-mail address, and the instance has not verified "
+        "yours. Verify it at the instance, then sign in again."
+    ),
+    "user_not_saved": _(
+        "This site could not create your account. It may need something that your account at the "
+        "instance lacks, such as an e-mail address. Ask the people who run this site."
+    ),
+    "identity_incomplete": _(
+        "The instance did not tell this site enough to recognise you. Please sign in again. "
+        "If this happens again, ask the people who run this site."
+    ),
     "sent_back": _(
         "You are signed in, but this page keeps asking you to sign in again. "
         "You may not have permission to open it, or your browser blocks cookies of this site."

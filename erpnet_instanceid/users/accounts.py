@@ -1,30 +1,53 @@
-"""The account of a person: it says which user of this site a person of an instance is."""
+"""The account of a person: it says which user of this site a person of an instance is.
+
+An account is kept by the person's ``id``, which a rename does not change. As long as the instance
+has told no ``id``, it is kept by ``sub``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ..models import Account, fingerprint
+from ..oidc.errors import SignInDenied
 from .claims import Claims, account_key, is_true
 
 
 @dataclass(frozen=True)
 class Person:
-    """A user of this site, and the account by which they signed in."""
+    """A user of this site, and the account by which they signed in.
+
+    ``is_hidden`` tells that the user model's default manager does not show the user: the site
+    has deleted the user without deleting the row, for example.
+    """
 
     user: Any
     account: Account
+    is_hidden: bool = False
 
 
-def find_account(claims: Claims) -> Account | None:
-    """The account of the person whom these claims describe, with its user. One query."""
-    try:
-        return Account.objects.select_related("user").get(fingerprint=_fingerprint(claims))
-    except Account.DoesNotExist:
+def find_person(claims: Claims) -> Person | None:
+    """The person whom these claims describe, None where they have no account. One query.
+
+    Raises SignInDenied where the claims lack the ``id`` by which the account is kept.
+    """
+    shown = get_user_model()._default_manager.filter(pk=OuterRef("user_id"))
+    namesakes = Q(issuer=claims["iss"], sub=claims["sub"])
+    found = (
+        Account.objects.filter(namesakes | Q(fingerprint=_fingerprint(claims)))
+        .select_related("user")
+        .annotate(is_shown=Exists(shown))
+    )
+    account = _chosen(claims, list(found))
+    if account is None:
         return None
+    return Person(account.user, account, is_hidden=not account.is_shown)
 
 
 def is_of(account: Account, claims: Claims) -> bool:
@@ -34,31 +57,55 @@ def is_of(account: Account, claims: Claims) -> bool:
 
 def create_account(user: Any, claims: Claims) -> Account:
     """A new account for ``user``. Raises IntegrityError where the person has one already."""
-    return Account.objects.create(
-        fingerprint=_fingerprint(claims), user=user, **_account_values(claims)
-    )
+    return Account.objects.create(user=user, **_account_values(claims))
 
 
 def link(user: Any, claims: Claims, account: Account | None) -> Account:
     """The person's account, linked to ``user`` and with the facts of ``claims``.
 
-    ``account`` is what `find_account` found. Writes only what has changed.
+    ``account`` is the one that `find_person` found. Writes only what has changed. Raises
+    IntegrityError where another sign-in has given the account to another person by now.
     """
     values = {**_account_values(claims), "user_id": user.pk}
     if account is None:
         account, _ = Account.objects.update_or_create(
-            fingerprint=_fingerprint(claims), defaults=values
+            fingerprint=values.pop("fingerprint"), defaults=values
         )
         return account
     if "is_admin" not in claims:
         del values["is_admin"]
-    changed = [name for name, value in values.items() if getattr(account, name) != value]
+    changed = {name: value for name, value in values.items() if getattr(account, name) != value}
     if changed:
-        for name in changed:
-            setattr(account, name, values[name])
-        account.changed = timezone.now()
-        account.save(update_fields=[*changed, "changed"])
+        changed["changed"] = timezone.now()
+        rows = Account.objects.filter(pk=account.pk, fingerprint=account.fingerprint)
+        if not rows.update(**changed):
+            raise IntegrityError("the account has changed meanwhile")
+        for name, value in changed.items():
+            setattr(account, name, value)
     return account
+
+
+def _chosen(claims: Claims, found: list[Any]) -> Any | None:
+    own = [account for account in found if is_of(account, claims)]
+    # The database may ignore case or accents; a login name does not.
+    namesakes = [
+        account
+        for account in found
+        if (account.issuer, account.sub) == (claims["iss"], claims["sub"])
+    ]
+    with_id = [account for account in namesakes if not _is_kept_by_sub(account)]
+    kind, _ = account_key(claims)
+    if kind == "sub" and with_id:
+        # The login name alone does not tell: it may have been given to somebody else.
+        raise SignInDenied("identity_incomplete", sub=claims["sub"], missing="id")
+    if own:
+        return own[0]
+    # The first `id` that comes with this `sub` belongs to the account that was kept by it.
+    return next(filter(_is_kept_by_sub, namesakes), None) if not with_id else None
+
+
+def _is_kept_by_sub(account: Account) -> bool:
+    return account.fingerprint == fingerprint(account.issuer, "sub", account.sub)
 
 
 def _fingerprint(claims: Claims) -> str:
@@ -68,6 +115,7 @@ def _fingerprint(claims: Claims) -> str:
 
 def _account_values(claims: Claims) -> dict[str, Any]:
     return {
+        "fingerprint": _fingerprint(claims),
         "issuer": claims["iss"],
         "key": account_key(claims)[1],
         "sub": claims["sub"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from unicodedata import category
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -11,6 +12,8 @@ from django.core.validators import validate_email
 from ..oidc.id_token import is_subject
 
 Claims = Mapping[str, Any]
+
+_WITHOUT_JOINERS = dict.fromkeys((0x200C, 0x200D))
 
 
 def merge_claims(sources: Iterable[Claims]) -> dict[str, Any]:
@@ -58,19 +61,25 @@ def account_key(claims: Claims) -> tuple[str, str]:
 
 
 def text(value: object) -> str | None:
-    """The claim without the blanks around it; None where it is not text, or is empty."""
-    if isinstance(value, str) and value.isprintable() and value.strip():
-        return value.strip()
-    return None
+    """The claim as it can be shown; None where it is not text, is empty, or has control characters.
+
+    Blanks around it are removed, and a no-break space becomes a plain one. Joiners stay: names
+    in Persian and in Indian scripts are spelled with them.
+    """
+    if not isinstance(value, str):
+        return None
+    shown = "".join(" " if category(each) == "Zs" else each for each in value).strip()
+    letters = shown.translate(_WITHOUT_JOINERS)
+    return shown if letters and letters.isprintable() else None
 
 
 def email_address(claims: Claims) -> str | None:
     """The e-mail address, verified or not; None where the claim is not an address."""
-    email = text(claims.get("email"))
-    if email is None:
+    email = claims.get("email")
+    if not isinstance(email, str) or not email.isprintable():
         return None
     try:
-        validate_email(email)
+        validate_email(email.strip())
     except ValidationError:
         return None
-    return email
+    return email.strip()

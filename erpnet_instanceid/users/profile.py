@@ -6,8 +6,10 @@ A field that the site's user model does not have is left out.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import Group
 from django.core.exceptions import FieldDoesNotExist
 
@@ -20,22 +22,52 @@ User = Any
 MAX_NAME_CHARACTERS = 150
 
 
-def usernames(claims: Claims) -> list[str]:
+def usernames(model: UserModel, claims: Claims) -> list[str]:
     """The usernames that this person may get, the best one first.
 
-    The last one is made of a hash, so that it fits any field and nobody else has it.
+    Where the e-mail is the username, only the verified e-mail; empty without one.
     """
-    sub, (_, key) = claims["sub"], account_key(claims)
-    digest = hashlib.sha256(f"{claims['iss']}{key}".encode()).hexdigest()
-    return [sub, f"{sub}@{conf.instance_host}", f"instanceid-{digest[:16]}"]
+    if not _is_named_by_email(model):
+        return _login_names(claims)
+    email = email_address(claims)
+    is_verified = email is not None and is_true(claims.get("email_verified"))
+    return [BaseUserManager.normalize_email(email)] if is_verified else []
 
 
-def is_free(model: UserModel, name: str) -> bool:
-    """Whether a new user can be called ``name``: it fits the field, and no user has it."""
-    field = model.USERNAME_FIELD
+def free_name(model: UserModel, names: Sequence[str], field: str) -> str:
+    """The first of ``names`` that is free in this field of the user model, else the last one."""
+    *preferred, last = names
+    return next((name for name in preferred if _is_free(model, name, field)), last)
+
+
+def _is_free(model: UserModel, name: str, field: str) -> bool:
     if len(name) > _length(model, field) or model.normalize_username(name) != name:
         return False
-    return not model._default_manager.filter(**{field: name}).exists()
+    # Also the users whom the site's default manager hides, such as deleted ones.
+    return not model._base_manager.filter(**{field: name}).exists()
+
+
+def first_profile(model: UserModel, claims: Claims) -> dict[str, Any]:
+    """What a new user gets besides the username: the profile, and REQUIRED_FIELDS that the claims
+    fill."""
+    values = {**_required(model, claims), **profile(model, claims)}
+    if _is_named_by_email(model):
+        values.pop(model.USERNAME_FIELD, None)
+        if has_fields(model, "username"):
+            values["username"] = free_name(model, _login_names(claims), "username")
+    return values
+
+
+def filled_fields(model: UserModel) -> set[str]:
+    """The fields of a new user that this app fills, where the claims are complete."""
+    names = ("first_name", "last_name") if _has_two_names(model) else ("name",)
+    return {
+        model.USERNAME_FIELD,
+        model.get_email_field_name(),
+        "username",
+        "password",
+        *names,
+    }
 
 
 def profile(model: UserModel, claims: Claims) -> dict[str, Any]:
@@ -43,10 +75,12 @@ def profile(model: UserModel, claims: Claims) -> dict[str, Any]:
     return {**_names(model, claims), **_email(model, claims), **_flags(model, claims)}
 
 
-def set_groups(user: User, user_type: str) -> None:
+def set_groups(user: User, claims: Claims) -> None:
     """Puts the user into the groups of their user type, and takes them out of the other groups
     that USER_TYPE_GROUPS names."""
-    named = conf.user_type_groups
+    named, user_type = conf.user_type_groups, claims.get("user_type")
+    if not named or user_type is None or not has_fields(type(user), "groups"):
+        return
     managed = {name for names in named.values() for name in names}
     wanted = set(named.get(user_type, ()))
     present = set(user.groups.filter(name__in=managed).values_list("name", flat=True))
@@ -64,25 +98,51 @@ def has_fields(model: UserModel, *names: str) -> bool:
         return False
 
 
+def _is_named_by_email(model: UserModel) -> bool:
+    return bool(model.get_email_field_name() == model.USERNAME_FIELD)
+
+
+def _login_names(claims: Claims) -> list[str]:
+    # The last one is made of a hash, so that it fits any field and nobody else has it.
+    sub, (_, key) = claims["sub"], account_key(claims)
+    digest = hashlib.sha256(f"{claims['iss']}{key}".encode()).hexdigest()
+    return [sub, f"{sub}@{conf.instance_host}", f"instanceid-{digest[:16]}"]
+
+
+def _required(model: UserModel, claims: Claims) -> dict[str, str]:
+    told = {name: text(claims.get(name)) for name in model.REQUIRED_FIELDS}
+    return {
+        name: value
+        for name, value in told.items()
+        if value is not None and has_fields(model, name) and len(value) <= _length(model, name)
+    }
+
+
 def _names(model: UserModel, claims: Claims) -> dict[str, str]:
     name = text(claims.get("name"))
-    if name is None or not has_fields(model, "first_name", "last_name"):
+    if name is None:
         return {}
-    first, _, last = name.partition(" ")
-    return {
-        "first_name": first[: _length(model, "first_name")],
-        "last_name": last[: _length(model, "last_name")],
-    }
+    if _has_two_names(model):
+        first, _, last = name.partition(" ")
+        names = {"first_name": first, "last_name": last}
+    else:
+        names = {"name": name} if has_fields(model, "name") else {}
+    return {field: value[: _length(model, field)] for field, value in names.items()}
+
+
+def _has_two_names(model: UserModel) -> bool:
+    return has_fields(model, "first_name", "last_name")
 
 
 def _email(model: UserModel, claims: Claims) -> dict[str, str]:
     email, field = email_address(claims), model.get_email_field_name()
     # Where the e-mail is the username, the site knows the user by it: a claim does not change it.
-    if email is None or field == model.USERNAME_FIELD or not has_fields(model, field):
+    if email is None or _is_named_by_email(model) or not has_fields(model, field):
         return {}
     # An address that is too long is left out: half of it would be somebody else's.
     longest = model._meta.get_field(field).max_length
-    return {field: email} if longest is None or len(email) <= longest else {}
+    is_short = longest is None or len(email) <= longest
+    return {field: BaseUserManager.normalize_email(email)} if is_short else {}
 
 
 def _flags(model: UserModel, claims: Claims) -> dict[str, bool]:

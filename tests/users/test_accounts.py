@@ -27,6 +27,15 @@ User = get_user_model()
 PROFILE = ("id", "name", "email", "email_verified", "user_type", "is_admin", "locale")
 
 
+NO_LOGIN = [
+    "VirtualUserNoLogin",
+    "SystemUserNoLogin",
+    "ApplicationUserNoLogin",
+    "InvitationInternalNoLogin",
+    "InvitationExternalNoLogin",
+]
+
+
 def bare_access_token(instance: Instance) -> None:
     """An access token that says nothing of the person, so that the site asks userinfo."""
 
@@ -296,11 +305,12 @@ def test_uin_12_other_kinds_of_users_stay_out(
     assert not User.objects.exists()
 
 
-def test_uin_12_system_users_stay_out_with_any_settings(
-    visitor: Visitor, instance: Instance, configure: Configure
+@pytest.mark.parametrize("user_type", NO_LOGIN)
+def test_uin_12_who_has_no_login_stays_out_with_any_settings(
+    visitor: Visitor, instance: Instance, configure: Configure, user_type: str
 ) -> None:
-    configure(ALLOWED_USER_TYPES=["InternalUser", "SystemUserNoLogin"])
-    claims(instance, user_type="SystemUserNoLogin")
+    configure(ALLOWED_USER_TYPES=["InternalUser", *NO_LOGIN])
+    claims(instance, user_type=user_type)
     begin(visitor, instance).assert_denied("user_type_refused")
 
 
@@ -453,3 +463,45 @@ def test_uin_19_swapped_logins_keep_their_users(
     assert {account.key: account.user_id for account in Account.objects.all()} == before
     elena = Account.objects.get(sub="maria").user
     assert (elena.username, elena.first_name, elena.is_staff) == ("admin", "Elena", True)
+
+
+def test_fld_07_first_id_belongs_to_who_was_kept_by_sub(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    claims(instance, id=...)
+    new_visitor().sign_in()
+    account = Account.objects.get()
+    assert account.key == "maria"
+    instance.heal()
+
+    new_visitor().sign_in()
+    instance.rename("maria", "maria.ivanova")
+    new_visitor().sign_in("maria.ivanova")
+
+    renamed = Account.objects.get()
+    assert (renamed.pk, renamed.user) == (account.pk, account.user)
+    assert (renamed.key, renamed.sub) == (instance.people["maria.ivanova"].id, "maria.ivanova")
+
+
+def test_fld_07_sign_in_without_the_known_id_is_refused(
+    visitor: Visitor, instance: Instance
+) -> None:
+    visitor.sign_in()
+    claims(instance, id=...)
+    begin(visitor, instance).assert_denied("identity_incomplete")
+
+
+def test_fld_07_second_id_of_a_reused_name_is_another_user(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    claims(instance, id=...)
+    new_visitor().sign_in()
+    instance.heal()
+    new_visitor().sign_in()
+    instance.people.add("maria", "Maria Petrova", email="petrova@company.example")
+
+    new_visitor().sign_in()
+
+    first, second = Account.objects.order_by("pk")
+    assert first.user != second.user
+    assert (first.sub, second.sub) == ("maria", "maria")

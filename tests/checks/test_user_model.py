@@ -1,0 +1,93 @@
+"""The checks that ask whether the app can create users of the site's user model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AbstractBaseUser, AbstractUser, BaseUserManager, UserManager
+from django.db import models
+from django.test.utils import isolate_apps
+
+from erpnet_instanceid.backends import InstanceIDBackend
+from erpnet_instanceid.checks import of_user_model
+from erpnet_instanceid.checks.of_user_model import check_user_model
+
+
+class CreatesUsersItself(InstanceIDBackend):
+    def create_user(self, claims: Any) -> Any:
+        return None
+
+
+class WithTenant(BaseUserManager[Any]):
+    def create_user(self, login: str, tenant: str, password: str | None = None) -> None:
+        """Not called here."""
+
+
+@isolate_apps("tests")
+def demanding_model() -> Any:
+    class Demanding(AbstractBaseUser):
+        login = models.CharField(max_length=30)
+        born = models.DateField()
+        phone = models.CharField(max_length=30)
+        joined = models.DateField(auto_now_add=True)
+        nickname = models.CharField(max_length=30)
+
+        USERNAME_FIELD = "login"
+        REQUIRED_FIELDS = ["phone"]
+        objects: Any = WithTenant()
+
+        class Meta:
+            app_label = "tests"
+
+    return Demanding
+
+
+@isolate_apps("tests")
+def easy_model() -> Any:
+    class Easy(AbstractUser):
+        born = models.DateField(null=True)
+
+        REQUIRED_FIELDS = ["email", "first_name", "last_name", "born"]
+        objects: Any = UserManager()
+
+        class Meta:
+            app_label = "tests"
+
+    return Easy
+
+
+@pytest.fixture
+def user_model(monkeypatch: pytest.MonkeyPatch) -> Any:
+    return lambda model: monkeypatch.setattr(of_user_model, "get_user_model", lambda: model)
+
+
+def test_w012_names_what_no_claim_fills(user_model: Any, settings: Any) -> None:
+    user_model(demanding_model())
+    (found,) = check_user_model()
+    assert found.id == "erpnet_instanceid.W012"
+    assert "born, phone, tenant" in found.msg
+    assert "create_user()" in str(found.hint)
+
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.CreatesUsersItself"]
+    assert list(check_user_model()) == []
+
+
+def test_w012_is_silent_where_nobody_is_created(user_model: Any, settings: Any) -> None:
+    user_model(demanding_model())
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "CREATE_USERS": False}
+    assert list(check_user_model()) == []
+
+
+def test_w012_is_silent_for_what_claims_fill(user_model: Any) -> None:
+    user_model(easy_model())
+    assert list(check_user_model()) == []
+
+
+def test_e027_groups_need_a_user_model_with_groups(user_model: Any, settings: Any) -> None:
+    groups = {"InternalUser": ["employees"]}
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "USER_TYPE_GROUPS": groups}
+    assert list(check_user_model()) == []
+
+    user_model(demanding_model())
+    assert "erpnet_instanceid.E027" in [found.id for found in check_user_model()]
