@@ -94,9 +94,13 @@ def sites(
             *,
             database: str = "postgres",
             app: Settings | None = None,
+            database_options: Settings | None = None,
+            ATOMIC_REQUESTS: bool = False,  # noqa: N803 - as Django spells it
             **settings: Any,
         ) -> Site:
-            key = json.dumps([kind, processes, database, app, settings])
+            key = json.dumps(
+                [kind, processes, database, app, database_options, ATOMIC_REQUESTS, settings]
+            )
             if key not in running:
                 make = request.getfixturevalue(f"new_{database}_database")
                 running[key] = stack.enter_context(
@@ -104,7 +108,11 @@ def sites(
                         kind,
                         processes,
                         instance=stand_in,
-                        database=make(),
+                        database={
+                            **(found := make()),
+                            "OPTIONS": {**found.get("OPTIONS", {}), **(database_options or {})},
+                            "ATOMIC_REQUESTS": ATOMIC_REQUESTS,
+                        },
                         directory=tmp_path_factory.mktemp("site"),
                         app=app or {},
                         settings=settings,

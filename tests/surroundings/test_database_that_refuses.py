@@ -1,0 +1,76 @@
+"""A failover: the database that a site writes to can only be read for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from ..storm import postgres
+from ..storm.conftest import Sites
+from ..storm.site import Site, eventually
+
+
+@pytest.fixture(params=["gunicorn", "uvicorn"])
+def site(request: pytest.FixtureRequest, sites: Sites, instance: RemoteInstance) -> Iterator[Site]:
+    site = sites(request.param, 1)
+    yield site
+    read_only(site, False)
+
+
+def read_only(site: Site, on: bool) -> None:
+    """Makes the database refuse to write, or lets it write again, for each new connection."""
+    name = site.database["NAME"]
+    server = {**site.database, "NAME": "postgres"}
+    value = "on" if on else "off"
+    postgres.execute(server, f'ALTER DATABASE "{name}" SET default_transaction_read_only = {value}')
+    postgres.execute(
+        server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name
+    )
+
+
+def test_visitor_stays_signed_in_while_the_database_is_read_only(site: Site) -> None:
+    person = site.sign_in_due()
+    read_only(site, True)
+    for _ in range(3):
+        assert site.get(person, "/private").status == 200
+    assert site.refreshes() == 0
+    read_only(site, False)
+    assert site.get(person, "/private").status == 200
+    eventually(lambda: site.get(person, "/whoami").json()["generation"] == 2)
+    person.close()
+
+
+def test_visitor_can_sign_out_while_the_database_is_read_only(site: Site) -> None:
+    person = site.sign_in()
+    token = person.browser.csrf_token()
+    read_only(site, True)
+    out = person.browser.http.post(
+        site.servers[0].url + "/signout",
+        data={"csrfmiddlewaretoken": token},
+        headers={"Origin": site.servers[0].url},
+        allow_redirects=False,
+        timeout=30,
+    )
+    assert out.status_code == 302
+    assert not person.browser.cookies("sessionid")
+    person.close()
+
+
+def test_tokens_that_arrive_during_a_failover_are_stored_after_it(
+    site: Site, instance: RemoteInstance
+) -> None:
+    person = site.sign_in_expired()
+    instance.next_token_answer(delay=1)
+    waiting = site.begin(person, "/private")
+    eventually(lambda: site.refreshes() == 1)
+    read_only(site, True)
+    time.sleep(2)
+    read_only(site, False)
+    assert waiting.answer().status == 200
+    assert site.get(person, "/whoami").json()["generation"] == 2
+    assert site.refreshes() == 1
+    person.close()
