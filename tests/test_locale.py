@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gettext as catalogues
 import re
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 from django.utils.translation import gettext, override
 
 PACKAGE = Path(__file__).parent.parent / "erpnet_instanceid"
+SHOP = Path(__file__).parent.parent / "example_project" / "shop"
 # The same in both languages.
 NAMES = {"Instance ID"}
-SIMPLE = re.compile(r'{% translate "([^"]*)" %}')
-BLOCK = re.compile(r"{% blocktranslate %}(.*?){% endblocktranslate %}", re.DOTALL)
+SIMPLE = re.compile(r'{% translate "([^"]*)"(?: as \w+)? %}')
+BLOCK = re.compile(r"{% blocktranslate[^%]* %}(.*?){% endblocktranslate %}", re.DOTALL)
 VARIABLE = re.compile(r"{{ (\w+) }}")
 
 
@@ -23,7 +25,7 @@ def of_code(path: Path) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "_"
+        and node.func.id in ("_", "gettext_lazy")
         and isinstance(node.args[0], ast.Constant)
         and isinstance(node.args[0].value, str)
     }
@@ -51,3 +53,12 @@ def test_sentences_are_found() -> None:
 def test_is_translated(text: str) -> None:
     with override("bg"):
         assert gettext(text) != text
+
+
+SHOP_TEXTS = set().union(*map(of_code, SHOP.rglob("*.py")), *map(of_template, SHOP.rglob("*.html")))
+
+
+@pytest.mark.parametrize("text", sorted(SHOP_TEXTS))
+def test_demo_is_translated(text: str) -> None:
+    catalogue = catalogues.translation("django", SHOP / "locale", ["bg"])
+    assert catalogue.gettext(text) != text

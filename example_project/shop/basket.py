@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 Session = MutableMapping[str, Any]
 _KEY = "basket"
@@ -14,18 +16,18 @@ _KEY = "basket"
 @dataclass(frozen=True)
 class Product:
     code: str
-    name: str
-    description: str
+    name: Promise
+    description: Promise
     price: Decimal
 
 
 PRODUCTS = {
     product.code: product
     for product in (
-        Product("desk", "Writing desk", "Solid oak, two drawers.", Decimal("389.00")),
-        Product("chair", "Reading chair", "Beech frame, wool seat.", Decimal("214.00")),
-        Product("lamp", "Table lamp", "Brass, with a linen shade.", Decimal("76.50")),
-        Product("shelf", "Wall shelf", "Ash, 90 cm, with brackets.", Decimal("58.00")),
+        Product("desk", _("Writing desk"), _("Solid oak, two drawers."), Decimal("389.00")),
+        Product("chair", _("Reading chair"), _("Beech frame, wool seat."), Decimal("214.00")),
+        Product("lamp", _("Table lamp"), _("Brass, with a linen shade."), Decimal("76.50")),
+        Product("shelf", _("Wall shelf"), _("Ash, 90 cm, with brackets."), Decimal("58.00")),
     )
 }
 

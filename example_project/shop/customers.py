@@ -10,6 +10,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.generic import FormView
 
@@ -71,10 +73,10 @@ def customers(request: HttpRequest, number: int = 1) -> HttpResponse:
 class CustomerForm(forms.Form):
     """Fields by the names they have in the Domain API."""
 
-    Name = forms.CharField(max_length=200)
-    City = forms.CharField(max_length=100)
-    Email = forms.EmailField(required=False)
-    CreditLimit = forms.IntegerField(label="Credit limit", min_value=0)
+    Name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
+    City = forms.CharField(label=gettext_lazy("City"), max_length=100)
+    Email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
+    CreditLimit = forms.IntegerField(label=gettext_lazy("Credit limit"), min_value=0)
 
 
 # To look takes a sign-in; to change takes one of the last five minutes, and the scope "update".
@@ -103,7 +105,7 @@ class CustomerView(FormView):
             raise
         except APIError as error:
             # The instance's own words, for the person who filled in the form.
-            form.add_error(None, error.message or "The instance refused the change.")
+            form.add_error(None, error.message or _("The instance refused the change."))
             return self.form_invalid(form)
-        messages.success(self.request, "The customer is changed.")
+        messages.success(self.request, _("The customer is changed."))
         return redirect(self.request.path)

@@ -2,11 +2,14 @@ from datetime import datetime, timezone
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.signals import user_logged_out
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django.views.defaults import permission_denied
@@ -33,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def basket_add(request: HttpRequest, code: str) -> HttpResponse:
     product = _product(code)
     basket.add(request.session, product)
-    messages.success(request, f"{product.name} is in your basket.")
+    messages.success(request, _("%(product)s: in your basket.") % {"product": product.name})
     return redirect("home")
 
 
@@ -41,7 +44,9 @@ def basket_add(request: HttpRequest, code: str) -> HttpResponse:
 def basket_remove(request: HttpRequest, code: str) -> HttpResponse:
     product = _product(code)
     basket.remove(request.session, product)
-    messages.success(request, f"{product.name} is no longer in your basket.")
+    messages.success(
+        request, _("%(product)s: no longer in your basket.") % {"product": product.name}
+    )
     return redirect("home")
 
 
@@ -72,12 +77,19 @@ def _time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, tz=timezone.utc)
 
 
+@receiver(user_logged_out)
+def tell_signed_out(*, request: HttpRequest | None, **_kwargs: object) -> None:
+    """Leaves a message for the page on which the visitor comes back from the instance."""
+    if request is not None:
+        messages.success(request, _("You are signed out. See you soon."))
+
+
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """Stands in for the admin's login page: the instance is the only way in."""
     target = request.GET.get("next") or reverse("admin:index")
     if request.user.is_authenticated and not request.user.is_staff:
         # The instance would send the same person straight back, and so round for ever.
-        refusal = PermissionDenied("The admin pages are for administrators of the instance.")
+        refusal = PermissionDenied(_("The admin pages are for administrators of the instance."))
         return permission_denied(request, refusal)
     return redirect_to_login(target)
 

@@ -38,6 +38,7 @@ def test_signing_out_ends_the_session_here_and_at_the_instance(
 
     expect_at(page, f"{demo.shop}/")
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("You are signed out.")
     assert not demo.instance.has_session("maria")
     assert demo.instance.counters()["open_refresh_tokens"] == 0
     page.get_by_role("link", name="Customers").click()

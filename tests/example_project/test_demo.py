@@ -54,18 +54,15 @@ def test_a_signal_before_it_is_up_stops_it_as_well() -> None:
     assert output == "Stopped.\n"
 
 
-def test_a_port_in_use_is_named(demo: Demo) -> None:
-    port = urlsplit(demo.shop).port
-    answer = subprocess.run(
-        [*MANAGE, "demo", f"--port={port}", "--instance-port=0"],
-        env=shop_environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert answer.returncode == 1
-    assert f"localhost:{port} cannot be used" in answer.stderr
-    assert "Traceback" not in answer.stderr
+def test_port_in_use_is_left_to_its_owner(demo: Demo) -> None:
+    shop, instance = urlsplit(demo.shop).port, urlsplit(demo.instance.url).port
+    with run_demo(
+        f"--port={shop}", f"--instance-port={instance}", stderr=subprocess.STDOUT
+    ) as other:
+        assert f"localhost:{shop} is taken. Using port {urlsplit(other.shop).port} " in other.banner
+        assert f"127.0.0.1:{instance} is taken." in other.banner
+        assert port_is_open(other.shop)
+        assert other.shop != demo.shop
 
 
 def test_keeps_the_database_it_is_given(tmp_path: Path) -> None:

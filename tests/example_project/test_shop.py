@@ -29,6 +29,25 @@ def test_basket_counts_added_and_removed_goods(shopper: Shopper) -> None:
     assert shopper.press("/basket/add/yacht/").status_code == 404
 
 
+def test_pages_come_in_the_browsers_language(shopper: Shopper) -> None:
+    page = shopper.get("/", headers={"Accept-Language": "bg"})
+    assert '<html lang="bg">' in page.text
+    assert "Настолна лампа" in page.text
+    assert '<html lang="en">' in shopper.get("/", headers={"Accept-Language": "fr"}).text
+
+
+def test_visitor_is_told_of_the_sign_out(demo: Demo, shopper: Shopper) -> None:
+    shopper.sign_in_at("/customers/", "maria")
+    shopper.post("/signout")
+    assert "You are signed out." in shopper.open("/").text
+    assert "You are signed out." not in shopper.open("/").text
+
+
+def test_tab_of_the_page_is_marked(demo: Demo, shopper: Shopper) -> None:
+    page = shopper.sign_in_at("/customers/", "maria")
+    assert re.findall(r'href="([^"]+)" aria-current="page"', page.text) == ["/customers/"]
+
+
 def test_sign_in_on_the_way_to_customers_keeps_the_basket(demo: Demo, shopper: Shopper) -> None:
     shopper.press("/basket/add/chair/")
     page = shopper.sign_in_at("/customers/", "maria")

@@ -47,6 +47,6 @@ def _customer(number: int, names: list[str], chance: random.Random) -> dict[str,
         "Email": f"office@customer{number}.example",
         "CreditLimit": chance.randrange(0, 50_001, 500),
         "Active": chance.random() > 0.1,
-        "CreationTime": f"20{chance.randint(18, 26)}-{chance.randint(1, 12):02d}"
+        "CreationTime": f"20{chance.randint(18, 25)}-{chance.randint(1, 12):02d}"
         f"-{chance.randint(1, 28):02d}T{chance.randint(8, 17):02d}:00:00Z",
     }

@@ -69,8 +69,8 @@ class Command(BaseCommand):
 
         # Two hosts, because browsers tell sites apart by host and not by port: cookies behave
         # between these two as they do between a company's shop and its ERP.
-        port = usable_port("localhost", port)
-        instance_port = usable_port("127.0.0.1", instance_port)
+        port = self.free_port("localhost", port)
+        instance_port = self.free_port("127.0.0.1", instance_port)
         with (
             TemporaryDirectory() as directory,
             run_instance(port=instance_port, control=control) as instance,
@@ -94,6 +94,15 @@ class Command(BaseCommand):
             if not self.stopping:
                 raise CommandError("The shop stopped by itself.")
         self.stdout.write("Stopped.")
+
+    def free_port(self, host: str, port: int) -> int:
+        """`port`, or another one if that is taken."""
+        try:
+            return bound_port(host, port)
+        except OSError:
+            free = bound_port(host, 0)
+        self.stderr.write(f"{host}:{port} is taken. Using port {free} in its place.")
+        return free
 
     def stop(self, *_: object) -> None:
         # Only a note: an exception from here could hit the lines that end a child.
@@ -126,14 +135,11 @@ def manage(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             child.wait()
 
 
-def usable_port(host: str, port: int) -> int:
-    """`port`, or a free one for 0; CommandError where another program has it."""
+def bound_port(host: str, port: int) -> int:
+    """`port`, or a free one for 0. Raises OSError if another program has it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CommandError(f"{host}:{port} cannot be used: {error.strerror}.") from error
+        probe.bind((host, port))
         return int(probe.getsockname()[1])
 
 
