@@ -91,8 +91,12 @@ def release(sign_in: SignIn, **values: Any) -> None:
         logger.warning("lease_not_released sign_in=%s", sign_in.pk)
 
 
-def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
+def store(
+    sign_in: SignIn, sealed_tokens: str, seconds: float = STORE_DEADLINE_SECONDS
+) -> int | None:
     """Puts newer tokens on the row. Returns their generation, None where the sign-in has ended.
+
+    Tries for so many ``seconds``, and then raises the database's error.
 
     Stores them even when the lease is over: the old ones are spent. Afterwards ``sign_in`` has
     the stored values, and receivers of signals see them.
@@ -106,7 +110,7 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
         "retry_at": None,
         "failures": 0,
     }
-    gives_up_at = time.monotonic() + STORE_DEADLINE_SECONDS
+    gives_up_at = time.monotonic() + seconds
     while True:
         try:
             if not sign_in.change(values, generation=sign_in.generation):
@@ -117,9 +121,9 @@ def store(sign_in: SignIn, sealed_tokens: str) -> int | None:
         except DatabaseFailure:
             # Giving up signs the visitor out, so retry on any database error: after a failover
             # PostgreSQL reports a read-only server as InternalError.
-            if time.monotonic() > gives_up_at:
-                raise
             _leave_connection()
+            if time.monotonic() >= gives_up_at:
+                raise
             time.sleep(STORE_PAUSE_SECONDS)
 
 

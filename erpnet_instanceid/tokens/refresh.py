@@ -16,9 +16,12 @@ import threading
 import time
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeAlias
 from uuid import UUID
+
+from django.db import Error as DatabaseFailure
 
 from ..conf import conf
 from ..models import SignIn, sealed_tokens
@@ -88,12 +91,19 @@ class Renewed:
 
 @dataclass(frozen=True)
 class Leased:
-    """The caller holds the lease on this row, and has to spend ``tokens.refresh_token``."""
+    """The caller holds the lease on this row, and has to spend ``tokens.refresh_token``.
+
+    ``started`` is a monotonic time from before the row was read, when the lease begins.
+    """
 
     sign_in: SignIn
     tokens: TokenSet
     wanted: Wanted
-    started: float = field(default_factory=time.monotonic)
+    started: float
+
+    def age(self) -> float:
+        """Seconds since the lease began."""
+        return time.monotonic() - self.started
 
 
 @dataclass(frozen=True)
@@ -101,12 +111,8 @@ class Pending:
     """Another request is renewing the tokens."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the instance made of a refresh token: newer tokens, or an error."""
-
-    newer: TokenSet | None = None
-    error: InstanceIDError | None = None
+# What the instance made of a refresh token: newer tokens, or an error.
+Answer: TypeAlias = TokenSet | Exception
 
 
 def renew(
@@ -131,6 +137,7 @@ def renew(
 def _renew(wanted: Wanted) -> Renewed | None:
     patience = Patience()
     while isinstance(found := look(wanted), Pending):
+        give_back()
         time.sleep(patience.next_pause(wanted))
     if not isinstance(found, Leased):
         return found
@@ -172,6 +179,7 @@ def lease_seconds() -> float:
 
 def look(wanted: Wanted) -> Renewed | Leased | Pending | None:
     """First step: reads the row, and takes the lease if the refresh token has to be spent."""
+    started = time.monotonic()
     sign_in = lease.load(wanted.sign_in_id)
     _check_instance(sign_in)
     stored = _stored(sign_in)
@@ -181,7 +189,7 @@ def look(wanted: Wanted) -> Renewed | Leased | Pending | None:
         if not _is_worth_renewing(sign_in, stored, wanted):
             return None
         if lease.take(sign_in, lease_seconds()):
-            return Leased(sign_in, stored.tokens, wanted)
+            return Leased(sign_in, stored.tokens, wanted, started)
     return Pending() if wanted.wait else None
 
 
@@ -227,27 +235,39 @@ def _is_worth_renewing(sign_in: SignIn, stored: Renewed, wanted: Wanted) -> bool
     return True
 
 
-@hides_frames
 def exchange(leased: Leased) -> Answer:
-    """Second step: spends the refresh token. Uses no database."""
+    """Second step: spends the refresh token. Uses no database. Never raises."""
+    try:
+        return _exchange(leased)
+    except Exception as error:  # noqa: BLE001 - `settle` gives the lease back, and raises it
+        return error
+
+
+@hides_frames
+def _exchange(leased: Leased) -> Answer:
     client = conf.client
     instance = backoff.of_issuer(client.issuer)
     caller = str(leased.sign_in.pk)
+    seconds = lease_seconds() - STORE_RESERVE_SECONDS
+    if leased.age() > seconds / 2:
+        # The exchange has waited for a thread. Once the lease is over, another request may send
+        # the same refresh token.
+        return InstanceUnavailable("backing_off", sign_in=caller)
     if not instance.allows(caller, lease_seconds()):
-        return Answer(error=InstanceUnavailable("backing_off", sign_in=caller))
+        return InstanceUnavailable("backing_off", sign_in=caller)
     try:
         # The deadline includes metadata and keys, where they have to be fetched.
-        with deadline(lease_seconds() - STORE_RESERVE_SECONDS):
+        with deadline(min(seconds, seconds + STORE_RESERVE_SECONDS / 2 - leased.age())):
             newer = _spend(client, leased.tokens)
             newer = with_checked_id_token(newer, leased.tokens, client, leased.sign_in)
     except (InstanceUnavailable, InvalidResponse) as error:
         instance.failed(caller)
-        return Answer(error=error.again())
+        return error.again()
     except InstanceIDError as error:
         instance.succeeded()
-        return Answer(error=error.again())
+        return error.again()
     instance.succeeded()
-    return Answer(newer=newer)
+    return newer
 
 
 def _spend(client: Client, tokens: TokenSet) -> TokenSet:
@@ -267,29 +287,45 @@ def settle(leased: Leased, answer: Answer) -> Renewed | None:
 
     Raises SignInExpired or InstanceUnavailable.
     """
-    sign_in, error = leased.sign_in, answer.error
-    if answer.newer is not None:
-        return _store(leased, leased.tokens.renewed_by(answer.newer))
-    if error is None or error.code == "backing_off":
+    try:
+        return _settle(leased, answer, lease.STORE_DEADLINE_SECONDS if leased.wanted.wait else 0)
+    except DatabaseFailure as error:
+        if not leased.wanted.wait:
+            # The caller does not need them; the tokens must not get lost all the same.
+            _threads().submit(closing_connections, settle_late, leased, answer)
+        cause = type(error).__name__
+        raise InstanceUnavailable(
+            "database_busy", sign_in=str(leased.sign_in.pk), cause=cause
+        ) from None
+
+
+def _settle(leased: Leased, answer: Answer, store_seconds: float) -> Renewed | None:
+    sign_in = leased.sign_in
+    if isinstance(answer, TokenSet):
+        return _store(leased, leased.tokens.renewed_by(answer), store_seconds)
+    if not isinstance(answer, InstanceIDError):
+        lease.release(sign_in)
+        raise answer
+    if answer.code == "backing_off":
         lease.release(sign_in)
         raise InstanceUnavailable("backing_off", sign_in=str(sign_in.pk))
-    if isinstance(error, TokenRejected):
-        logger.error("refreshed_token_rejected error=%s sign_in=%s", error, sign_in.pk)
+    if isinstance(answer, TokenRejected):
+        logger.error("refreshed_token_rejected error=%s sign_in=%s", answer, sign_in.pk)
         return _over(leased, "refreshed_token_rejected")
-    if isinstance(error, OAuthError):
-        if error.code == "invalid_grant":
+    if isinstance(answer, OAuthError):
+        if answer.code == "invalid_grant":
             return _over(leased, "refresh_token_refused")
-        logger.error("refresh_refused error=%s: check the Trusted Application", error)
+        logger.error("refresh_refused error=%s: check the Trusted Application", answer)
     else:
-        logger.warning("refresh_postponed error=%s sign_in=%s", error, sign_in.pk)
-    raise _postponed(sign_in, error)
+        logger.warning("refresh_postponed error=%s sign_in=%s", answer, sign_in.pk)
+    raise _postponed(leased, answer)
 
 
-def _store(leased: Leased, tokens: TokenSet) -> Renewed:
+def _store(leased: Leased, tokens: TokenSet, seconds: float) -> Renewed:
     sign_in = leased.sign_in
-    generation = lease.store(sign_in, sealed_tokens(tokens))
+    generation = lease.store(sign_in, sealed_tokens(tokens), seconds)
     if generation is not None:
-        milliseconds = round((time.monotonic() - leased.started) * 1000)
+        milliseconds = round(leased.age() * 1000)
         logger.info(
             "refreshed sign_in=%s generation=%d ms=%d", sign_in.pk, generation, milliseconds
         )
@@ -344,25 +380,23 @@ def _of_another(sign_in: SignIn) -> Renewed:
     raise InstanceUnavailable("refresh_pending", sign_in=str(sign_in.pk))
 
 
-def _postponed(sign_in: SignIn, error: InstanceIDError) -> InstanceUnavailable:
+def _postponed(leased: Leased, error: InstanceIDError) -> InstanceUnavailable:
+    sign_in = leased.sign_in
     failures = min(sign_in.failures + 1, 100)
-    retry_at = sign_in.read_at + timedelta(seconds=backoff.pause_after(failures))
+    # The pause begins now, and the instance may have taken long to fail.
+    seconds = leased.age() + backoff.pause_after(failures)
+    retry_at = sign_in.read_at + timedelta(seconds=seconds)
     lease.release(sign_in, failures=failures, retry_at=retry_at)
     return InstanceUnavailable("refresh_postponed", cause=error.code, sign_in=str(sign_in.pk))
 
 
 def _renew_in_passing(leased: Leased) -> Renewed | None:
-    """Renews tokens that are still good. The caller waits for a second, and then goes on.
-
-    The exchange itself is not cut short: its answer would be lost. Its thread then stores it.
-    """
-    places = _places()
-    if not places.acquire(blocking=False):
+    """Renews tokens that are still good. The caller waits for a second, and then goes on."""
+    handed_over = exchange_in_passing(leased)
+    if handed_over is None:
         lease.release(leased.sign_in)
         return None
     give_back()
-    handed_over: Future[Answer] = Future()
-    _threads().submit(_exchange_and_hand_over, leased, handed_over)
     try:
         answer = handed_over.result(timeout=PATIENCE_SECONDS)
     except FutureTimeoutError:
@@ -372,22 +406,52 @@ def _renew_in_passing(leased: Leased) -> Renewed | None:
     return settle(leased, answer)
 
 
-def _exchange_and_hand_over(leased: Leased, handed_over: Future[Answer]) -> None:
+def exchange_in_passing(leased: Leased) -> Future[Answer] | None:
+    """The answer, as a thread will bring it; None where too many wait for the instance already.
+
+    A caller that does not want to wait any more cancels the future. See `exchange_and_hand_over`.
+    """
+    places = _places()
+    if not places.acquire(blocking=False):
+        return None
+    handed_over: Future[Answer] = Future()
     try:
-        answer = exchange(leased)
-        handed_over.set_result(answer)
-    except InvalidStateError:
-        closing_connections(settle_late, leased, answer)
+        _threads().submit(_exchange_in_place, leased, handed_over)
+    except RuntimeError:
+        # The process is ending, and starts no more work.
+        places.release()
+        return None
+    return handed_over
+
+
+def _exchange_in_place(leased: Leased, handed_over: Future[Answer]) -> None:
+    try:
+        exchange_and_hand_over(leased, handed_over)
     finally:
         _places().release()
 
 
-def settle_late(leased: Leased, answer: Answer) -> None:
-    """As `settle`, for a request that has gone on without."""
+def exchange_and_hand_over(leased: Leased, handed_over: Future[Answer]) -> None:
+    """Spends the refresh token, in a thread. If nobody waits for the answer any more, stores it.
+
+    So an exchange is not cut short: its answer would be lost.
+    """
+    answer = exchange(leased)
     try:
-        settle(leased, answer)
+        handed_over.set_result(answer)
+    except InvalidStateError:
+        closing_connections(settle_late, leased, answer)
+
+
+def settle_late(leased: Leased, answer: Answer) -> None:
+    """As `settle`, for a request that has gone on without. Never raises."""
+    try:
+        _settle(leased, answer, lease.STORE_DEADLINE_SECONDS)
     except InstanceIDError as error:
         logger.info("late_refresh error=%s sign_in=%s", error, leased.sign_in.pk)
+    except Exception as error:  # noqa: BLE001 - nobody is there to see it
+        name = type(error).__name__
+        logger.error("late_refresh_failed error=%s sign_in=%s", name, leased.sign_in.pk)
 
 
 @once(inherited=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -19,15 +19,18 @@ from asgiref.sync import sync_to_async
 
 from ..oidc.errors import InstanceIDError
 from ..once import once
+from . import lease
 from .connections import closing_connections, give_back
 from .refresh import (
     PATIENCE_SECONDS,
+    Answer,
     Leased,
     Patience,
     Pending,
     Renewed,
     Wanted,
-    exchange,
+    exchange_and_hand_over,
+    exchange_in_passing,
     look,
     newest,
     settle,
@@ -53,9 +56,16 @@ class Renewal:
         patience = Patience()
         while isinstance(found := await sync_to_async(_look)(self.wanted), Pending):
             await asyncio.sleep(patience.next_pause(self.wanted))
+            if not self.is_awaited:
+                return None
         if not isinstance(found, Leased):
             return found
-        answer = await _in_thread(exchange, found)
+        handed_over = _begin_exchange(found)
+        if handed_over is None:
+            await sync_to_async(lease.release)(found.sign_in)
+            return None
+        # If the server stops the event loop, the thread stores the answer.
+        answer = await asyncio.wrap_future(handed_over)
         if self.is_awaited:
             return await sync_to_async(settle)(found, answer)
         # The request has ended, and its thread with it.
@@ -67,6 +77,14 @@ def _look(wanted: Wanted) -> Renewed | Leased | Pending | None:
     found = look(wanted)
     give_back()
     return found
+
+
+def _begin_exchange(leased: Leased) -> Future[Answer] | None:
+    if not leased.wanted.wait:
+        return exchange_in_passing(leased)
+    handed_over: Future[Answer] = Future()
+    _threads().submit(exchange_and_hand_over, leased, handed_over)
+    return handed_over
 
 
 _under_way: dict[tuple[object, ...], Renewal] = {}

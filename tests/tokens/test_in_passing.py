@@ -1,0 +1,157 @@
+"""Renewals that a request could do without, and those that go on after it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import InternalError, connection
+from django.db.backends.signals import connection_created
+from django.test import Client
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.oidc.errors import InstanceUnavailable
+from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.tokens import lease
+from erpnet_instanceid.tokens.refresh import Leased, Renewed, Wanted, exchange, look, renew, settle
+from erpnet_instanceid.tokens.refresh_async import arenew
+
+from ..storm.site import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def row(client: Client, instance_sign_in: Callable[..., Any], instance: Instance) -> SignIn:
+    """The row of a sign-in, with tokens that are still good."""
+    instance_sign_in(client, "maria")
+    return SignIn.objects.get()
+
+
+@contextmanager
+def database_that_refuses(what: Callable[[str], bool]) -> Iterator[None]:
+    """A database that has become read-only, for some statements."""
+
+    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if what(sql):
+            raise InternalError("cannot execute UPDATE in a read-only transaction")
+        return execute(sql, params, many, context)
+
+    def spoil(connection: Any, **_kwargs: Any) -> None:
+        connection.execute_wrappers.append(refuse)
+
+    connection_created.connect(spoil)
+    connection.execute_wrappers.append(refuse)
+    try:
+        yield
+    finally:
+        connection_created.disconnect(spoil)
+        connection.close()
+        connection.execute_wrappers.clear()
+
+
+def stores_tokens(sql: str) -> bool:
+    return sql.startswith("UPDATE") and '"tokens" =' in sql
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_unexpected_error_is_raised_and_frees_the_row(
+    row: SignIn, configure: Callable[..., None], wait: bool
+) -> None:
+    # Nothing that could be sent.
+    configure(APPLICATION_SECRET="\ud800")
+    with pytest.raises(UnicodeEncodeError):
+        renew(row.pk, 1, wait=wait)
+    assert SignIn.objects.get().leased_until is None
+
+
+def test_unexpected_error_in_async_code_frees_the_row(
+    row: SignIn, configure: Callable[..., None]
+) -> None:
+    configure(APPLICATION_SECRET="\ud800")
+    with pytest.raises(UnicodeEncodeError):
+        asyncio.run(arenew(row.pk, 1, wait=True))
+    assert SignIn.objects.get().leased_until is None
+
+
+def test_pause_begins_when_the_instance_has_failed(
+    row: SignIn, instance: Instance, configure: Callable[..., None]
+) -> None:
+    """It took longer to fail than the pause lasts."""
+    configure(DEADLINE=0.7)
+    instance.next_token_answer(hold=1, drop="before", times=2)
+    with pytest.raises(InstanceUnavailable, match="refresh_postponed"):
+        renew(row.pk, 1, wait=True)
+    with pytest.raises(InstanceUnavailable, match="backing_off"):
+        renew(row.pk, 1, wait=True)
+
+
+def test_exchange_that_begins_late_spends_nothing(row: SignIn, instance: Instance) -> None:
+    """It has waited for a thread, and its lease may end before the answer comes."""
+    leased = look(Wanted(row.pk, 1, wait=True))
+    assert isinstance(leased, Leased)
+    late = dataclasses.replace(leased, started=time.monotonic() - 15)
+    with pytest.raises(InstanceUnavailable, match="backing_off"):
+        settle(late, exchange(late))
+    assert not instance.calls("token", "refresh_token")
+    assert SignIn.objects.get().leased_until is None
+
+
+def test_page_does_not_wait_for_a_database_that_refuses(row: SignIn) -> None:
+    """The tokens are stored behind it, once the database takes them."""
+    started = time.monotonic()
+    with database_that_refuses(stores_tokens), pytest.raises(InstanceUnavailable):
+        renew(row.pk, 1, wait=False)
+    assert time.monotonic() - started < 1
+    eventually(lambda: SignIn.objects.get().generation == 2)
+
+
+def test_database_that_refuses_for_long_means_later(
+    row: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "STORE_DEADLINE_SECONDS", 0.3)
+    with (
+        database_that_refuses(stores_tokens),
+        pytest.raises(InstanceUnavailable, match="database_busy"),
+    ):
+        renew(row.pk, 1, wait=True)
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_event_loop_that_stops_loses_no_tokens(row: SignIn, instance: Instance, wait: bool) -> None:
+    """As when the server is told to end while the instance is slow."""
+    instance.next_token_answer(delay=0.5)
+
+    async def visit() -> None:
+        visit = asyncio.ensure_future(arenew(row.pk, 1, wait=wait))
+        while not instance.calls("token", "refresh_token"):
+            await asyncio.sleep(0.01)
+        visit.cancel()
+
+    asyncio.run(visit())
+    eventually(lambda: SignIn.objects.get().generation == 2)
+
+
+def test_few_async_renewals_in_passing_run_at_once(
+    client: Client, instance_sign_in: Callable[..., Any], instance: Instance
+) -> None:
+    for _ in range(6):
+        client.cookies.clear()
+        instance_sign_in(client, "maria")
+    instance.forget_requests()
+    instance.next_token_answer(delay=0.5, times=6)
+
+    async def renew_all() -> list[Renewed | BaseException | None]:
+        rows = [pk async for pk in SignIn.objects.values_list("pk", flat=True)]
+        each = (arenew(pk, 1, wait=False) for pk in rows)
+        return await asyncio.gather(*each, return_exceptions=True)
+
+    results = asyncio.run(renew_all())
+    assert sum(isinstance(result, Renewed) for result in results) == 4
+    assert len(instance.calls("token", "refresh_token")) == 4
+    assert not SignIn.objects.exclude(leased_until=None).exists()
