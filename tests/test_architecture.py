@@ -56,6 +56,7 @@ KNOWS = {
 }
 # The only module that may touch a private attribute of Django's or requests'.
 PRIVATE = {
+    "_body": "views.posted",
     "_content": "oidc.http",
     "_from_testcase": "tokens.connections",
     "_has_been_logged": "pages.failures",

@@ -16,12 +16,12 @@ import requests
 import urllib3
 from django.utils.module_loading import import_string
 from django.utils.translation import get_language
-from django.views.decorators.debug import sensitive_variables
 
 from ..conf import conf
 from ..oidc import http
 from ..oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from ..oidc.pool import deadline
+from ..oidc.tracebacks import ahides_own_frames, hides_own_frames
 from ..tokens.connections import closing_connections
 from .calls import TOO_MANY_REQUESTS, Bearer, Call, limits_of
 from .errors import check_import, read_api_error
@@ -69,7 +69,7 @@ class InstanceSession(requests.Session):
     max_bytes: int
     language: str | None = None
 
-    @sensitive_variables()
+    @hides_own_frames
     def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         call, step = self._begin(method, str(url), kwargs, get_language())
         while isinstance(step, Gate):
@@ -78,7 +78,7 @@ class InstanceSession(requests.Session):
             step = self._step(call)
         return step
 
-    @sensitive_variables()
+    @ahides_own_frames
     async def arequest(self, method: str, url: str, **kwargs: Any) -> requests.Response:
         """Like `request`, on an event loop. Only a call that is being sent takes a thread."""
         # A thread does not know the language that is active here.

@@ -6,12 +6,13 @@ decorated function stay visible: pass secrets in objects whose ``repr`` does not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
-PACKAGE = __name__.partition(".")[0]
+# The packages whose frames may hold a token: this app's, and those below a request to the instance.
+HOLDERS = frozenset({__name__.partition(".")[0], "requests", "urllib3", "http"})
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +32,7 @@ def hides_frames(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def hides_own_frames(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorates a function that calls the site's code.
+    """Decorates a function that calls the site's code, such as receivers of signals.
 
     An error leaves it with the site's and Django's frames, and without those of this app.
     """
@@ -41,11 +42,29 @@ def hides_own_frames(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            for each in _with_what_led_to_it(error):
-                each.__traceback__ = _without_own_frames(each.__traceback__)
+            _drop_own_frames(error)
             raise
 
     return wrapper
+
+
+def ahides_own_frames(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """As `hides_own_frames`, for a coroutine function."""
+
+    @wraps(function)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await function(*args, **kwargs)
+        except Exception as error:
+            _drop_own_frames(error)
+            raise
+
+    return wrapper
+
+
+def _drop_own_frames(error: Exception) -> None:
+    for each in _with_what_led_to_it(error):
+        each.__traceback__ = _without_own_frames(each.__traceback__)
 
 
 def _with_what_led_to_it(error: BaseException) -> Iterator[BaseException]:
@@ -65,6 +84,6 @@ def _without_own_frames(traceback: TracebackType | None) -> TracebackType | None
         return None
     following = _without_own_frames(traceback.tb_next)
     name = str(traceback.tb_frame.f_globals.get("__name__", ""))
-    if name.partition(".")[0] == PACKAGE:
+    if name.partition(".")[0] in HOLDERS:
         return following
     return TracebackType(following, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)

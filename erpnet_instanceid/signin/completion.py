@@ -116,7 +116,8 @@ def _exchange(
     )
     if front is not None:
         check_same_sign_in(front, claims)
-    return claims, tokens
+    # Receivers of signals and error reports see the claims.
+    return {name: value for name, value in claims.items() if name != "nonce"}, tokens
 
 
 def _named_by(claims: Claims) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.views.generic import View
 from ..conf import conf
 from ..models import SignIn
 from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, InvalidResponse
-from ..oidc.id_token import check_logout_token
+from ..oidc.id_token import Claims, check_logout_token
 from ..signout.notices import end_named_sign_ins
 from ..tokens.endings import end, sign_out
 from ..tokens.entry import read_entry
@@ -34,11 +34,7 @@ class BackChannelSignOutView(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         try:
-            pairs = posted_pairs(request)
-            tokens = [value for name, value in pairs if name == "logout_token"]
-            if len(tokens) != 1:
-                raise AttemptError("parameter_missing", parameter="logout_token")
-            claims = check_logout_token(tokens[0], client=conf.client, now=time.time())
+            claims = _checked_claims(request)
         except (InstanceUnavailable, InvalidResponse) as error:
             logger.warning("notice_not_checked error=%s", error)
             return _refused("temporarily_unavailable", status=503)
@@ -47,6 +43,13 @@ class BackChannelSignOutView(View):
             return _refused("invalid_request")
         end_named_sign_ins(claims)
         return _unstored(HttpResponse(status=200))
+
+
+def _checked_claims(request: HttpRequest) -> Claims:
+    tokens = [value for name, value in posted_pairs(request) if name == "logout_token"]
+    if len(tokens) != 1:
+        raise AttemptError("parameter_missing", parameter="logout_token")
+    return check_logout_token(tokens[0], client=conf.client, now=time.time())
 
 
 @method_decorator(xframe_options_exempt, name="dispatch")

@@ -28,6 +28,15 @@ def posted_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     try:
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_FORM_BYTES:
             raise AttemptError("answer_too_large", limit=MAX_FORM_BYTES)
-        return pairs_of(request.POST)
+        pairs = pairs_of(request.POST)
     except (SuspiciousOperation, BadRequest, ValueError, UnreadablePostError):
         raise AttemptError("not_form") from None
+    _empty(request)
+    return pairs
+
+
+def _empty(request: HttpRequest) -> None:
+    # Error collectors read form and body again, long after this view has.
+    request.POST = QueryDict()
+    # Django has no public way to drop a body that it has read.
+    request._body = b""
