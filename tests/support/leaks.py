@@ -119,13 +119,15 @@ class Watch:
             message = str(record.msg)
         texts = [message, repr(record.args)]
         if record.exc_info and record.exc_info[1] is not None:
-            self.note_exception(record.exc_info[1])
+            texts += traceback.format_exception(record.exc_info[1])
+            if record.levelno >= logging.ERROR:
+                self.note_error_report(record.exc_info[1])
         # Django's own lines of SQL, and of its error report, hold the session's key, in DEBUG only.
         is_djangos = record.name.startswith(("django.db", "django.template"))
         self.note(f"log {record.name}", "\n".join(texts), cookies_allowed=is_djangos)
 
-    def note_exception(self, error: BaseException) -> None:
-        """An error collector records the variables of each frame as well."""
+    def note_error_report(self, error: BaseException) -> None:
+        """An error collector takes each logged error, with the variables of its frames."""
         told = traceback.TracebackException.from_exception(error, capture_locals=True)
         # Django's frames hold the session's key, which collectors know to leave out.
         self.note("error report", "".join(told.format()), cookies_allowed=True)
