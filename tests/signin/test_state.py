@@ -25,7 +25,6 @@ from ..support.outcomes import (
     assert_nothing_came_of_it,
     assert_rejected,
     assert_signed_in,
-    assert_unavailable,
     begin,
     look,
 )
@@ -51,13 +50,11 @@ def test_sta_01_state_that_nobody_issued_is_refused(visitor: Visitor, instance: 
 def test_sta_02_answer_of_another_browser_is_refused(
     visitor: Visitor, new_visitor: NewVisitor, instance: Instance
 ) -> None:
-    attacker = new_visitor()
-    answer = attacker.at(attacker.start(), "admin")
+    stolen = begin(new_visitor(), instance, "admin").answer
     before = look(visitor, instance)
 
-    response = visitor.bring(answer)
+    assert_rejected(visitor, visitor.bring(stolen), before, code="unknown_attempt")
 
-    assert_rejected(visitor, response, before, code="unknown_attempt")
     assert Session.objects.count() == 0
     assert visitor.cookies("sessionid") == []
 
@@ -66,17 +63,16 @@ def test_sta_02_relayed_answer_of_another_browser_is_refused(
     visitor: Visitor, new_visitor: NewVisitor, instance: Instance
 ) -> None:
     attacker = new_visitor()
-    answer = attacker.at(attacker.start(), "admin")
-    onward = attacker.relay(answer.url, urlencode(answer.fields)).headers["Location"]
+    stolen = begin(attacker, instance, "admin").answer
+    onward = attacker.relay(stolen.url, urlencode(stolen.fields)).headers["Location"]
     visitor.start()
     before = look(visitor, instance)
 
     # With the attacker's answer, as the site sealed it, but not with the attacker's attempt.
     (carried,) = attacker.cookies("erpnet_answer")
     visitor.http.cookies.set_cookie(carried)
-    response = visitor.arrive(onward)
 
-    assert_rejected(visitor, response, before, code="unknown_attempt")
+    assert_rejected(visitor, visitor.arrive(onward), before, code="unknown_attempt")
 
 
 # Once
@@ -121,10 +117,7 @@ def test_sta_04_replay_after_sign_out_is_refused(visitor: Visitor, instance: Ins
     visitor.post("/signout")
     before = look(visitor, instance)
     assert before.who["user"] == ""
-
-    response = visitor.bring(answer)
-
-    assert_rejected(visitor, response, before, code="unknown_attempt")
+    assert_rejected(visitor, visitor.bring(answer), before, code="unknown_attempt")
 
 
 def test_sta_06_failed_attempt_is_over(visitor: Visitor, instance: Instance) -> None:
@@ -294,16 +287,9 @@ def test_sta_08_attempt_cookie_of_another_secret_key_is_refused(
     visitor: Visitor, instance: Instance, settings: Any
 ) -> None:
     settings.SECRET_KEY = "another secret key of another site, which is as long as the first"
-    answer = visitor.at(visitor.start())
-    kept = attempt_cookies(visitor)
+    attempt = begin(visitor, instance)
     settings.SECRET_KEY = "the secret key of this site, which has not always been the same"
-    for cookie in kept:
-        visitor.http.cookies.set_cookie(cookie)
-    before = look(visitor, instance)
-
-    response = visitor.bring(answer)
-
-    assert_rejected(visitor, response, before, code="unknown_attempt")
+    attempt.assert_refused(attempt.bring(), "unknown_attempt", is_over=False)
 
 
 def test_sta_09_tossed_cookie_does_not_sign_in_as_the_attacker(
@@ -435,27 +421,19 @@ def test_sta_12_refused_type_leaves_the_visitor_signed_in(
     visitor: Visitor, instance: Instance, signed_in: Before
 ) -> None:
     instance.end_session_of("admin")
-    honest = visitor.at(visitor.start(), "community")
-    before = look(visitor, instance)
-
-    response = visitor.bring(honest)
-
-    assert_rejected(
-        visitor, response, before, token_requests=1, status=403, code="user_type_refused"
+    attempt = begin(visitor, instance, "community")
+    response = attempt.bring()
+    attempt.assert_refused(
+        response, "user_type_refused", is_over=False, status=403, token_requests=1
     )
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": "after"}, {"drop": "before"}])
 def test_sta_12_failing_instance_leaves_the_visitor_signed_in(
-    visitor: Visitor, instance: Instance, signed_in: Before, fault: dict[str, Any]
+    visitor: Visitor, instance: Instance, signed_in: Before
 ) -> None:
-    answer = visitor.at(visitor.start(), "admin")
-    instance.next_token_answer(**fault)
-    before = look(visitor, instance)
-
-    response = visitor.bring(answer)
-
-    assert_unavailable(visitor, response, before, token_requests=1)
+    attempt = begin(visitor, instance, "admin")
+    instance.next_token_answer(status=500)
+    attempt.assert_unavailable(attempt.bring(), token_requests=1)
     begin(visitor, instance, "admin").assert_signed_in(login="admin")
 
 
