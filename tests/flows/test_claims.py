@@ -14,15 +14,8 @@ from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.testing import Instance
 
 from ..support.forging import MISSING, Forge, claims, named
-from ..support.outcomes import (
-    REDIRECTS,
-    Before,
-    Place,
-    assert_rejected,
-    assert_signed_in,
-    everywhere,
-    look,
-)
+from ..support.outcomes import REDIRECTS, Before, assert_rejected, assert_signed_in, look
+from ..support.places import Place, everywhere
 from ..support.visitor import Visitor
 
 

@@ -21,14 +21,8 @@ from erpnet_instanceid.oidc import provider
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
 
-from ..support.outcomes import (
-    FRONT,
-    assert_rejected,
-    assert_signed_in,
-    assert_unavailable,
-    look,
-    within,
-)
+from ..support.outcomes import assert_rejected, assert_signed_in, assert_unavailable, look, within
+from ..support.places import FRONT
 from ..support.tls import Trusted
 from ..support.visitor import Visitor
 

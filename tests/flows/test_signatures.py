@@ -14,16 +14,14 @@ from erpnet_instanceid.testing import Instance, Token
 
 from ..support.forging import Forge, header, several
 from ..support.outcomes import (
-    TOKEN_ENDPOINT,
-    Place,
     assert_notice_refused,
     assert_rejected,
     assert_signed_in,
     assert_unavailable,
-    everywhere,
     look,
     within,
 )
+from ..support.places import TOKEN_ENDPOINT, Place, everywhere
 from ..support.visitor import Visitor
 
 MEGABYTE = 1024 * 1024

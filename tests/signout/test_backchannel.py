@@ -20,16 +20,15 @@ from pytest_django.live_server_helper import LiveServer
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance, Token
 
-from ..support.forging import MISSING, claims, header, several
+from ..support.forging import MISSING, Forge, claims, header, several
 from ..support.outcomes import (
-    LOGOUT,
-    Forge,
     assert_ended,
     assert_nothing_came_of_it,
     assert_notice_refused,
     begin,
     look,
 )
+from ..support.places import LOGOUT
 from ..support.sessions import SessionStore
 from ..support.visitor import FORM, Visitor
 

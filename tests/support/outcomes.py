@@ -11,20 +11,19 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-import pytest
 import requests
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.testing import AuthorizationAnswer, Instance, Token
+from erpnet_instanceid.testing import AuthorizationAnswer, Instance
 
 from .visitor import Visitor
 
@@ -137,7 +136,7 @@ def assert_nothing_came_of_it(
     assert visitor.whoami() == before.who
     for name, rows in _stored().items():
         assert rows == before.stored[name], f"{name} changed"
-    # An attempt that was claimed and then failed leaves its claim, and nothing in it.
+    # Where the instance did not answer, the claim of the attempt is left, and nothing in it.
     assert not SignIn.objects.filter(account=None).exclude(tokens="").exists()
     calls = _calls(before.instance) - before.calls
     for looked_up in ("discovery", "jwks"):
@@ -213,74 +212,6 @@ def begin(
     """Starts a sign-in and passes the instance's pages."""
     answer = visitor.at(visitor.start(next_url), login)
     return Attempt(visitor, answer, look(visitor, instance))
-
-
-# Where a token reaches the site
-
-Forge = Callable[[Token], Any]
-
-
-@dataclass(frozen=True)
-class Place:
-    """One of the tokens that the instance sends. ``target`` is its name in `Instance.change`."""
-
-    target: str
-    token_requests: int
-
-    def assert_refused(
-        self,
-        visitor: Visitor,
-        instance: Instance,
-        forge: Forge,
-        *,
-        code: str | None = None,
-        spent: bool = True,
-    ) -> None:
-        """REJ0, REJ or LO400 for a token that ``forge`` changed before it was signed.
-
-        ``spent`` is false where the form itself is refused, before any attempt is looked for.
-        """
-        if self is LOGOUT:
-            self._assert_notice_refused(visitor, instance, forge)
-            return
-        address = visitor.start()
-        honest = visitor.at(address)
-        instance.change(self.target, forge)
-        answer = visitor.at(address) if self is FRONT else honest
-        before = look(visitor, instance)
-        response = visitor.bring(answer)
-        instance.heal()
-        assert_rejected(
-            visitor,
-            response,
-            before,
-            token_requests=self.token_requests,
-            code=code,
-            corrected=honest if spent else None,
-        )
-
-    def _assert_notice_refused(self, visitor: Visitor, instance: Instance, forge: Forge) -> None:
-        if visitor.whoami()["user"] != "maria":
-            visitor.sign_in("maria")
-        session = instance.sessions_of("maria")[0]
-        instance.change(self.target, forge)
-        logout_token = instance.logout_token(sub=session.sub, sid=session.sid)
-        instance.heal()
-        before = look(visitor, instance)
-        response = visitor.relay("/backchannel-signout", urlencode({"logout_token": logout_token}))
-        assert_notice_refused(response, visitor, before)
-
-
-FRONT = Place("front_id_token", 0)
-TOKEN_ENDPOINT = Place("id_token", 1)
-LOGOUT = Place("logout_token", 0)
-
-everywhere = pytest.mark.parametrize(
-    "place", [FRONT, TOKEN_ENDPOINT, LOGOUT], ids=lambda place: place.target
-)
-id_tokens = pytest.mark.parametrize(
-    "place", [FRONT, TOKEN_ENDPOINT], ids=lambda place: place.target
-)
 
 
 def _stored() -> dict[str, list[dict[str, Any]]]:

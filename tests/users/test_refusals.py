@@ -29,7 +29,7 @@ INVALID = ValidationError({"first_name": ValidationError("no", code="invalid")})
         (UNIQUE, set()),
         (ValidationError("this user is wrong"), set()),
     ],
-    ids=str,
+    ids=lambda value: ", ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_finds_the_fields_that_are_refused(error: Exception, fields: set[str]) -> None:
     assert refused_fields(error, VALUES) == fields
