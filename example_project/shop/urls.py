@@ -10,6 +10,7 @@ urlpatterns = [
     path("customers/", customers.customers, name="customers"),
     path("customers/page/<int:number>/", customers.customers, name="customers"),
     path("customers/<uuid:key>/", customers.CustomerView.as_view(), name="customer"),
+    path("orders/<uuid:key>/printout/", customers.order_printout, name="order-printout"),
     path("me/", views.me, name="me"),
     path("", include("erpnet_instanceid.urls")),
     # Ahead of the admin's own pages of these names, so that it has one way in and one way out.

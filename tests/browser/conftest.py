@@ -64,7 +64,7 @@ def open_browser(chromium: Browser) -> Iterator[OpenBrowser]:
     problems: list[str] = []
 
     def open_one(**options: Any) -> Page:
-        context = chromium.new_context(locale="en-GB", **options)
+        context = chromium.new_context(**{"locale": "en-GB", **options})
         context.set_default_timeout(PATIENCE)
         context.on("weberror", lambda error: problems.append(str(error.error)))
         context.on(

@@ -7,6 +7,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
+from ..example_project.test_customers import REFUSALS
 from ..support.demo import Demo
 from .conftest import OpenBrowser
 from .steps import (
@@ -61,6 +62,33 @@ def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(
     expect(page.get_by_label("City")).to_have_value("Gabrovo")
 
 
+@pytest.mark.parametrize("language", REFUSALS)
+def test_refusal_of_a_rule_is_read_whole_beside_its_field(
+    open_browser: OpenBrowser, demo: Demo, language: str
+) -> None:
+    """With its lines, in the language of the browser."""
+    page = open_browser(locale=language)
+    page.goto(f"{demo.shop}/customers/")
+    choose(page, EMPLOYEE)
+    page.get_by_role("row").filter(has_text="C00001").get_by_role("link").click()
+    page.locator("[name=EnterpriseCompany]").select_option("Demo Trading")
+    page.locator("main form button").click()
+    beside = page.locator("#id_EnterpriseCompany_error")
+    assert beside.inner_text().splitlines() == [
+        line.rstrip() for line in REFUSALS[language].split("\n")
+    ]
+
+
+def test_printout_is_downloaded(open_browser: OpenBrowser, demo: Demo) -> None:
+    page = open_browser()
+    sign_in(page, demo)
+    page.get_by_role("row").filter(has_text="C00002").get_by_role("link").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF").first.click()
+    assert download.value.suggested_filename.endswith(".pdf")
+    assert download.value.path().read_bytes().startswith(b"%PDF-")
+
+
 def test_page_without_a_free_licence_gives_advice(open_browser: OpenBrowser, demo: Demo) -> None:
     """One licence: who comes second waits until who came first signs out."""
     demo.instance.set(licence_slots=1)
@@ -70,7 +98,7 @@ def test_page_without_a_free_licence_gives_advice(open_browser: OpenBrowser, dem
     with second.expect_response(lambda answer: answer.status == 503):
         choose(second, ADMINISTRATOR)
     expect(second.get_by_role("heading")).to_have_text("All licences are in use")
-    expect(second.locator("main")).to_contain_text("free again when a colleague signs out")
+    expect(second.locator("main")).to_contain_text("becomes free when a colleague signs out")
 
     first.get_by_role("button", name="Sign out").click()
     expect(first.get_by_role("link", name="Sign in")).to_be_visible()

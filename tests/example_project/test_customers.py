@@ -15,6 +15,9 @@ from .conftest import Shopper
 NUMBER = re.compile(r"<td>(C\d{5})</td>")
 LINK = re.compile(r'href="(/customers/[0-9a-f-]{36}/)"')
 FIELD = re.compile(r'<input type="(?:hidden|text|email|number)" name="(\w+)"(?: value="([^"]*)")?')
+CHOICE = re.compile(r'<select name="(\w+)".*?<option value="([^"]*)" selected>', re.DOTALL)
+COMPANY = re.compile(r'<option value="([^"]*)">Demo Trading<')
+ERRORS = re.compile(r'<ul class="errorlist" id="id_(\w+)_error"><li>(.*?)</li>', re.DOTALL)
 
 
 def beside(page: requests.Response, rel: str) -> str | None:
@@ -24,7 +27,12 @@ def beside(page: requests.Response, rel: str) -> str | None:
 
 def fields(page: requests.Response) -> dict[str, str]:
     form = page.text[page.text.index("<main") :]
-    return {name: unescape(value) for name, value in FIELD.findall(form)}
+    return {name: unescape(value) for name, value in FIELD.findall(form) + CHOICE.findall(form)}
+
+
+def errors(page: requests.Response) -> dict[str, str]:
+    """What stands beside each field."""
+    return {name: unescape(text) for name, text in ERRORS.findall(page.text)}
 
 
 def changes(demo: Demo) -> list[dict[str, str]]:
@@ -88,3 +96,64 @@ def test_missing_scope_is_reported_and_the_form_stays_filled(demo: Demo, shopper
     assert page.status_code == 200
     assert "The token lacks the scope update." in page.text
     assert fields(page)["City"] == "Pernik"
+
+
+REFUSALS = {
+    "en": (
+        "An error occurred while saving data to the database\n"
+        "The validation R17342: CustomerAndCustomerTypeEnterpriseCompanyAreDifferent failed for"
+        " event Commit: \n\n"
+        "The customer with number 'C00001' was not saved, because its Enterprise Company is not"
+        " allowed here.\n\n"
+        "If a customer type belongs to one enterprise company, all customers of this type should"
+        " belong to the same enterprise company. (Constraint R17342)"
+    ),
+    "bg": (
+        "Грешка при записване.\n"
+        "Валидацията R17342: CustomerAndCustomerTypeEnterpriseCompanyAreDifferent не е била успешна"
+        " при събитие Commit: \n\n"
+        "Клиентът с номер 'C00001' не е записан, защото стойността на полето 'Фирма' не е"
+        " допустима.\n\n"
+        "Когато типът клиент принадлежи на определена фирма, всички клиенти от този тип трябва да"
+        " принадлежат на същата фирма. (Constraint R17342)"
+    ),
+}
+
+
+@pytest.mark.parametrize("language", REFUSALS)
+def test_refusal_of_a_rule_stands_whole_beside_its_field(
+    demo: Demo, shopper: Shopper, language: str
+) -> None:
+    shopper.http.headers["Accept-Language"] = language
+    path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
+    page = shopper.open(path)
+    company = COMPANY.search(page.text)
+    assert company is not None
+    page = shopper.press(path, {**fields(page), "EnterpriseCompany": company[1]})
+    assert errors(page) == {"EnterpriseCompany": REFUSALS[language]}
+    assert demo.instance.counters()["open_transactions"] == 0
+
+
+def test_change_is_made_in_a_frontend_transaction(demo: Demo, shopper: Shopper) -> None:
+    path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
+    shopper.press(path, {**fields(shopper.open(path)), "City": "Pernik"})
+    calls = [call for call in demo.instance.calls("api") if call.method != "GET"]
+    begun, changed, ended = (json.loads(call.body) for call in calls)
+    assert (begun["model"], changed, ended) == ("frontend", {"City": "Pernik"}, {"commit": True})
+
+
+def test_printout_of_an_order_is_downloaded(demo: Demo, shopper: Shopper) -> None:
+    path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
+    page = shopper.open(path)
+    link = re.search(r'href="(/orders/[0-9a-f-]{36}/printout/)"', page.text)
+    assert link is not None
+    answer = shopper.open(link[1])
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert answer.content.startswith(b"%PDF-")
+
+
+def test_unknown_order_has_no_printout(demo: Demo, shopper: Shopper) -> None:
+    shopper.sign_in_at("/customers/", "maria")
+    unknown = "/orders/00000000-0000-4000-8000-000000000000/printout/"
+    assert shopper.open(unknown).status_code == 404

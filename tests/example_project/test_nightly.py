@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from erpnet_instanceid.testing.world.customers import make_customers
+
 from ..support.demo import MANAGE, Demo, run_demo, shop_environment
 
 
@@ -17,7 +19,10 @@ def test_counts_with_one_service_token_and_the_scope_it_needs(demo: Demo) -> Non
     answer = subprocess.run(
         ["sh", "-c", line[1]], env=shop_environment(), capture_output=True, text=True, timeout=60
     )
-    assert answer.stdout == "The instance has 500 customers.\n", answer.stderr
+    credit = sum(customer["CreditLimit"] for customer in make_customers())
+    told = f"The instance has 500 customers, with a credit of {credit}.\n"
+    assert answer.stdout == told, answer.stderr
+    assert len(demo.instance.calls("api")) == 1
     (asked,) = demo.instance.calls("token")
     assert (asked["grant_type"], asked["scope"]) == ("client_credentials", "read")
 

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -8,11 +9,14 @@ from shop.customers import CUSTOMERS
 
 
 class Command(BaseCommand):
-    help = "Counts the instance's customers, as the shop itself: at night nobody is signed in."
+    help = "Adds up the customers' credit, as the shop itself: at night nobody is signed in."
 
     def handle(self, **_: Any) -> None:
+        count, credit = 0, Decimal(0)
         try:
-            count = sum(1 for _ in service_api().items(CUSTOMERS, {"$select": "Id"}))
+            for customer in service_api().items(CUSTOMERS, {"$select": "CreditLimit"}):
+                count += 1
+                credit += Decimal(str(customer["CreditLimit"] or 0))
         except InstanceIDError as error:
             raise CommandError(f"The instance did not let the shop count: {error}") from error
-        self.stdout.write(f"The instance has {count} customers.")
+        self.stdout.write(f"The instance has {count} customers, with a credit of {credit}.")
