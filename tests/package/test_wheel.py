@@ -1,4 +1,4 @@
-"""The wheel holds all that a site needs: templates, static files, migrations, translations."""
+"""The wheel is sound, and holds all that a site needs: templates, static files, translations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 HERE = Path(__file__).parent
 TREE = HERE.parent.parent
@@ -26,9 +28,20 @@ def environment(folder: Path, *packages: str) -> Path:
     return python
 
 
-def test_wheel_beside_django_alone_serves_a_sign_in(tmp_path: Path) -> None:
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, TREE, cwd=tmp_path)
-    (wheel,) = tmp_path.glob("*.whl")
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, TREE, cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_wheel_passes_the_checks_of_its_tools(wheel: Path) -> None:
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel, cwd=TREE)
+    run(sys.executable, "-m", "check_wheel_contents", wheel, cwd=TREE)
+
+
+def test_wheel_beside_django_alone_serves_a_sign_in(wheel: Path, tmp_path: Path) -> None:
     site_python = environment(tmp_path / "site", f"{wheel}", "django")
     instance_python = environment(tmp_path / "instance", f"{wheel}[testing]")
     # Away from the tree, so that nothing is imported from it.
