@@ -42,8 +42,8 @@ class DecidingManager(models.Manager[M]):
 
 class SignInQuerySet(models.QuerySet["SignIn"]):
     def open(self, pk: uuid.UUID | str) -> SignIn | None:
-        """The sign-in with its account, None where it has ended or there is none."""
-        return self.select_related("account").filter(pk=pk, ended=None).first()
+        """The sign-in with its account and user, None where it has ended or there is none."""
+        return self.select_related("account__user").filter(pk=pk, ended=None).first()
 
 
 class Account(models.Model):

@@ -10,6 +10,7 @@ from ..models import SignIn
 from ..oidc.errors import InstanceUnavailable, SignInExpired
 from ..tokens import attention
 from ..tokens.entry import SessionEntry, read_entry, store_newer
+from ..tokens.lease import has_active_user
 from ..tokens.refresh import Renewed, renew
 
 
@@ -67,6 +68,8 @@ class SignInTokens:
         tokens = sign_in.token_set()
         if sign_in.ended is not None or tokens is None:
             raise SignInExpired("sign_in_ended", sign_in=str(sign_in.pk))
+        if not has_active_user(sign_in):
+            raise SignInExpired("inactive_user", sign_in=str(sign_in.pk))
         self._pk = sign_in.pk
         self._newest = Renewed(sign_in.generation, tokens)
 

@@ -37,7 +37,8 @@ STORE_PAUSE_SECONDS = 0.2
 def load(sign_in_id: str | UUID) -> SignIn:
     """The row as it is now, ``read_at`` being the database's time.
 
-    Raises SignInExpired where the sign-in is over, InstanceUnavailable where the database refuses.
+    Raises SignInExpired where the sign-in is over or its user deactivated, InstanceUnavailable
+    where the database refuses.
     """
     with refusal_means_later(sign_in_id):
         # The plugin of mypy takes the annotation for a second attribute of that name.
@@ -45,7 +46,15 @@ def load(sign_in_id: str | UUID) -> SignIn:
         sign_in = rows.open(sign_in_id)
     if sign_in is None or sign_in.account is None:
         raise SignInExpired("sign_in_ended", sign_in=str(sign_in_id))
+    if not has_active_user(sign_in):
+        raise SignInExpired("inactive_user", sign_in=str(sign_in_id))
     return sign_in
+
+
+def has_active_user(sign_in: SignIn) -> bool:
+    """False where the site has deactivated the user of the sign-in."""
+    # As Django's ModelBackend sees it: a user model need not have the field.
+    return sign_in.account is None or bool(getattr(sign_in.account.user, "is_active", True))
 
 
 def is_taken(sign_in: SignIn) -> bool:
