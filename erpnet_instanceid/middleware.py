@@ -16,8 +16,8 @@ from .pages.failures import instance_failed_page
 from .pages.targets import is_own_path
 from .signout.leaving import follow_session, leave
 from .tokens import attention
-from .tokens.engine import loaded, untouched
-from .tokens.entry import ENTRY_KEY, SessionEntry, catch_up, read_entry
+from .tokens.engine import loaded, reopen, untouched
+from .tokens.entry import ENTRY_KEY, SessionEntry, catch_up, entry_in, read_entry
 from .tokens.refresh import Renewed, renew
 from .tokens.refresh_async import arenew
 
@@ -92,17 +92,18 @@ class TokenRefreshMiddleware:
         # A view of this app needs no fresh token, and the start of a sign-in makes no query.
         if is_own_path(request.path_info):
             return None
-        session = request.session
-        key = session.session_key
+        session, unread = request.session, reopen(request.session)
         try:
             with untouched(session):
                 entry, is_unreadable = read_entry(session), ENTRY_KEY in session
         except Exception as error:  # noqa: BLE001 - each engine fails in its own way
             logger.warning("session_not_loaded error=%s", type(error).__name__)
             return None
-        finally:
-            # Error reports show local variables; the session key must not be among them.
-            del key
+        if session.session_key is None:
+            # The engine has none, or its cache is away. Only a page that uses the session is to
+            # find out, since Django then deletes the browser's cookie.
+            request.session = unread
+            return None
         if entry is None and is_unreadable:
             leave(request)
             return None
@@ -114,12 +115,14 @@ class TokenRefreshMiddleware:
         key = request.session.session_key
         if content is None or key is None:
             return False
-        entry = content.get(ENTRY_KEY)
-        if not isinstance(entry, dict):
+        if ENTRY_KEY not in content:
             self._remember(key, time.time() + NOTHING_DUE_SECONDS)
             return False
-        self._remember(key, entry["renew_at"])
-        return bool(entry["session_key"] != key)
+        entry = entry_in(content)
+        if entry is None:
+            return False
+        self._remember(key, entry.renew_at)
+        return entry.session_key != key
 
     def _remember(self, key: str, due_at: float) -> None:
         if len(self.due_at) >= MAX_REMEMBERED:

@@ -37,7 +37,7 @@ def from_dict(kind: type[R], value: object) -> R | None:
     fields = {name: value[name] for name in value if name != VERSION_KEY}
     try:
         return kind(**fields)
-    except TypeError:
+    except (TypeError, ValueError):
         return None
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import Error as DatabaseFailure
 from django.http import HttpRequest
 
 from ..models import SignIn
@@ -11,12 +15,13 @@ from ..pages.challenge import want_sign_in
 from ..tokens.endings import sign_out
 from ..tokens.entry import read_entry, write_entry
 
+logger = logging.getLogger("erpnet_instanceid")
+
 
 def leave(request: HttpRequest) -> None:
     """Makes the visitor anonymous: the instance has ended the sign-in of this session."""
     want_sign_in(request)
-    key = request.session.session_key
-    if key is not None and request.session.exists(key):
+    if _is_there(request.session):
         with kept_forms.author_remembered(request):
             sign_out(request)
         return
@@ -26,13 +31,28 @@ def leave(request: HttpRequest) -> None:
     request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
 
 
+def _is_there(session: SessionBase) -> bool:
+    key = session.session_key
+    try:
+        return key is not None and session.exists(key)
+    except Exception as error:  # noqa: BLE001 - each engine fails in its own way
+        logger.warning("session_not_loaded error=%s", type(error).__name__)
+        return False
+
+
 def follow_session(request: HttpRequest) -> None:
     """Writes the session's new key to the row, so that a sign-out notice finds the session."""
     entry = read_entry(request.session)
     key = request.session.session_key
     if entry is None or key in (entry.session_key, None):
         return
-    if SignIn.objects.filter(pk=entry.sign_in, ended=None).update(session_key=key):
+    try:
+        is_open = SignIn.objects.filter(pk=entry.sign_in, ended=None).update(session_key=key)
+    except DatabaseFailure as error:
+        # The next request tries again.
+        logger.warning("session_key_not_stored error=%s", type(error).__name__)
+        return
+    if is_open:
         write_entry(request.session, entry.with_key(key))
     else:
         # A notice ended the sign-in. It looked for the session under the former key.

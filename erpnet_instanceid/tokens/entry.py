@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.sessions.backends.base import SessionBase
 
@@ -63,6 +64,17 @@ class SessionEntry:
     access_token: str = field(repr=False)
     target: str = ""
     identity: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises TypeError or ValueError where it is not what this version writes."""
+        texts = (self.sign_in, self.access_token, self.target)
+        numbers = (self.generation, self.expires_at, self.renew_at)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError
+        if not all(isinstance(number, int | float) for number in numbers):
+            raise TypeError
+        UUID(self.sign_in)
+        self.person()
 
     def seconds_left(self) -> float:
         """How long the access token still lives; negative once it has expired."""
@@ -121,6 +133,11 @@ def _token_fields(generation: int, tokens: TokenSet) -> dict[str, Any]:
 
 def write_entry(session: SessionBase, entry: SessionEntry) -> None:
     session[ENTRY_KEY] = to_dict(entry)
+
+
+def entry_in(content: Mapping[str, Any]) -> SessionEntry | None:
+    """The entry in what a session holds, None where there is none that this version can read."""
+    return from_dict(SessionEntry, content.get(ENTRY_KEY))
 
 
 def read_entry(session: SessionBase) -> SessionEntry | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
@@ -32,6 +34,7 @@ def test_row_follows_a_session_key_changed_before_a_renewal(
 
 # A session that several requests have loaded
 
+SIGN_IN, ANOTHER = str(uuid4()), str(uuid4())
 TOKENS = TokenSet("access", "id", "refresh", expires_at=2**31, scope="", lifetime=300)
 
 
@@ -40,7 +43,7 @@ def key(db: None) -> str:
     """The key of a session with the first tokens of a sign-in."""
     session = SessionStore()
     session.create()
-    write_entry(session, new_entry(session, "sign-in", 1, TOKENS, target="/"))
+    write_entry(session, new_entry(session, SIGN_IN, 1, TOKENS, target="/"))
     session.save()
     return str(session.session_key)
 
@@ -78,12 +81,12 @@ def test_later_generation_wins_in_any_order(key: str) -> None:
 
 def test_tokens_of_one_sign_in_do_not_replace_those_of_another(key: str) -> None:
     slow, other = loaded(key), loaded(key)
-    write_entry(other, new_entry(other, "another sign-in", 1, TOKENS))
+    write_entry(other, new_entry(other, ANOTHER, 1, TOKENS))
     other.save()
     take(slow, 2)
     there = read_entry(SessionStore(key))
     assert there is not None
-    assert (there.sign_in, there.generation) == ("another sign-in", 1)
+    assert (there.sign_in, there.generation) == (ANOTHER, 1)
 
 
 def test_newer_tokens_are_kept_though_the_request_saves_nothing(key: str) -> None:

@@ -1,0 +1,175 @@
+"""What `TokenRefreshMiddleware` makes of sessions that are odd, and of stores that refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import InternalError, connection
+from django.test import AsyncClient, Client
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.testing import Instance
+
+from .support.ageing import older_by
+
+ENTRY = "erpnet_instanceid"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def maria(client: Client, instance_sign_in: Callable[..., Any]) -> Client:
+    """A client, signed in."""
+    instance_sign_in(client, "maria")
+    return client
+
+
+def put(client: Client, entry: Any) -> None:
+    session = client.session
+    session[ENTRY] = entry
+    session.save()
+
+
+def make_due(client: Client, seconds: float = 3700) -> None:
+    """Lets the tokens on the session be over."""
+    put(client, older_by(seconds, client.session[ENTRY]))
+
+
+def in_another_process(client: Client, kind: type = Client) -> Any:
+    """A client of a process that has not seen the session yet."""
+    other = kind()
+    other.cookies = client.cookies
+    return other
+
+
+def refuse_writes(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if sql.startswith(("UPDATE", "INSERT", "DELETE")):
+        raise InternalError("cannot execute it in a read-only transaction")
+    return execute(sql, params, many, context)
+
+
+ODD = [
+    {},
+    {"v": 99},
+    {"v": 1, "sign_in": "x"},
+    "text",
+    {"renew_at": "soon"},
+    {"expires_at": None, "renew_at": 0},
+    {"sign_in": "not a UUID", "renew_at": 0},
+    {"identity": {"sub": "maria"}},
+    {"identity": "maria"},
+    {"access_token": 7},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+@pytest.mark.parametrize("path", ["/plain", "/signin", "/api", "/async/identity", "/signout"])
+def test_odd_entry_signs_out_and_breaks_no_page(maria: Client, odd: Any, path: str) -> None:
+    """Another version of this app wrote it."""
+    whole = maria.session[ENTRY]
+    put(maria, {**whole, **odd} if isinstance(odd, dict) and odd and "v" not in odd else odd)
+    other = in_another_process(maria)
+    for _ in range(2):
+        response = other.post(path) if path == "/signout" else other.get(path)
+        assert response.status_code in (200, 302)
+    if path in ("/plain", "/api"):
+        assert other.get("/whoami").json()["user"] == ""
+
+
+class AwayCache(LocMemCache):
+    """A cache whose server can go away."""
+
+    is_away = False
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        if AwayCache.is_away:
+            raise ConnectionError
+        return super().get(*args, **kwargs)
+
+    def has_key(self, *args: Any, **kwargs: Any) -> bool:
+        if AwayCache.is_away:
+            raise ConnectionError
+        return super().has_key(*args, **kwargs)
+
+
+@pytest.fixture
+def cache_engine(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[AwayCache]:
+    """Sessions in a cache; Django takes one that is away for a session that is gone."""
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.AwayCache"}}
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+    monkeypatch.setattr(AwayCache, "is_away", False)
+    return AwayCache
+
+
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
+def test_page_keeps_the_cookie_while_the_cache_is_away(
+    cache_engine: type[AwayCache],
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    client_class: type,
+) -> None:
+    instance_sign_in(client, "maria")
+    other = in_another_process(client, client_class)
+    get = async_to_sync(other.get) if client_class is AsyncClient else other.get
+    cache_engine.is_away = True
+    response = get("/plain")
+    assert response.status_code == 200
+    assert "sessionid" not in response.cookies
+    assert "Cookie" not in response.get("Vary", "")
+    cache_engine.is_away = False
+    assert get("/async/whoami").json()["user"] == "maria"
+
+
+def test_new_session_key_waits_for_a_database_that_refuses(
+    cache_engine: type[AwayCache], client: Client, instance_sign_in: Callable[..., Any]
+) -> None:
+    instance_sign_in(client, "maria")
+    with connection.execute_wrapper(refuse_writes):
+        assert client.get("/cycle").status_code == 200
+    key = client.get("/whoami").json()["session"]
+    assert SignIn.objects.get().session_key == key
+
+
+@pytest.mark.parametrize("method", ["exists", "delete"])
+def test_ended_visitor_is_anonymous_though_the_engine_fails(
+    maria: Client, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    make_due(maria)
+    SignIn.objects.all().delete()
+
+    def fail(_self: SessionStore, *_args: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(SessionStore, method, fail)
+    assert in_another_process(maria).get("/whoami").json()["user"] == ""
+
+
+@pytest.mark.parametrize("engine", ["db", "cache"])
+def test_read_only_database_breaks_no_page_and_no_sign_out(
+    settings: Any, client: Client, instance_sign_in: Callable[..., Any], engine: str
+) -> None:
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    instance_sign_in(client, "maria")
+    make_due(client, 3500)
+    with connection.execute_wrapper(refuse_writes):
+        for path in ("/plain", "/whoami", "/api"):
+            assert in_another_process(client).get(path).status_code == 200
+        response = client.post("/signout")
+    assert response.status_code == 302
+    assert response.cookies["sessionid"].value == ""
+
+
+def test_deactivated_user_has_no_renewals(maria: Client, instance: Instance) -> None:
+    make_due(maria)
+    get_user_model().objects.update(is_active=False)
+    instance.forget_requests()
+    other = in_another_process(maria)
+    assert other.get("/plain").status_code == 200
+    assert other.get("/whoami").json()["user"] == ""
+    assert not instance.calls("token")
