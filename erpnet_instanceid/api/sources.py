@@ -69,7 +69,7 @@ class SignInTokens:
         if sign_in.ended is not None or tokens is None:
             raise SignInExpired("sign_in_ended", sign_in=str(sign_in.pk))
         if not has_active_user(sign_in):
-            raise SignInExpired("inactive_user", sign_in=str(sign_in.pk))
+            raise SignInExpired("user_deactivated", sign_in=str(sign_in.pk))
         self._pk = sign_in.pk
         self._newest = Renewed(sign_in.generation, tokens)
 

@@ -47,7 +47,7 @@ def load(sign_in_id: str | UUID) -> SignIn:
     if sign_in is None or sign_in.account is None:
         raise SignInExpired("sign_in_ended", sign_in=str(sign_in_id))
     if not has_active_user(sign_in):
-        raise SignInExpired("inactive_user", sign_in=str(sign_in_id))
+        raise SignInExpired("user_deactivated", sign_in=str(sign_in_id))
     return sign_in
 
 
