@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 
 def full_name(request: HttpRequest, name: str) -> str:
-    """What the cookie is called in the browser."""
+    """The name of the cookie in the browser."""
     # The prefix makes the browser refuse a cookie of this name from a neighbouring site.
     return f"__Host-{name}" if request.is_secure() else name
 

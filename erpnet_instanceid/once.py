@@ -1,4 +1,4 @@
-"""What a process makes once and keeps: however many threads ask first, and whatever it forks."""
+"""Values made once per process; safe with threads and fork."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, ParamSpec, TypeVar
 
-# They are made from the settings, and a site has few sets of those.
+# The values are made from the settings, and a site has few sets of settings.
 MOST = 8
 
 P = ParamSpec("P")
@@ -15,8 +15,10 @@ T = TypeVar("T")
 
 
 class Once(Generic[P, T]):
-    """A function that makes one value for the same arguments. ``inherited`` by forked children, or
-    made by each for itself: what has locks, threads or a token of its own.
+    """A function that makes one value for the same arguments.
+
+    ``inherited``: forked children share the value. Else each child makes its own, as it must for
+    a value with locks, threads or a token.
     """
 
     def __init__(self, make: Callable[P, T], *, inherited: bool) -> None:
@@ -40,7 +42,7 @@ class Once(Generic[P, T]):
             return self._made[key]
 
     def forget(self) -> None:
-        """Makes everything anew when it is asked for again."""
+        """Drops the values. The next call makes new ones."""
         with self._lock:
             self._made.clear()
 
@@ -49,7 +51,7 @@ class Once(Generic[P, T]):
         self._made: dict[object, T] = {}
 
     def _start_in_child(self) -> None:
-        # Whoever held the lock in the parent is not there to give it back.
+        # The thread that held the lock in the parent does not exist here and cannot release it.
         made = self._made
         self._start()
         if self._inherited:
@@ -57,7 +59,7 @@ class Once(Generic[P, T]):
 
 
 def once(*, inherited: bool) -> Callable[[Callable[P, T]], Once[P, T]]:
-    """Decorates what makes the value. See `Once`."""
+    """Decorates the function that makes the value. See `Once`."""
 
     def decorate(make: Callable[P, T]) -> Once[P, T]:
         return Once(make, inherited=inherited)

@@ -1,7 +1,7 @@
 """Encryption at rest and in cookies, keyed from SECRET_KEY.
 
-Fernet, of the cryptography package, with a key of its own for each purpose, so that what was
-sealed for one cannot be passed off as another. SECRET_KEY_FALLBACKS open what older keys sealed.
+Uses Fernet from the cryptography package, with a key of its own for each purpose, so that data
+sealed for one purpose does not open for another. SECRET_KEY_FALLBACKS open what older keys sealed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ def seal(purpose: str, data: bytes) -> str:
 
 
 def unseal(purpose: str, text: str, *, max_age: int | None = None) -> bytes | None:
-    """What was sealed for ``purpose``, or None where it was not, or is older than ``max_age``
-    seconds."""
+    """The data that was sealed for ``purpose``.
+
+    None where ``text`` was not sealed for it, or is older than ``max_age`` seconds.
+    """
     try:
         data = text.encode("ascii")
-        # Fernet reads past what is not base64, so that one seal would have many spellings.
+        # Fernet skips characters that are not base64, so one seal would have many spellings.
         if base64.urlsafe_b64encode(base64.urlsafe_b64decode(data)) != data:
             return None
         return _keyring(purpose).decrypt(data, ttl=max_age)

@@ -1,4 +1,4 @@
-"""What a site may ask of a visitor's session: the person at the instance, and the tokens."""
+"""Reads a visitor's session: the person at the instance, and the tokens."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ MAX_SID_CHARACTERS = 255
 MAX_AGE_SECONDS = 3600.0
 # An ID token from a refresh has just been issued; this is what the exchange may have taken.
 REFRESHED_AGE_SECONDS = 60.0
-# What a refreshed ID token may not change.
+# The claims that a refreshed ID token may not change.
 ORIGINAL_CLAIMS = ("nonce", "auth_time", "azp")
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 

@@ -120,7 +120,7 @@ def author_remembered(request: HttpRequest) -> Iterator[None]:
     setattr(request, _AUTHOR, author)
     yield
     if settings.CSRF_USE_SESSIONS and secret and request.method not in ("GET", "HEAD"):
-        # What is being sent is checked against it after this.
+        # Django's CSRF check of this very form comes later and needs it.
         request.session[CSRF_SESSION_KEY] = secret
     if author is not None:
         _note_earlier_secret(request, author, secret)

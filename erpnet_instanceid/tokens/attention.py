@@ -1,4 +1,4 @@
-"""What one request has already done about its tokens, so that it does not do it twice."""
+"""Notes on a request whether it has renewed its tokens, so that it does not do so twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this app needs from Django's session engines beyond their public methods.
+"""Uses of Django's session engines that go beyond their public methods.
 
 A quirk of one engine belongs here, and nowhere else.
 """

@@ -1,4 +1,4 @@
-"""What an error report may tell of a request that carries secrets."""
+"""Keeps secrets of a request out of error reports."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _not_started(request: HttpRequest) -> HttpResponseBase | None:
 
 
 def _asked(request: HttpRequest) -> dict[str, Any]:
-    """What a link to sign-in may ask of the instance. Core 3.1.2.1."""
+    """The parameters that a link to sign-in may set. Core 3.1.2.1."""
     prompt, max_age = request.GET.get("prompt", ""), request.GET.get("max_age", "")
     return {
         "prompt": prompt if prompt in ("login", "none") else None,
