@@ -1,4 +1,4 @@
-"""What most tests share: a stand-in instance, a live site, and visitors."""
+"""Fixtures of most tests: a stand-in instance, a live site, and visitors."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def untaken() -> Iterator[str]:
 
 @pytest.fixture
 def figure(record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Notes what a test measured, for the end of the run: `figure(slowest=0.31)`."""
+    """Notes a test's measurements, for the end of the run: `figure(slowest=0.31)`."""
 
     def note(**values: object) -> None:
         told = (f"{name.replace('_', ' ')} {value}" for name, value in values.items())

@@ -1,4 +1,4 @@
-"""The admin: what is deleted there has ended first."""
+"""The admin: a row that is deleted there has ended first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NewVisitor = Callable[..., Visitor]
 
 @pytest.fixture
 def ends() -> Iterator[list[tuple[str, Any]]]:
-    """What receivers are told: reasons, and whose sign-ins."""
+    """Reason and login of each end that the signal reports."""
     told: list[tuple[str, Any]] = []
 
     def note(sign_in: SignIn, reason: str, **_kwargs: Any) -> None:
@@ -82,7 +82,7 @@ def test_visitor_whose_row_goes_is_signed_out(
 
 @pytest.fixture
 def new_operator(new_visitor: NewVisitor) -> Callable[..., Visitor]:
-    """Makes somebody who works in the admin, and may do there what is named."""
+    """Makes a user of the admin with the named permissions."""
 
     def make(*allowed: str) -> Visitor:
         user = User.objects.create_user("operator", password="right", is_staff=True)
@@ -104,7 +104,7 @@ def new_operator(new_visitor: NewVisitor) -> Callable[..., Visitor]:
 def test_nobody_adds_or_changes_a_row(
     new_visitor: NewVisitor, new_operator: Callable[..., Visitor], model: str
 ) -> None:
-    """Whatever they are allowed."""
+    """Even with every permission."""
     new_visitor().sign_in("maria")
     operator = new_operator(*(f"{verb}_{model}" for verb in ("view", "add", "change", "delete")))
     row: Any = (Account if model == "account" else SignIn).objects.get()

@@ -1,4 +1,4 @@
-"""From claims to a user: names, links, flags and groups, and what a site may override."""
+"""From claims to a user: names, links, flags and groups, and the methods to override."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_links_by_username(site: Configure) -> None:
     assert sign_in(id="8c4f") == local
     assert sign_in(id="8c4f") == local
     assert User.objects.count() == 1
-    # Whoever is linked is not linked again.
+    # A user who is linked is not linked a second time.
     assert sign_in("maria", id="another person").username == "maria@op.test"
 
 
@@ -445,11 +445,11 @@ def test_uin_12_user_type_is_compared_as_it_is_spelled() -> None:
     assert not User.objects.exists()
 
 
-# What a site may override
+# The methods that a site may override
 
 
 class Recorder(InstanceIDBackend):
-    """Notes what is called, with what, and does as the app does."""
+    """Notes each call with its claims, and then does as the app does."""
 
     calls: list[str] = []
 
@@ -539,7 +539,7 @@ def test_overrides_may_do_it_all_by_themselves(backend: Callable[..., None]) -> 
     assert (again, again.last_name) == (user, "updated")
     assert Account.objects.count() == 1
 
-    # Whom the site takes for one user is one.
+    # Two people become one user if the site's override says so.
     assert sign_in("admin") == user
     assert Account.objects.count() == 2
 

@@ -1,4 +1,4 @@
-"""What `TokenRefreshMiddleware` leaves of a session, and for whom."""
+"""`TokenRefreshMiddleware`: when it renews, when it signs out, and at which cost."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def test_user_of_another_backend_stays_signed_in(client: Client) -> None:
 
 
 def write_back(client: Client, held: dict[str, Any]) -> None:
-    """What a slow request does that ends with the session as it was when it began."""
+    """Writes an older session back, as a slow request does at its end."""
     session = client.session
     session["erpnet_instanceid"] = held
     session.save()
 
 
 def end_sign_in(client: Client) -> None:
-    """What the instance does without a word, noticed when the token is over."""
+    """Ends the sign-in without a notice: the site learns of it when the token has expired."""
     SignIn.objects.update(ended=timezone.now())
     held = client.session["erpnet_instanceid"]
     write_back(client, older_by(held["expires_at"] - time.time() + 1, held))
@@ -239,7 +239,7 @@ def test_unexpected_error_gives_the_lease_back(
     assert maria.get("/whoami").json()["generation"] == 2
 
 
-# What it costs while they are fresh, and what it notices all the same
+# Its cost with fresh tokens, and the changes that it sees all the same
 
 
 def test_page_without_session_costs_no_query_with_fresh_tokens(
@@ -323,7 +323,7 @@ def test_kept_form_is_forgotten_by_the_page_that_takes_it(
 def test_form_of_nobody_is_not_kept_where_their_session_is_gone(
     client: Client, remembered: Client
 ) -> None:
-    """Nor is one made for it, whatever part of the site says that nobody is there."""
+    """No session is made for it either."""
     delete_session(client.cookies["sessionid"].value)
     response = remembered.post("/private", {"text": "lost"}, headers={"X-Answer": "nobody"})
     assert response.status_code == 401
@@ -379,7 +379,7 @@ def test_number_of_remembered_sessions_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: Any,
 ) -> None:
-    """Whom another visitor displaces is looked at again, and that is all."""
+    """A session that was displaced costs one more look."""
     monkeypatch.setattr(middleware, "MAX_REMEMBERED", 1)
     cookies = []
     for login in ("maria", "ivan"):

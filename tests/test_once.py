@@ -1,4 +1,4 @@
-"""One value in a process, whichever threads are first to ask for it, and in its children."""
+"""One value in a process, for any number of threads, and in its forks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
 
 
 class Made:
-    """Told from every other one by what it is."""
+    """An object that equals only itself."""
 
 
 def slowly(*_arguments: str) -> Made:

@@ -1,4 +1,4 @@
-"""What is sealed opens for its purpose, in time, under the site's keys, and not otherwise."""
+"""A sealed text opens for its purpose, in time, under the site's keys, and not otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What receivers of the signals are given."""
+"""The arguments that receivers of the signals get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a site's own pages do, as far as the tests need it."""
+"""The pages of the site under test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
 
 
 class MeantToFailError(Exception):
-    """A page's own mistake, for tests of what survives it."""
+    """A page that fails."""
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -69,7 +69,7 @@ def private(request: HttpRequest) -> HttpResponse:
 
 @permission_required("erpnet_instanceid.view_signin")
 def permitted(request: HttpRequest) -> HttpResponse:
-    """A page that sends away whom it does not let in, as Django does unless told otherwise."""
+    """A page that redirects a visitor without the permission to sign-in, Django's default."""
     return HttpResponse("permitted page")
 
 
@@ -96,7 +96,7 @@ def api(request: HttpRequest) -> JsonResponse:
 
 
 def slow(request: HttpRequest) -> HttpResponse:
-    """Works for a while; with ``put`` it writes to the session what it read at first."""
+    """Works for a while; with ``put`` it writes the session that it read first."""
     request.session.get("basket")
     time.sleep(float(request.GET["seconds"]))
     if "put" in request.GET:
@@ -118,7 +118,7 @@ def cycle(request: HttpRequest) -> JsonResponse:
 
 
 def terms(request: HttpRequest) -> HttpResponse:
-    """Does what the form asks for, and then wants a sign-in for another page."""
+    """Carries the form out, and then redirects to sign-in for another page."""
     request.session["terms"] = request.session.get("terms", 0) + 1
     return redirect_to_login("/private")
 

@@ -77,7 +77,7 @@ def own_sign_in(request: HttpRequest) -> JsonResponse:
 
 
 def as_other(request: HttpRequest) -> HttpResponse:
-    """Calls as whoever the page is told to, of whom it is said nowhere that they are here."""
+    """Calls as the person of another sign-in, who is not the visitor of this request."""
     SignIn.objects.get(pk=request.GET["pk"]).api().get(CUSTOMERS)
     return HttpResponse("called")
 

@@ -100,7 +100,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
 @pytest.fixture
 def same_site() -> str:
-    """What the site's session cookie is; tests vary it."""
+    """SESSION_COOKIE_SAMESITE of the site; tests vary it."""
     return "Lax"
 
 

@@ -1,4 +1,4 @@
-"""The example site's settings, and what the tests vary or need beside them."""
+"""The example site's settings, with the ones that the tests vary."""
 
 from __future__ import annotations
 

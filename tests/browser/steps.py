@@ -1,4 +1,4 @@
-"""What a visitor does, in the words of the pages."""
+"""A visitor's actions, in the words of the pages."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(
     page.reload()
     expect(page.get_by_label("City")).to_have_value("Veliko Tarnovo")
     expect(page.get_by_label("Credit limit")).to_have_value("12345")
-    # Who has just signed in is not asked again.
+    # A second change needs no other sign-in.
     page.get_by_label("City").fill("Gabrovo")
     page.get_by_role("button", name="Save").click()
     expect_at(page, address)

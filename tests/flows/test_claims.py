@@ -137,7 +137,7 @@ def assert_harmless(visitor: Visitor, response: requests.Response, before: Befor
 
 
 def before_sign_in_pages(before: Before) -> Before:
-    """With the visits to the instance's own pages counted, which are none of the site's calls."""
+    """Also counts the visits to the instance's own pages, which the site does not make."""
     calls = before.calls.copy()
     for page in ("authorize", "sign_in"):
         calls[page] = len(before.instance.calls(page))

@@ -35,7 +35,7 @@ def assert_can_sign_in(visitor: Visitor, instance: Instance, login: str = "maria
 def change_tokens(
     instance: Instance, names: tuple[str, ...], change: Callable[[Token], object]
 ) -> None:
-    """Lets ``change`` work on the tokens before they are signed, whatever it returns."""
+    """Applies ``change`` to the tokens before they are signed, and ignores its result."""
     for name in names:
         instance.change(name, lambda token: (change(token), None)[1])
 
@@ -311,7 +311,7 @@ def test_pos_16_access_token_is_for_the_apis(visitor: Visitor, instance: Instanc
 
     assert_can_sign_in(visitor, instance, "admin")
     assert seen[0].header["typ"] == "at+jwt"
-    # What it says was relied upon, though we are not among those it is for.
+    # Its claims count although its audience does not name the site.
     assert get_user_model().objects.get(username="admin").is_staff
     assert visitor.get("/customers").status_code == 200
 

@@ -1,4 +1,4 @@
-"""What a sign-in costs the site: statements in the database, and calls to the instance."""
+"""The cost of a sign-in for the site: database statements and calls to the instance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TRANSACTION = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b
 
 @dataclass
 class Cost:
-    """What one request of the site took."""
+    """The cost of one request to the site."""
 
     statements: list[str] = field(default_factory=list)
     transactions: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Cost:
 
 @contextmanager
 def counting(instance: Instance) -> Iterator[Cost]:
-    """Counts statements, what opens and closes transactions apart, and calls to the instance."""
+    """Counts statements, transaction boundaries apart, and calls to the instance."""
     cost = Cost()
     instance.forget_requests()
     with CaptureQueriesContext(connection) as captured:
@@ -218,7 +218,7 @@ def test_no_view_runs_inside_the_sites_transaction(
 
 
 class OwnCallbackView(SignInCallbackView):
-    """What a site writes to send its visitors on elsewhere."""
+    """A site's own view, which sends its visitors to another page."""
 
 
 urlpatterns = [

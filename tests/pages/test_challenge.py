@@ -41,7 +41,7 @@ def ended(visitor: Visitor, instance: Instance) -> Visitor:
 
 
 def ask(visitor: Visitor, path: str, headers: dict[str, Any], method: str = "GET") -> Any:
-    """What a script gets: its browser follows redirects of this site without asking it."""
+    """The answer to a script. Its browser follows redirects of this site without asking it."""
     return visitor.http.request(
         method,
         visitor.site + path,

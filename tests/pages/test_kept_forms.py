@@ -106,9 +106,9 @@ def test_form_sent_after_the_sign_in_ended_is_kept(ended: Visitor, instance: Ins
     page = ended.get("/signin-resume").text
     assert page.count('name="note"') == 2
     assert 'value="two\nlines"' in page
-    # Whoever reloads the page loses nothing.
+    # A reload of the page loses nothing.
     assert ended.get("/signin-resume").text.count('name="note"') == 2
-    # Nor who sends another form meanwhile.
+    # Another form that is sent meanwhile changes nothing.
     ended.post("/order?another", {"note": "milk"})
     assert ended.get("/signin-resume").text.count('name="note"') == 2
     ended.post("/order", {"note": ["tea", "two\nlines"]})
@@ -128,7 +128,7 @@ def test_form_whose_page_finds_the_sign_in_ended_is_kept(
 
 
 def test_kept_form_waits_for_its_sender_to_sign_in(ended: Visitor) -> None:
-    """They may open its page before, from the history."""
+    """Its page may be opened before, from the browser's history."""
     send_order(ended)
 
     early = ended.get("/signin-resume")

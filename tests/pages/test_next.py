@@ -87,7 +87,7 @@ def test_nxt_03_malformed_target_harms_nobody(
 def test_nxt_06_long_target_does_not_cost_the_sign_in(
     visitor: Visitor, instance: Instance, characters: int
 ) -> None:
-    # Hexadecimal digits of something random: what compresses well would prove less.
+    # Hexadecimal digits that do not compress well.
     target = "/private?q=" + "".join(f"{n * 2654435761 % 2**32:08x}" for n in range(characters))
     target = target[:characters]
     # Another tab has one as long, and loses nothing by it.
@@ -99,7 +99,7 @@ def test_nxt_06_long_target_does_not_cost_the_sign_in(
     reached = target if characters <= 200 else response.headers["Location"]
     assert reached in (target, DEFAULT)
     assert_signed_in(visitor, response, before, target=reached)
-    # A browser drops what is longer, and the sign-in with it.
+    # A browser drops a longer cookie, and the sign-in with it.
     assert all(len(f"{cookie.name}={cookie.value}") <= 4096 for cookie in visitor.cookies())
     before = look(visitor, instance)
     assert_signed_in(visitor, visitor.bring(visitor.at(other)), before, target=reached)

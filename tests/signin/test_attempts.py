@@ -1,4 +1,4 @@
-"""What comes with a request in the name of an attempt, and was never one."""
+"""Cookies and references that only look like those of an attempt."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ SCRIPT = "<script>alert(1)</script>\r\nX-Injected: y\nerpnet_instanceid signed_i
 
 
 def test_answer_without_state_has_a_reference_of_its_own(visitor: Visitor) -> None:
-    """Whoever reports one is to be found in the log."""
+    """By this reference the operator finds a reported page in the log."""
     pages = [visitor.get("/signin-callback").text for _ in range(2)]
 
     first, second = (re.findall(r"<code>([0-9a-f]{16})</code>", page) for page in pages)
@@ -52,7 +52,7 @@ def test_answer_without_state_has_a_reference_of_its_own(visitor: Visitor) -> No
 
 
 class SilentSignInView(SignInView):
-    """What a site writes to sign in without a page, and anew."""
+    """A site's own view: a silent sign-in, and a fresh one."""
 
     def get_extra_params(self, request: HttpRequest) -> dict[str, Any]:
         return {"prompt": "none", "max_age": 0}
@@ -76,7 +76,7 @@ def error_answer(answer: AuthorizationAnswer, **more: str) -> Fields:
     return [("state", answer["state"]), *more.items()]
 
 
-# What the instance may answer
+# Errors of the instance
 
 
 def test_cbk_01_silent_sign_in_that_the_instance_declines(
@@ -519,7 +519,7 @@ def test_cbk_17_right_issuer_that_nobody_promised_signs_in(
     attempt.assert_signed_in(attempt.bring(iss=instance.issuer))
 
 
-# What the responses say
+# Headers and cookies of the responses
 
 
 def assert_carries_nothing_away(
@@ -590,7 +590,7 @@ def test_cbk_18_responses_are_private(
     assert finished.status_code == (302 if outcome == "signed in" else 400)
     assert_carries_nothing_away(finished, answer)
     assert_cookies_are_guarded(finished, https=https)
-    # Attempt and answer are taken off the browser, whatever became of them.
+    # The cookies of attempt and answer are deleted in each case.
     left = [(cookie.name, str(cookie.value)) for cookie in visitor.cookies("erpnet_")]
     if outcome == "signed in":
         ((name, mark),) = left

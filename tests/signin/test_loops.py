@@ -1,4 +1,4 @@
-"""A page that sends who has just signed in to sign in again does not do so without end."""
+"""A page that sends a visitor who has just signed in to sign in again: not without end."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_tabs_that_open_at_once_are_no_circle(visitor: Visitor, instance: Instan
 
 
 def test_visitor_may_try_again_after_the_page(visitor: Visitor, instance: Instance) -> None:
-    """Whatever the button leads to: a site may send a prompt of its own along."""
+    """Also without the button's prompt."""
     open_page(visitor, "maria")
     assert visitor.sign_in("maria", "/private").headers["Location"] == "/private"
 

@@ -1,4 +1,4 @@
-"""Rows REQ of the cases: what the site sends a visitor to the instance with."""
+"""Rows REQ of the cases: the authorization request."""
 
 from __future__ import annotations
 

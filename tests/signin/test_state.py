@@ -239,7 +239,7 @@ def test_sta_07_carried_answer_completes_no_other_attempt(
 def with_cookie_header(
     visitor: Visitor, answer: AuthorizationAnswer, header: Callable[[str, str], str]
 ) -> requests.Response:
-    """Brings the answer, the attempt's cookie being what ``header`` makes of name and value."""
+    """Brings the answer with a Cookie header that ``header`` makes from name and value."""
     (attempt,) = attempt_cookies(visitor)
     onward = visitor.relay(answer.url, urlencode(answer.fields)).headers["Location"]
     others = [f"{c.name}={c.value}" for c in visitor.http.cookies if c.name != attempt.name]
@@ -382,7 +382,7 @@ def test_sta_11_another_person_finds_nothing_of_the_one_before(
     assert visitor.whoami()["user"] == ""
 
 
-# Who is signed in stays so
+# A refusal leaves the visitor signed in
 
 
 @pytest.fixture

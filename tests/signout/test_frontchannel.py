@@ -244,6 +244,6 @@ def test_lfc_03_frame_without_cookies_finds_nobody(
 
     assert_empty_page(frame(without_cookies, named(instance)))
 
-    # Known, and written down: the back-channel notice is what such browsers need.
+    # A documented limit: only the back-channel notice reaches such browsers.
     assert_nothing_came_of_it(visitor, before)
     assert without_cookies.cookies() == []

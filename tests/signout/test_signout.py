@@ -76,7 +76,7 @@ def test_lrp_01_signs_out_here_and_at_the_instance(
     assert claims_of(sent["id_token_hint"])["exp"] < time.time()
     assert sent["post_logout_redirect_uri"] == back
     assert len(sent["state"]) >= 22
-    # It is over for the tokens before the visitor's browser gets there, or whether or not.
+    # The tokens are revoked before the visitor's browser reaches the instance.
     assert instance.open_refresh_tokens == 0
     assert len(instance.calls("revocation")) == 1
     assert instance.has_session("maria")
@@ -236,7 +236,7 @@ def test_lrp_05_instance_that_is_down(
     for endpoint in ("discovery", "jwks", "token", "revocation"):
         instance.always(endpoint, **fault)
     if cache == "cold":
-        # What was known of the instance goes with the settings, as with the process.
+        # Changed settings discard the cached metadata, as a new process would.
         configure()
 
     with within(2):
@@ -294,7 +294,7 @@ def test_lrp_05_a_double_click(
     key = visitor.whoami()["session"]
     token = visitor.csrf_token()
     browsers = [visitor, *(replayed(visitor, new_visitor) for _ in range(3))]
-    # The first one is still at it while the others arrive.
+    # The first request is still under way while the others arrive.
     instance.always("revocation", delay=0.2)
 
     with ThreadPoolExecutor(len(browsers)) as pool:

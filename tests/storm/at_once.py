@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answered:
-    """What came back; ``status`` is 0 where nothing did."""
+    """The answer; ``status`` is 0 where none came."""
 
     url: str
     status: int
@@ -80,7 +80,7 @@ def _send(asked: Asked, ready: threading.Barrier | None = None) -> Answered:
 
 
 class Background:
-    """A request under way; ``answer`` waits for what it comes to."""
+    """A request under way; ``answer`` waits for its end."""
 
     def __init__(self, asked: Asked) -> None:
         self._result: list[Answered] = []

@@ -16,7 +16,7 @@ from typing import Any
 import pymysql
 import pytest
 
-# Nothing here has to outlive a crash, and the disk is not what is measured.
+# Nothing here has to outlive a crash, and no test measures the disk.
 OPTIONS = (
     "--skip-networking",
     "--innodb-buffer-pool-size=32M",

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-# Nothing here has to outlive a crash, and the disk is not what is measured.
+# Nothing here has to outlive a crash, and no test measures the disk.
 OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -59,7 +59,7 @@ def database(directory: Path, name: str) -> dict[str, Any]:
 
 
 def execute(settings: dict[str, Any], statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """What a statement returns, outside any transaction."""
+    """The rows of a statement, outside any transaction."""
     with psycopg.connect(
         dbname=settings["NAME"], user=settings["USER"], host=settings["HOST"], autocommit=True
     ) as connection:

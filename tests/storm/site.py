@@ -98,7 +98,7 @@ class Site:
         return send_at_once([Asked(next(urls), person.cookie) for _ in range(count)])
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        """What a statement returns that both databases understand."""
+        """The rows of a statement that both databases understand."""
         if self.database["ENGINE"].endswith("postgresql"):
             return postgres.execute(self.database, statement)
         connection = sqlite3.connect(self.database["NAME"], timeout=20)

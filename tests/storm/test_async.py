@@ -1,4 +1,4 @@
-"""What only happens where one process serves many requests at once without a thread for each."""
+"""One process that serves many requests at once without a thread for each."""
 
 from __future__ import annotations
 

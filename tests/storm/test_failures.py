@@ -29,7 +29,7 @@ def site(sites: Sites, instance: RemoteInstance) -> Site:
 
 
 def _forget_backoff(site: Site) -> None:
-    """Waits out what the processes keep of an earlier test's outage."""
+    """Waits for the end of the back-off after an earlier test's outage."""
     person = site.sign_in_expired()
     ends_at = time.monotonic() + 35
     for server in range(len(site.servers)):
@@ -95,7 +95,7 @@ def test_lease_owner_that_dies_costs_only_one_sign_in(site: Site, instance: Remo
 def test_lease_owner_that_wakes_late_overwrites_nothing(
     site: Site, instance: RemoteInstance, answer: dict[str, Any]
 ) -> None:
-    """A process that is stopped for longer than its lease, then goes on with what it was told."""
+    """A process is stopped for longer than its lease, then goes on with its answer."""
     person = site.sign_in_expired()
     instance.next_token_answer(hold=0.5, **answer)
     sleeper = site.begin(person, "/whoami")
@@ -161,7 +161,7 @@ def test_connection_lost_during_the_exchange_loses_no_token(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    # What the page itself does with its broken connection is not ours.
+    # The page itself may fail on its broken connection.
     renewing.answer()
     for server in (0, 1):
         site.get(person, "/whoami", server)

@@ -53,7 +53,7 @@ def site(sites: Sites, instance: RemoteInstance) -> Site:
 
 
 class Life:
-    """What the clients have seen: every page is fine, only the instance's API may be away."""
+    """The answers to the clients: every page works, only the instance's API may be away."""
 
     def __init__(self, site: Site, crowd: list[Person]) -> None:
         self.site = site
@@ -105,7 +105,7 @@ def test_outage_signs_nobody_out(
     assert life.wrong == []
     assert life.seen["/api 503"] > 0
     assert life.seen["/api 200"] == 0
-    # Each process starts with what its clients had under way, and then asks ever less often.
+    # Each process first repeats the requests under way, and then asks ever less often.
     assert knocks <= len(site.servers) * (CLIENTS + 8 + OUTAGE_SECONDS / 10)
     # A page waits for one attempt and its repetition at most.
     assert life.slowest < 4

@@ -1,4 +1,4 @@
-"""What Django does to a session and to a transaction, while tokens rotate."""
+"""Sessions that Django saves late, and transactions that it rolls back, while tokens rotate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def site(request: pytest.FixtureRequest, sites: Sites, instance: RemoteInstance)
 
 @pytest.fixture
 def sync_site(sites: Sites, instance: RemoteInstance) -> Site:
-    """The same, for what only sync code can do."""
+    """The same, for sync views only."""
     return _emptied(sites())
 
 
@@ -32,7 +32,7 @@ def _emptied(site: Site) -> Site:
 
 
 def _assert_next_refresh_is_granted(site: Site, person: Person) -> None:
-    """Whatever has happened: the newest refresh token is the one at hand."""
+    """The site still has the newest refresh token."""
     before = site.execute(GENERATION)[0][0]
     # A token that a renewal has just brought is not renewed again when it is refused.
     site.get(person, "/age")
@@ -139,7 +139,7 @@ def test_renewal_outlives_a_rollback_under_atomic_requests(
     instance.next_answer("api", status=401)
     assert atomic.get(person, "/fails?api=1").status == 500
     assert site.execute(GENERATION) == [(2,)]
-    # What a page does after an answer that was refused is kept as well.
+    # A page may go on after a refused call; its writes are kept as well.
     assert atomic.get(person, "/api?times=2", server=1).status == 200
     _assert_next_refresh_is_granted(site, person)
     expired = atomic.sign_in_expired()

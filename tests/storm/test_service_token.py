@@ -56,7 +56,7 @@ def test_each_process_gets_one_service_token_and_renews_it(
     assert calls == 2 * PROCESSES * THREADS * CALLS
     assert {call["scope"] for call in instance.calls("token")} == {"read"}
 
-    # A third of its life before the end one thread renews; the others go on with what they have.
+    # A third of its life before the end one thread renews; the others use the token they have.
     time.sleep(max(0, asked_at + 9 - time.time()))
     instance.set(access_token_lifetime=3600)
     renewing = call_as_service(site)

@@ -54,7 +54,7 @@ def test_storm(
     figure(slowest_answer_in_seconds=round(slowest, 2))
 
     for person in people:
-        # Whoever stored it, the newest refresh token is at hand.
+        # Each process has the newest refresh token.
         site.get(person, "/age")
         instance.next_answer("api", status=401)
         assert site.get(person, "/api").status == 200

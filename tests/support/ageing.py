@@ -8,7 +8,7 @@ from erpnet_instanceid.testing import Instance
 
 
 def older_by(seconds: float, held: dict[str, Any]) -> dict[str, Any]:
-    """What a session holds of its tokens, as if it had been put there so much earlier."""
+    """The session's entry, as if its tokens had come so much earlier."""
     return held | {name: held[name] - seconds for name in ("expires_at", "renew_at")}
 
 

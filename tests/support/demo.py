@@ -22,7 +22,7 @@ MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
 
 @dataclass(frozen=True)
 class Demo:
-    """A running demo: the shop's address, the stand-in, and what was printed."""
+    """A running demo: the shop's address, the stand-in, and the printed banner."""
 
     process: subprocess.Popen[str]
     shop: str
@@ -68,7 +68,7 @@ def run_program(
 
 
 def read_until(process: subprocess.Popen[str], mark: str) -> str:
-    """What the program prints, as far as the line with ``mark``."""
+    """The output of the program, up to the line with ``mark``."""
     read = ""
     for line in process.stdout or ():
         read += line

@@ -34,7 +34,7 @@ SHORTEST = 12
 PREFIX = 24
 MAX_NOTED = 256 * 1024
 
-# What the browser or the site sends to the instance, by the names of the specifications.
+# Fields of requests to the instance, by the names of the specifications.
 SECRET_FIELDS = frozenset(
     {"code", "code_verifier", "client_secret", "refresh_token", "id_token_hint", "token"}
 )
@@ -88,7 +88,7 @@ class Watch:
             self.learn(name, value)
 
     def learn_from_request_to_site(self, request: HttpRequest) -> None:
-        # Only what has been parsed: looking must not read a body that the view refused to.
+        # Only parsed fields: the watch must not read a body that the view refused to read.
         for query in (request.GET, getattr(request, "_post", None) or {}):
             for name in ("state", "code", "id_token", "access_token", "logout_token"):
                 for value in query.getlist(name) if hasattr(query, "getlist") else ():
@@ -102,7 +102,7 @@ class Watch:
 
     @property
     def known(self) -> set[str]:
-        """What kinds of secrets have passed so far."""
+        """The kinds of the secrets that have passed so far."""
         return {name for name, _ in self._secrets.values()}
 
     # Places
@@ -145,7 +145,7 @@ class Watch:
             self.note(f"cookie {name}", morsel.value, cookies_allowed=True)
         match = request.resolver_match
         if match is not None and match.func.__module__.startswith("tests."):
-            # The tests' own pages show what the tests want to know.
+            # The tests' own pages show tokens to the tests.
             return
         for name, value in response.headers.items():
             shown = _without_what_is_meant(value) if name == "Location" else value
@@ -173,7 +173,7 @@ class Watch:
     # Both
 
     def forget(self) -> None:
-        """Leaves out what came up so far: for a test that does one thing a thousand times."""
+        """Forgets secrets and places: for a test that does one thing a thousand times."""
         self._secrets.clear()
         self._noted.clear()
 

@@ -1,4 +1,4 @@
-"""What a sign-in may come to, looked at from every side: the words OK, REJ, REJ0 and UPF of the
+"""The outcomes of a sign-in, looked at from every side: the words OK, REJ, REJ0 and UPF of the
 cases. `tests/support/leaks.py` watches that no secret is shown or logged.
 
     attempt = begin(visitor, instance)
@@ -33,7 +33,7 @@ FAILURES = (502, 503, 504)
 
 @dataclass(frozen=True)
 class Before:
-    """How things stood: who the visitor was, what was stored, what the instance was asked."""
+    """The state before: the visitor's session, the stored rows, the calls to the instance."""
 
     instance: Instance
     who: dict[str, Any]
@@ -87,7 +87,7 @@ def assert_rejected(
     if corrected is not None:
         again = visitor.bring(corrected)
         if again.status_code in REDIRECTS:
-            # Who is signed in already is sent on, whatever is brought.
+            # A visitor who is signed in is sent on with any answer.
             _assert_stays_here(again)
         else:
             assert 400 <= again.status_code < 500
@@ -131,7 +131,7 @@ def assert_notice_refused(
 def assert_nothing_came_of_it(
     visitor: Visitor, before: Before, made: Mapping[str, int] | None = None
 ) -> None:
-    """Whoever was signed in still is, nothing is stored, and only ``made`` was asked of the
+    """The visitor is signed in as before, nothing is stored, and only ``made`` was asked of the
     instance, by endpoint. Metadata and keys may have been looked up."""
     assert visitor.whoami() == before.who
     for name, rows in _stored().items():

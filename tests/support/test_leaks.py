@@ -1,4 +1,4 @@
-"""The watch over secrets finds what it is there to find."""
+"""The watch over secrets finds each kind of leak."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Visitor:
         return response.headers["Location"]
 
     def at(self, authorize_url: str, login: str | None = "maria") -> AuthorizationAnswer:
-        """Passes the instance's pages; what the browser is to bring back."""
+        """Passes the instance's pages. Returns the answer that the browser is to bring back."""
         return visit(authorize_url, login, self.at_instance)
 
     def bring(
@@ -147,7 +147,7 @@ class Visitor:
     def _url(self, path: str) -> str:
         if not path.startswith("http"):
             return self.site + path
-        # What the site calls its own address is where the tests reach it.
+        # The tests reach the site at its live address, under any name.
         parts = urlsplit(path)
         return f"{self.site}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
@@ -166,7 +166,7 @@ def _browser() -> requests.Session:
 
 
 def _same_site(cookie: Cookie) -> str:
-    # What says nothing is Lax, since browsers say so.
+    # Browsers take a cookie without SameSite for Lax.
     return str(cookie._rest.get("SameSite") or "Lax").lower()  # type: ignore[attr-defined]
 
 

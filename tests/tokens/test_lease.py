@@ -1,4 +1,4 @@
-"""Who may spend a refresh token, and what becomes of those who may not (any more)."""
+"""The lease: which process may spend a refresh token, and what a late one may still do."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_lease_that_is_over_is_free(row: SignIn) -> None:
     assert not lease.is_taken(following)
     assert lease.take(following, 10)
 
-    # Whoever slept past theirs gives back nothing of the next one's.
+    # A process that slept past its lease does not release the next one's.
     lease.release(sleeper, failures=3)
     assert lease.load(row.pk).leased_until == following.leased_until
     assert lease.load(row.pk).failures == 0
 
 
 def test_tokens_that_come_late_are_stored_all_the_same(row: SignIn) -> None:
-    """The old ones are spent, whoever has the lease by now."""
+    """The old ones are spent, even if another process has the lease by now."""
     sleeper = lease.load(row.pk)
     assert lease.take(sleeper, 0.01)
     time.sleep(0.02)

@@ -262,7 +262,7 @@ def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(
 
 @contextmanager
 def failing_store(error: Exception, *, carried_out: bool) -> Iterator[list[str]]:
-    """A database that fails once as new tokens are stored; what it was told by then."""
+    """A database that fails once while new tokens are stored. Yields the failed statements."""
     told: list[str] = []
 
     def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -448,7 +448,7 @@ def test_all_that_a_refresh_takes_fits_into_its_lease(
     started = time.monotonic()
     assert expired.get("/private").status_code == 200
     assert time.monotonic() - started < 2.5
-    # What came in time is kept; the ID token beside it had no key to be checked with.
+    # The new tokens are kept; the ID token beside them had no key to be checked with.
     assert expired.get(API).status_code == 200
     assert len(refreshes(instance)) == 1
     assert stored().refresh_token != first.refresh_token

@@ -1,4 +1,4 @@
-"""Rows UIN of the cases: what is believed of a visitor, and whom that makes them here.
+"""Rows UIN of the cases: which claims count, and which user of the site the visitor becomes.
 
 ``tests/oidc/test_access_token.py`` has each fault of an access token and of userinfo, and
 ``tests/users/test_claims.py`` the values of claims; here a few of each come with a sign-in.
@@ -264,7 +264,7 @@ def test_uin_11_access_token_that_does_not_hold_lets_nobody_in(
 ) -> None:
     instance.change("access_token", FOREIGN["bad signature"])
     attempt = begin(visitor, instance)
-    # What is left is userinfo, which the instance does not answer with such a token.
+    # Only userinfo is left, and the instance refuses such a token there.
     attempt.assert_unavailable(attempt.bring(), token_requests=1, userinfo_requests=1)
 
 
@@ -285,7 +285,7 @@ def test_uin_11_expired_access_token_is_renewed_once(visitor: Visitor, instance:
     assert len(instance.calls("api")) == 2
 
 
-# Who may enter
+# User types
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_uin_14_inactive_user_calls_the_instance_no_more(
     assert visitor.whoami()["user"] == ""
 
 
-# Who is who
+# One person, one account
 
 
 def test_uin_15_an_equal_email_makes_nobody_the_same_person(
