@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -632,31 +630,3 @@ def test_site_that_makes_no_user_lets_nobody_in(backend: Callable[..., None]) ->
 
     assert denied() == "unknown_user"
     assert not Account.objects.exists()
-
-
-# All at once
-
-
-def test_eight_first_sign_ins_of_one_person_at_once_five_times(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
-    for number in range(5):
-        login = f"newcomer{number}"
-        instance.people.add(login, "New Comer", email=f"{login}@company.example")
-        visitors = [new_visitor() for _ in range(8)]
-        answers = [visitor.at(visitor.start(), login) for visitor in visitors]
-        together = Barrier(len(visitors))
-
-        def bring(pair: tuple[Visitor, Any], together: Barrier = together) -> int:
-            visitor, answer = pair
-            together.wait()
-            return visitor.bring(answer).status_code
-
-        with ThreadPoolExecutor(len(visitors)) as pool:
-            statuses = list(pool.map(bring, zip(visitors, answers, strict=True)))
-
-        assert statuses == [302] * 8
-        assert [visitor.whoami()["user"] for visitor in visitors] == [login] * 8
-    assert User.objects.count() == 5
-    assert Account.objects.count() == 5
-    assert SignIn.objects.exclude(account=None).count() == 40
