@@ -56,11 +56,7 @@ def press(admin: Visitor, model: str, pk: object, how: str) -> None:
     ],
 )
 def test_visitor_whose_row_goes_is_signed_out(
-    new_visitor: NewVisitor,
-    instance: Instance,
-    ends: list[tuple[str, Any]],
-    model: str,
-    how: str,
+    new_visitor: NewVisitor, instance: Instance, ends: list[tuple[str, Any]], model: str, how: str
 ) -> None:
     admin, maria = new_visitor(), new_visitor()
     admin.sign_in("admin")

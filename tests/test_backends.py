@@ -151,9 +151,7 @@ def test_links_by_username_only_where_it_is_the_same(site: Configure, name: str)
     assert sign_in() != local
 
 
-def test_links_by_username_in_the_same_case_on_any_database(
-    site: Configure,
-) -> None:
+def test_links_by_username_in_the_same_case_on_any_database(site: Configure) -> None:
     """MySQL and SQL Server look away from it, unless told otherwise."""
     site(LINK_USERS_BY="username")
     local = User.objects.create_user("Maria")
@@ -207,9 +205,7 @@ def test_inactive_user_is_not_linked(site: Configure) -> None:
     assert not Account.objects.exists()
 
 
-def test_linked_administrator_follows_the_instance(
-    site: Configure,
-) -> None:
+def test_linked_administrator_follows_the_instance(site: Configure) -> None:
     site(LINK_USERS_BY="username")
     local = User.objects.create_superuser("maria")
 

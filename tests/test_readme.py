@@ -67,9 +67,7 @@ def test_a_new_project_gets_as_far_as_a_content_doctor(instance: Instance, tmp_p
     told = project.run(*register)
     secret = re.search(r"ERPNET_APPLICATION_SECRET=(\S+)", told)[1]  # type: ignore[index]
     instance.register(
-        application_uri="backend.example.com",
-        secret=secret,
-        login_urls=[f"{SITE}/signin-callback"],
+        application_uri="backend.example.com", secret=secret, login_urls=[f"{SITE}/signin-callback"]
     )
     project.environment["ERPNET_APPLICATION_SECRET"] = secret
     migrate, doctor = commands("instanceid doctor")

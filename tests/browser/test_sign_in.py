@@ -62,9 +62,7 @@ def test_pos_20_lands_where_asked_with_the_basket_of_before(
 
 @pytest.mark.parametrize(("same_site", "first_to_finish"), [("Lax", 0), ("Lax", 1), ("Strict", 1)])
 def test_pos_19_two_tabs_started_together_both_arrive(
-    open_browser: OpenBrowser,
-    demo: Demo,
-    first_to_finish: int,
+    open_browser: OpenBrowser, demo: Demo, first_to_finish: int
 ) -> None:
     tabs = [open_browser()]
     fill_basket(tabs[0], demo.shop, "table lamp")

@@ -25,12 +25,7 @@ from erpnet_instanceid.views.callback import SignInCallbackView
 
 MOST_OF_A_CALLBACK = 9
 FORM = "application/x-www-form-urlencoded"
-TABLES = (
-    "erpnet_instanceid_signin",
-    "erpnet_instanceid_account",
-    "django_session",
-    "auth_user",
-)
+TABLES = ("erpnet_instanceid_signin", "erpnet_instanceid_account", "django_session", "auth_user")
 TRANSACTION = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b", re.IGNORECASE)
 
 
@@ -221,10 +216,7 @@ class OwnCallbackView(SignInCallbackView):
     """A site's own view, which sends its visitors to another page."""
 
 
-urlpatterns = [
-    path("own-callback", OwnCallbackView.as_view()),
-    path("", include("tests.urls")),
-]
+urlpatterns = [path("own-callback", OwnCallbackView.as_view()), path("", include("tests.urls"))]
 
 
 def test_sites_own_callback_runs_in_no_transaction_either(

@@ -183,10 +183,7 @@ def test_tokens_that_are_no_notices_end_nothing(
 
 
 @often
-@given(
-    answer=st.dictionaries(st.sampled_from(TOKEN_FIELDS), values),
-    text=st.text(max_size=300),
-)
+@given(answer=st.dictionaries(st.sampled_from(TOKEN_FIELDS), values), text=st.text(max_size=300))
 def test_any_token_answer_is_read_or_refused(
     scene: Scene, answer: dict[str, Any], text: str
 ) -> None:

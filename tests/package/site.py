@@ -33,9 +33,7 @@ settings.configure(
             "OPTIONS": {"transaction_mode": "IMMEDIATE"},
         }
     },
-    TEMPLATES=[
-        {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True},
-    ],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
     INSTALLED_APPS=[
         "django.contrib.auth",
         "django.contrib.contenttypes",

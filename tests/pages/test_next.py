@@ -107,10 +107,7 @@ def test_nxt_06_long_target_does_not_cost_the_sign_in(
 
 @pytest.mark.parametrize("flow", ["form_post", "form_post with a query", "query", "carried"])
 def test_nxt_08_target_in_the_answer_is_ignored(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Callable[..., None],
-    flow: str,
+    visitor: Visitor, instance: Instance, configure: Callable[..., None], flow: str
 ) -> None:
     if flow == "query":
         configure(RESPONSE_TYPE="code")

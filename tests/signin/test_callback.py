@@ -620,8 +620,7 @@ def test_cbk_19_callback_needs_no_csrf_token(visitor: Visitor, instance: Instanc
 
 
 @pytest.mark.parametrize(
-    "page",
-    ["signin", "signout", "signout-callback", "initiate-signin", "frontchannel-signout"],
+    "page", ["signin", "signout", "signout-callback", "initiate-signin", "frontchannel-signout"]
 )
 def test_cbk_19_other_posts_need_a_csrf_token(
     visitor: Visitor, instance: Instance, page: str
@@ -630,10 +629,7 @@ def test_cbk_19_other_posts_need_a_csrf_token(
     before = look(visitor, instance)
 
     response = visitor.http.post(
-        f"{visitor.site}/{page}",
-        data={"iss": instance.issuer},
-        allow_redirects=False,
-        timeout=10,
+        f"{visitor.site}/{page}", data={"iss": instance.issuer}, allow_redirects=False, timeout=10
     )
 
     assert response.status_code == 403

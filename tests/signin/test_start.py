@@ -40,10 +40,7 @@ def challenge_of(verifier: str) -> str:
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_req_01_request_has_the_registered_parameters(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Callable[..., None],
-    slash: str,
+    visitor: Visitor, instance: Instance, configure: Callable[..., None], slash: str
 ) -> None:
     registered = f"{visitor.site}/signin-callback{slash}"
     instance.register(login_urls=[registered])

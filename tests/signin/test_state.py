@@ -451,10 +451,7 @@ def test_sta_13_another_persons_code_is_refused(
 
 
 def test_sta_14_another_persons_code_is_refused_in_code_flow(
-    visitor: Visitor,
-    new_visitor: NewVisitor,
-    instance: Instance,
-    configure: Callable[..., None],
+    visitor: Visitor, new_visitor: NewVisitor, instance: Instance, configure: Callable[..., None]
 ) -> None:
     configure(RESPONSE_TYPE="code")
     instance.pkce = "ignored"

@@ -257,10 +257,7 @@ def test_lbc_17_session_that_had_ended_before(
 @pytest.mark.parametrize("named", [{"sub": "maria"}, {"sid": None}], ids=["sub", "sid"])
 @pytest.mark.parametrize("seconds_between", [0, 2])
 def test_lbc_18_token_sent_again_ends_no_later_sign_in(
-    new_visitor: NewVisitor,
-    instance: Instance,
-    named: dict[str, str | None],
-    seconds_between: int,
+    new_visitor: NewVisitor, instance: Instance, named: dict[str, str | None], seconds_between: int
 ) -> None:
     visitor, key = signed_in(new_visitor)
     if "sid" in named:
@@ -330,10 +327,7 @@ def test_lbc_18_late_notice_ends_only_earlier_sign_ins(
 
 @pytest.mark.parametrize("named", ["sid", "sub"])
 def test_lbc_19_a_notice_that_failed_can_be_sent_again(
-    site_with_engine: Callable[[str], str],
-    stuck_keys: set[str],
-    instance: Instance,
-    named: str,
+    site_with_engine: Callable[[str], str], stuck_keys: set[str], instance: Instance, named: str
 ) -> None:
     site = site_with_engine("tests.support.sessions")
     visitors = [Visitor(site) for _ in range(3)]

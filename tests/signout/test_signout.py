@@ -217,18 +217,10 @@ def test_lrp_05_instance_that_offers_no_end_session(visitor: Visitor, instance: 
     assert instance.open_refresh_tokens == 0
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [{"status": 503}, {"hold": 30}],
-    ids=["503", "silent"],
-)
+@pytest.mark.parametrize("fault", [{"status": 503}, {"hold": 30}], ids=["503", "silent"])
 @pytest.mark.parametrize("cache", ["cold", "warm"])
 def test_lrp_05_instance_that_is_down(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Configure,
-    cache: str,
-    fault: dict[str, Any],
+    visitor: Visitor, instance: Instance, configure: Configure, cache: str, fault: dict[str, Any]
 ) -> None:
     configure(DEADLINE=0.3)
     visitor.sign_in()

@@ -71,10 +71,7 @@ def new_sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[]
 
 
 DATABASE_CACHE = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "storm_cache",
-    }
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "storm_cache"}
 }
 
 

@@ -88,9 +88,7 @@ def test_lease_owner_that_dies_costs_only_one_sign_in(site: Site, instance: Remo
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [{"drop": "before"}, {"error": "invalid_grant"}],
-    ids=["lost", "refused"],
+    "answer", [{"drop": "before"}, {"error": "invalid_grant"}], ids=["lost", "refused"]
 )
 def test_lease_owner_that_wakes_late_overwrites_nothing(
     site: Site, instance: RemoteInstance, answer: dict[str, Any]

@@ -95,10 +95,7 @@ def test_knows_a_token_by_each_of_its_parts(watch: Watch, part: str) -> None:
     ("response", "found"),
     [
         (HttpResponse(f"<p>{SECRET}</p>"), ["code in page /signin"]),
-        (
-            HttpResponseRedirect(f"/?code={quote(SECRET)}"),
-            ["code in header Location of /signin"],
-        ),
+        (HttpResponseRedirect(f"/?code={quote(SECRET)}"), ["code in header Location of /signin"]),
         (HttpResponseRedirect(f"https://op.test/id/connect/authorize?state={quote(SECRET)}"), []),
         (
             HttpResponseRedirect(f"https://op.test/id/connect/authorize?code={quote(SECRET)}"),

@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import (
-    InterfaceError,
-    InternalError,
-    NotSupportedError,
-    OperationalError,
-    connection,
-)
+from django.db import InterfaceError, InternalError, NotSupportedError, OperationalError, connection
 from django.utils import timezone
 
 from erpnet_instanceid.models import Account, SignIn

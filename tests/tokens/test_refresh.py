@@ -578,9 +578,7 @@ def test_session_without_refresh_token_lasts_one_access_token(
     visitor: Visitor, instance: Instance
 ) -> None:
     instance.change(
-        "token_answer",
-        lambda answer: answer.update(expires_in=2, refresh_token=None),
-        times=1,
+        "token_answer", lambda answer: answer.update(expires_in=2, refresh_token=None), times=1
     )
     visitor.sign_in("maria")
     ends_at = visitor.whoami()["expires_at"]

@@ -271,9 +271,7 @@ def test_uin_11_access_token_that_does_not_hold_lets_nobody_in(
 def test_uin_11_expired_access_token_is_renewed_once(visitor: Visitor, instance: Instance) -> None:
     claims(instance, "id_token", user_type="InternalUser")
     instance.change(
-        "access_token",
-        lambda token: token.claims.update(exp=token.claims["iat"] - 3600),
-        times=1,
+        "access_token", lambda token: token.claims.update(exp=token.claims["iat"] - 3600), times=1
     )
     instance.change("token_answer", lambda tokens: tokens.pop("expires_in") and None, times=1)
     visitor.sign_in()
