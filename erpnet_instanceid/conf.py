@@ -45,6 +45,7 @@ DEFAULTS: Mapping[str, Any] = {
     "API_CONCURRENCY": 1,
     "API_PER_MINUTE": 600,
     "SERVICE_SCOPE": None,
+    "FRAMED_BY": [],
 }
 REQUIRED = ("INSTANCE_URL", "APPLICATION_URI", "APPLICATION_SECRET")
 PROTOCOL_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
@@ -127,6 +128,11 @@ class Conf:
     def user_type_groups(self) -> Mapping[str, Sequence[str]]:
         groups: Mapping[str, Sequence[str]] = self.get("USER_TYPE_GROUPS")
         return groups
+
+    @property
+    def framed_by(self) -> Sequence[str]:
+        """The origins whose pages may show this site in a frame."""
+        return tuple(self.get("FRAMED_BY"))
 
     @property
     def create_users(self) -> bool:

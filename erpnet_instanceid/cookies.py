@@ -11,6 +11,10 @@ from collections.abc import Iterator
 
 from django.http import HttpRequest, HttpResponseBase
 
+FRAMES = ("iframe", "frame", "embed", "object")
+# Cookies whose names start so are only in the jar of a frame of another site.
+FRAME_PREFIX = "erpnet_frame_"
+
 
 def full_name(request: HttpRequest, name: str) -> str:
     """The name of the cookie in the browser."""
@@ -40,19 +44,41 @@ def was_sent(request: HttpRequest, name: str) -> bool:
 
 
 def put(
-    request: HttpRequest, response: HttpResponseBase, name: str, value: str, seconds: int
+    request: HttpRequest,
+    response: HttpResponseBase,
+    name: str,
+    value: str,
+    seconds: int,
+    *,
+    in_frame: bool | None = None,
 ) -> None:
-    """Sets the cookie for so many seconds."""
+    """Sets the cookie for so many seconds; ``in_frame``: in the jar of a frame of another site."""
+    if in_frame is None:
+        in_frame = is_in_frame_of_another_site(request)
     response.set_cookie(
         full_name(request, name),
         value,
         max_age=seconds,
         path="/",
-        secure=request.is_secure(),
+        secure=request.is_secure() or in_frame,
         httponly=True,
         # Lax, whatever the session's is: it has to be there when the instance sends back.
-        samesite="Lax",
+        samesite="None" if in_frame else "Lax",
     )
+
+
+def is_in_frame_of_another_site(request: HttpRequest) -> bool:
+    """Whether the request uses the cookie jar of a frame that a page of another site shows.
+
+    The browser tells so when it asks for the frame's page. What the page asks for later brings the
+    frame's own cookie.
+    """
+    headers = request.headers
+    if headers.get("Sec-Fetch-Dest") in FRAMES and (
+        headers.get("Sec-Fetch-Site") == "cross-site" or "Sec-Fetch-Storage-Access" in headers
+    ):
+        return True
+    return bool(starting_with(request, FRAME_PREFIX))
 
 
 def forget(request: HttpRequest, response: HttpResponseBase, name: str) -> None:

@@ -13,6 +13,7 @@ from .errors import InstanceUnavailable, MaximumLicenseCountExceeded, SignInExpi
 from .pages import kept_forms
 from .pages.challenge import sign_in_required, told_to_sign_in
 from .pages.failures import instance_failed_page
+from .pages.frames import keep_cookies_in_frame
 from .pages.targets import is_own_path
 from .signout.leaving import follow_session, leave
 from .tokens import attention
@@ -66,7 +67,7 @@ class TokenRefreshMiddleware:
         response = told_to_sign_in(request, kept_forms.answer(request, response))
         if self._has_new_key(request):
             follow_session(request)
-        return response
+        return keep_cookies_in_frame(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         if self._may_be_due(request):
@@ -80,7 +81,7 @@ class TokenRefreshMiddleware:
         response = told_to_sign_in(request, response)
         if self._has_new_key(request):
             await sync_to_async(follow_session)(request)
-        return response
+        return keep_cookies_in_frame(request, response)
 
     def _may_be_due(self, request: HttpRequest) -> bool:
         """Whether the session has to be looked at. Asks nobody."""

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 
 from .pages.targets import APP_NAME
 from .views.callback import SignInCallbackView
+from .views.framed import PopupView, RedeemView
 from .views.notices import BackChannelSignOutView, FrontChannelSignOutView
 from .views.resume import ResumeView
 from .views.signin import InitiateSignInView, SignInView
@@ -34,6 +35,8 @@ urlpatterns = [
     *_both("signin", SignInView, "signin"),
     *_both("signin-callback", SignInCallbackView, "signin_callback"),
     *_both("signin-resume", ResumeView, "signin_resume"),
+    *_both("signin-popup", PopupView, "signin_popup"),
+    *_both("signin-frame", RedeemView, "signin_frame"),
     *_both("signout", SignOutView, "signout"),
     *_both("signout-callback", SignOutCallbackView, "signout_callback"),
     *_both("backchannel-signout", BackChannelSignOutView, "backchannel_signout"),

@@ -34,6 +34,7 @@ ROOMS = (
     "api",
     "middleware",
     "decorators",
+    "templatetags",
     "contrib",
     "views",
     "urls",
@@ -58,6 +59,7 @@ KNOWS = {
 PRIVATE = {
     "_body": "views.posted",
     "_content": "oidc.http",
+    "_csp_nonce": "pages.render",
     "_from_testcase": "tokens.connections",
     "_has_been_logged": "pages.failures",
     "_session_cache": "tokens.engine",

@@ -40,6 +40,7 @@ PROMISED: dict[str, tuple[Any, Any]] = {
     "API_CONCURRENCY": (1, 4),
     "API_PER_MINUTE": (600, 0),
     "SERVICE_SCOPE": ("read", "read update"),
+    "FRAMED_BY": ((), ("https://mycompany.my.erp.net",)),
 }
 
 

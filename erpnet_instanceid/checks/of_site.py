@@ -16,6 +16,7 @@ from ..mozilla import NEVER_CALLED
 from .classes import imported, is_a
 from .messages import error, warning
 from .of_databases import check_databases
+from .of_frames import check_frames
 from .of_pages import check_pages
 from .of_sessions import check_sessions
 from .of_urls import check_urls
@@ -35,6 +36,7 @@ def check_site(**_kwargs: Any) -> list[CheckMessage]:
         *check_user_model(),
         *check_pages(),
         *check_databases(),
+        *check_frames(),
     ]
 
 

@@ -52,6 +52,10 @@ _SENTENCES: dict[str, Promise] = {
         "This sign-in was not started in this browser, or it is already complete. "
         "If you came here with the back button or a bookmark, just start again."
     ),
+    "frame_code_refused": _(
+        "This window and the page that opened it no longer belong together. Reload that page. "
+        "If this happens again, open the site in a window of its own."
+    ),
     "attempt_expired": _("Too much time has passed since you started to sign in."),
     "answer_lost": _(
         "The answer of the instance did not reach this page. "
@@ -221,6 +225,7 @@ def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpRe
             "reference": reference,
             "again": again,
             "again_text": _("Try again"),
+            "refresh": "",
         }
         return _error_page(request, status, context)
     told = {"error": error.code, "message": str(sentence), "reference": reference}

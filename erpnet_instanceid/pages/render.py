@@ -9,16 +9,31 @@ from django.shortcuts import render
 from django.urls import get_script_prefix
 
 from ..conf import conf
+from .frames import allow_framing, is_framed
 
 
 def page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, status: int = 200
 ) -> HttpResponse:
-    """One of the app's pages: never stored, never framed, and telling nobody where from."""
-    shared = {"home": get_script_prefix(), "instance": conf.instance_host}
+    """One of the app's pages: no-store, without a Referer, in frames of FRAMED_BY alone."""
+    shared = {
+        "home": get_script_prefix(),
+        "instance": conf.instance_host,
+        "csp_nonce": _csp_nonce(request),
+    }
     context = {**shared, **(context or {})}
     response = render(request, f"erpnet_instanceid/{template}", context, status=status)
-    return private(response)
+    private(response)
+    if conf.framed_by and is_framed(request):
+        return allow_framing(request, response)
+    return response
+
+
+def _csp_nonce(request: HttpRequest) -> Any:
+    """The nonce for scripts, where the site has django-csp or Django's own middleware (6.0)."""
+    # Django 5.2 lacks the function that reads the attribute. To ask for its truth makes no nonce.
+    nonce = getattr(request, "csp_nonce", None)
+    return getattr(request, "_csp_nonce", "") if nonce is None else nonce
 
 
 def form_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

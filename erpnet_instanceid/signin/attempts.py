@@ -48,6 +48,7 @@ class Plan:
     ``target`` is the page to come back to. ``restarts`` counts how often this sign-in has started
     again by itself; ``in_a_row`` the sign-ins completed right before it: see `loops`.
     ``seed_hash`` tells the cookie that belongs to this sign-in from one of another.
+    ``frame`` is the hash of the secret of the frame that the sign-in is for, if there is one.
     """
 
     VERSION: ClassVar[int] = 1
@@ -59,6 +60,7 @@ class Plan:
     restarts: int = 0
     in_a_row: int = 0
     seed_hash: str = ""
+    frame: str = ""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def _check_answer(
 @hides_own_frames
 def sign_visitor_in(
     request: HttpRequest,
-    attempt: Attempt,
+    reference: str,
     claims: Claims,
     tokens: TokenSet,
     sign_in: SignIn,
@@ -190,7 +190,7 @@ def sign_visitor_in(
         _end_replaced(before)
     logger.info(
         "signed_in reference=%s account=%s ms=%d",
-        attempt.reference,
+        reference,
         account.pk,
         round((time.monotonic() - started) * 1000),
     )

@@ -34,6 +34,7 @@ def start(
     max_age: int | None = None,
     login_hint: str | None = None,
     restarts: int = 0,
+    frame: str = "",
 ) -> HttpResponse:
     """A redirect to the instance, the attempt in a cookie beside those of other tabs.
 
@@ -56,6 +57,7 @@ def start(
         max_age=max_age,
         restarts=restarts,
         in_a_row=in_a_row,
+        frame=frame,
     )
     attempt, cookie = attempts.new_attempt(request, plan)
     response = HttpResponseRedirect(

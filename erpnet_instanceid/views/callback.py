@@ -29,9 +29,11 @@ from ..signin import answers, attempts, loops
 from ..signin.answers import Answer
 from ..signin.attempts import Attempt, Plan
 from ..signin.completion import redeem, sign_visitor_in
+from ..signin.frames import hand_over
 from ..signin.language import choose_language
 from ..signin.start import RESTARTS, asked_restarts, start
 from ..tokens.entry import read_entry
+from .framed import for_popup, popup_done
 from .posted import pairs_of, posted_pairs
 from .reporting import sensitive_request
 
@@ -119,7 +121,9 @@ class SignInCallbackView(CallbackView):
         except IntegrityError:
             error = AttemptError("already_claimed")
             return _start_again(request, reference, attempt.plan, error)
-        self.user = sign_visitor_in(request, attempt, claims, tokens, sign_in, self.success_url)
+        if attempt.plan.frame:
+            return popup_done(request, hand_over(attempt, claims, tokens, sign_in))
+        self.user = sign_visitor_in(request, reference, claims, tokens, sign_in, self.success_url)
         response = HttpResponseRedirect(self.success_url)
         loops.note(request, response, attempt.plan.in_a_row + 1)
         choose_language(request, response, tokens, claims["sub"])
@@ -144,7 +148,12 @@ class SignInCallbackView(CallbackView):
 
 def _next_start(plan: Plan, error: InstanceIDError) -> str:
     """Where the sign-in starts again by itself; empty where it does not."""
-    if error.facts.get("reason") not in STARTS_AGAIN or plan.restarts >= attempts.MAX_RESTARTS:
+    # A popup has its frame to start again from.
+    if (
+        plan.frame
+        or error.facts.get("reason") not in STARTS_AGAIN
+        or plan.restarts >= attempts.MAX_RESTARTS
+    ):
         return ""
     return signin_address(plan.target, **{RESTARTS: str(plan.restarts + 1)})
 
@@ -187,7 +196,7 @@ def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
         response = private(HttpResponseRedirect(address))
         response.status_code = 303
     answers.carry(request, response, answer)
-    return response
+    return for_popup(response) if plan is not None and plan.frame else response
 
 
 def _without_answer(request: HttpRequest, reference: str) -> HttpResponse:
@@ -206,4 +215,10 @@ def _start_again(
     if plan.restarts >= attempts.MAX_RESTARTS:
         raise error
     logger.info("sign_in_restarted reference=%s error=%s", reference, error)
-    return start(request, plan.target, max_age=plan.max_age, restarts=plan.restarts + 1)
+    return start(
+        request,
+        plan.target,
+        max_age=plan.max_age,
+        restarts=plan.restarts + 1,
+        frame=plan.frame,
+    )

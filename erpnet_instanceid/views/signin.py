@@ -12,9 +12,11 @@ from ..mozilla import SignInRequestView
 from ..oidc.errors import AttemptError
 from ..pages.challenge import is_speculative, shows_page, sign_in_required
 from ..pages.failures import sign_in_failed_page
+from ..pages.frames import is_framed
 from ..pages.render import private
 from ..pages.targets import requested_target, safe_target
 from ..signin.start import asked_restarts, moved_to_callback_host, start
+from .framed import framed_page
 
 
 class SignInView(SignInRequestView):
@@ -44,6 +46,8 @@ def _not_started(request: HttpRequest) -> HttpResponseBase | None:
         return private(HttpResponse(status=425))
     if not shows_page(request):
         return sign_in_required(request)
+    if is_framed(request):
+        return framed_page(request, requested_target(request))
     return moved_to_callback_host(request)
 
 

@@ -13,6 +13,7 @@ from django.views.generic import View
 
 from ..conf import redirect_field_name
 from ..mozilla import LogoutView
+from ..pages.frames import allow_framing, is_framed
 from ..pages.render import form_page, page, private
 from ..pages.targets import requested_target, safe_target, signed_out_address
 from ..signin import loops as arrivals
@@ -51,7 +52,12 @@ class SignOutView(LogoutView):
         sign_out(request)
         back = signed_out_address(request)
         address = end_at_instance(tokens, target, back=back) if tokens else None
-        response = HttpResponseRedirect(address or target)
+        if address and is_framed(request):
+            # The instance's pages cannot be framed.
+            response = _signed_out(request, address)
+            allow_framing(request, response)
+        else:
+            response = HttpResponseRedirect(address or target)
         arrivals.forget(request, response)
         return private(response)
 
@@ -65,7 +71,11 @@ class SignOutCallbackView(View):
         url = safe_target(request, read_state(request.GET.get("state", "")))
         if not url and settings.LOGOUT_REDIRECT_URL:
             url = resolve_url(settings.LOGOUT_REDIRECT_URL)
-        return private(HttpResponseRedirect(url)) if url else page(request, "signed_out.html")
+        return private(HttpResponseRedirect(url)) if url else _signed_out(request)
+
+
+def _signed_out(request: HttpRequest, at_instance: str = "") -> HttpResponse:
+    return page(request, "signed_out.html", {"at_instance": at_instance})
 
 
 def _after_sign_out() -> str:

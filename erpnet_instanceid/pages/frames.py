@@ -1,0 +1,66 @@
+"""Pages of this site inside frames of other pages.
+
+The instance's pages cannot be framed. A frame of another site has a cookie jar of its own, where
+browsers keep a cookie only as ``SameSite=None; Secure; Partitioned``.
+"""
+
+from __future__ import annotations
+
+from http.cookies import Morsel, SimpleCookie
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from .. import cookies
+from ..conf import conf
+
+# On an address: the page's script says that it is in a frame, for browsers that do not say so.
+FRAMED = "framed"
+
+
+def is_framed(request: HttpRequest) -> bool:
+    """Whether the answer to this request becomes the content of a frame."""
+    return request.headers.get("Sec-Fetch-Dest") in cookies.FRAMES or FRAMED in request.GET
+
+
+def allow_framing(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The response, which this site and those of FRAMED_BY may show in a frame."""
+    ancestors = " ".join(["'self'", *conf.framed_by])
+    response["Content-Security-Policy"] = f"frame-ancestors {ancestors}"
+    del response["X-Frame-Options"]
+    response.xframe_options_exempt = True
+    return response
+
+
+def keep_cookies_in_frame(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """The response; in a frame of another site its cookies become partitioned.
+
+    Those too that Django's middleware sets later: Django has no setting for it.
+    """
+    if conf.framed_by and cookies.is_in_frame_of_another_site(request):
+        response.cookies = _Partitioned(response.cookies)
+    return response
+
+
+class _Partitioned(SimpleCookie):
+    """Cookies that are sent out as partitioned. Python knows the word from 3.14 on only."""
+
+    def __init__(self, others: SimpleCookie) -> None:
+        super().__init__()
+        for name, morsel in others.items():
+            dict.__setitem__(self, name, morsel)
+
+    def values(self) -> Any:
+        return [_PartitionedMorsel(morsel) for morsel in super().values()]
+
+
+class _PartitionedMorsel(Morsel[str]):
+    def __init__(self, morsel: Morsel[str]) -> None:
+        super().__init__()
+        self.set(morsel.key, morsel.value, morsel.coded_value)
+        self.update(morsel)
+
+    def OutputString(self, attrs: Any = None) -> str:  # noqa: N802 - the name is Python's
+        text = super().OutputString(attrs)
+        is_third_party = "SameSite=None" in text and "Secure" in text
+        return f"{text}; Partitioned" if is_third_party and "Partitioned" not in text else text

@@ -1,0 +1,117 @@
+"""A sign-in for a frame: a popup signs in at the instance, and the frame redeems the result.
+
+The frame keeps a secret in its own cookie jar. The popup gives nobody a session: it stores the
+checked tokens on the sign-in's row, and hands a one-time code to the frame. The code is worth
+nothing without the secret, so a popup address that a stranger sends signs nobody in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+from .. import cookies, records
+from ..models import SignIn
+from ..oidc.errors import AttemptError
+from ..oidc.id_token import Claims
+from ..oidc.token_set import TokenSet
+from ..sealing import seal, unseal
+from .attempts import Attempt
+
+CODE_SECONDS = 60
+# As long as a visitor may leave the frame open before they click.
+COOKIE_SECONDS = 24 * 3600
+# For a frame in a page of this site, which shares the site's jar.
+OWN_PREFIX = "erpnet_ownframe_"
+MARK = "here"
+
+
+@dataclass(frozen=True)
+class Opener:
+    """The frame that a popup is opened for: the hash of its secret, and the page it wants."""
+
+    VERSION: ClassVar[int] = 1
+
+    secret_hash: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A completed sign-in that waits for its frame."""
+
+    VERSION: ClassVar[int] = 1
+
+    secret_hash: str
+    target: str
+    claims: dict[str, Any] = field(repr=False)
+    tokens: dict[str, Any] = field(repr=False)
+
+
+def sealed_opener(request: HttpRequest, response: HttpResponseBase, target: str) -> str:
+    """What the popup's address says of the frame; the frame's secret is put on the response."""
+    prefix = _prefix(request)
+    # Frames in one page share the jar. Of two that load at once each makes a secret.
+    kept = [value for name, value in cookies.starting_with(request, prefix).items() if name != MARK]
+    secret = kept[0] if kept else secrets.token_urlsafe(32)
+    cookies.put(request, response, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
+    return seal("opener", records.pack(Opener(_hash(secret), target)))
+
+
+def read_opener(sealed: str) -> Opener | None:
+    """What `sealed_opener` made, None where it is not ours or too old."""
+    data = unseal("opener", sealed, max_age=COOKIE_SECONDS)
+    return None if data is None else records.unpack(Opener, data)
+
+
+def hand_over(attempt: Attempt, claims: Claims, tokens: TokenSet, sign_in: SignIn) -> str:
+    """Stores the result on the row; the one-time code by which the frame redeems it.
+
+    Raises AttemptError where a sign-out notice was faster.
+    """
+    result = Result(attempt.plan.frame, attempt.target, dict(claims), dataclasses.asdict(tokens))
+    if not sign_in.change({"tokens": seal("frame", records.pack(result))}):
+        raise AttemptError("sign_in_ended")
+    return seal("frame code", f"{sign_in.pk}".encode())
+
+
+def redeem_code(request: HttpRequest, code: str) -> tuple[SignIn, dict[str, Any], TokenSet, str]:
+    """The row, claims, tokens and target behind ``code``, once.
+
+    Raises AttemptError where the code is forged, over, spent, or another frame's.
+    """
+    key = unseal("frame code", code, max_age=CODE_SECONDS)
+    sign_in = None if key is None else SignIn.objects.filter(pk=key.decode(), account=None).first()
+    data = unseal("frame", sign_in.tokens) if sign_in and sign_in.tokens else None
+    result = None if data is None else records.unpack(Result, data)
+    if sign_in is None or result is None:
+        raise AttemptError("frame_code_refused", reason="spent_or_over")
+    secret = cookies.only(request, _prefix(request) + result.secret_hash[:8])
+    if not secret or _hash(secret) != result.secret_hash:
+        raise AttemptError("frame_code_refused", reason="no_secret")
+    # Of two requests with one code, one changes the row.
+    if not sign_in.change({"tokens": ""}, tokens=sign_in.tokens):
+        raise AttemptError("frame_code_refused", reason="spent_or_over")
+    return sign_in, result.claims, TokenSet(**result.tokens), result.target
+
+
+def mark(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Marks the jar of the frame, for as long as a session may last."""
+    if cookies.is_in_frame_of_another_site(request):
+        name = cookies.FRAME_PREFIX + MARK
+        cookies.put(request, response, name, "1", settings.SESSION_COOKIE_AGE)
+
+
+def _prefix(request: HttpRequest) -> str:
+    is_foreign = cookies.is_in_frame_of_another_site(request)
+    return cookies.FRAME_PREFIX if is_foreign else OWN_PREFIX
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:32]

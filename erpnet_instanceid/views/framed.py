@@ -1,0 +1,85 @@
+"""The sign-in of a frame: its popup, and the frame's redemption of what the popup brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import View
+
+from ..oidc.errors import AttemptError, InstanceIDError
+from ..pages.challenge import is_speculative
+from ..pages.failures import sign_in_failed_page
+from ..pages.frames import allow_framing
+from ..pages.render import page, private
+from ..pages.targets import default_target, safe_target, signin_address
+from ..signin import frames
+from ..signin.completion import sign_visitor_in
+from ..signin.start import start
+from .reporting import sensitive_request
+
+OPENER = "opener"
+
+
+def framed_page(request: HttpRequest, target: str) -> HttpResponse:
+    """The page in the frame: a button that opens the popup, and a link where scripts are off."""
+    # The cookie is put on a response, and the response shows what belongs to it.
+    holder = HttpResponse()
+    popup = f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}="
+    popup += frames.sealed_opener(request, holder, target)
+    context = {"popup": popup, "window": signin_address(target)}
+    response = page(request, "framed.html", context)
+    response.cookies.update(holder.cookies)
+    response["Referrer-Policy"] = "same-origin"
+    return allow_framing(request, response)
+
+
+def for_popup(response: HttpResponse) -> HttpResponse:
+    """The response, from which the window keeps its opener: Django's default would cut it off."""
+    response["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    return response
+
+
+def popup_done(request: HttpRequest, code: str) -> HttpResponse:
+    """The popup's last page: hands the code to the frame, or says what to do if it is gone."""
+    return for_popup(page(request, "popup_done.html", {"code": code}))
+
+
+class PopupView(View):
+    """Starts a sign-in at top level, for a frame."""
+
+    http_method_names = ["get"]
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        opener = frames.read_opener(request.GET.get(OPENER, ""))
+        if opener is None or is_speculative(request):
+            error = AttemptError("frame_code_refused", reason="opener_unknown")
+            return for_popup(sign_in_failed_page(request, error))
+        return for_popup(start(request, opener.target, frame=opener.secret_hash))
+
+
+class RedeemView(View):
+    """Signs the visitor in, in the frame's own cookie jar."""
+
+    http_method_names = ["post"]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        # Guarded by more than a CSRF token: the code is bound to the secret in the frame's jar.
+        return csrf_exempt(sensitive_request(super().as_view(**initkwargs)))
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            sign_in, claims, tokens, wanted = frames.redeem_code(
+                request, request.POST.get("frame_code", "")
+            )
+            target = safe_target(request, wanted) or default_target()
+            sign_visitor_in(request, sign_in.attempt[:16], claims, tokens, sign_in, target)
+        except InstanceIDError as error:
+            return allow_framing(request, sign_in_failed_page(request, error))
+        response = allow_framing(request, private(HttpResponseRedirect(target)))
+        frames.mark(request, response)
+        return response

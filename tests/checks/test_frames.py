@@ -1,0 +1,32 @@
+"""E034, W019: a site in frames of other sites."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.checks.of_frames import COOKIES, check_frames
+
+PARENT = "https://mycompany.my.erp.net"
+
+
+def ids(settings: Any, framed_by: Any) -> list[str]:
+    settings.ERPNET_INSTANCEID = {"FRAMED_BY": framed_by}
+    return [str(message.id).rpartition(".")[2] for message in check_frames()]
+
+
+@pytest.mark.parametrize("wrong", [PARENT, [PARENT + "/"], [PARENT + "/menu"], ["*"], [None]])
+def test_e034_framed_by_is_no_list_of_origins(settings: Any, wrong: Any) -> None:
+    assert ids(settings, wrong) == ["E034"]
+
+
+def test_w019_cookies_do_not_reach_the_frame(settings: Any) -> None:
+    assert ids(settings, [PARENT]) == ["W019"]
+    for name, value in COOKIES.items():
+        setattr(settings, name, value)
+    assert ids(settings, [PARENT]) == []
+
+
+def test_site_without_frames_needs_nothing(settings: Any) -> None:
+    assert ids(settings, []) == []

@@ -1,0 +1,113 @@
+"""What the server does for a frame; tests/browser/test_frames.py has the browser's part."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.template import Context, Template
+from django.test import Client, RequestFactory
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.testing import Instance
+
+from ..support.visitor import Visitor
+
+FRAME = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe", "Accept": "text/html"}
+
+
+def frame_headers(site: str = "same-origin") -> dict[str, str]:
+    return {**FRAME, "Sec-Fetch-Site": site}
+
+
+def opened(visitor: Visitor) -> str:
+    """Opens the frame; the address of its popup."""
+    page = visitor.get("/signin?next=/private", headers=frame_headers())
+    assert page.status_code == 200
+    found = re.search(r'data-instanceid-popup="([^"]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+def code_of(visitor: Visitor, popup: str) -> str:
+    """Signs in in the popup; the code that it would hand to the frame."""
+    started = visitor.get(popup)
+    assert started.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
+    done = visitor.bring(visitor.at(started.headers["Location"]))
+    assert done.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
+    found = re.search(r'data-instanceid-code="([^"]+)"', done.text)
+    assert found is not None
+    return found[1]
+
+
+def redeem(visitor: Visitor, code: str) -> Any:
+    return visitor.http.post(
+        visitor.site + "/signin-frame", data={"frame_code": code}, allow_redirects=False
+    )
+
+
+def test_frame_redeems_the_code_once(visitor: Visitor, instance: Instance) -> None:
+    code = code_of(visitor, opened(visitor))
+    assert visitor.whoami()["user"] == ""
+    response = redeem(visitor, code)
+    assert (response.status_code, response.headers["Location"]) == (302, "/private")
+    assert visitor.whoami()["user"] == "maria"
+    assert SignIn.objects.count() == 1
+    assert len(instance.calls("token")) == 1
+    again = redeem(visitor, code)
+    assert again.status_code == 400
+    assert "frame_code_refused" in again.text
+
+
+def test_code_is_worth_nothing_to_another_browser(
+    visitor: Visitor, new_visitor: Any, instance: Instance
+) -> None:
+    code = code_of(visitor, opened(visitor))
+    stranger = new_visitor()
+    opened(stranger)
+    for thief in (stranger, new_visitor()):
+        assert redeem(thief, code).status_code == 400
+        assert thief.whoami()["user"] == ""
+    assert redeem(visitor, code).status_code == 302
+
+
+@pytest.mark.parametrize("code", ["", "x", "gAAAAA=="])
+def test_forged_code_is_refused(visitor: Visitor, instance: Instance, code: str) -> None:
+    opened(visitor)
+    assert redeem(visitor, code).status_code == 400
+
+
+@pytest.mark.parametrize("opener", ["", "x"])
+def test_forged_popup_address_starts_nothing(
+    client: Client, instance: Instance, opener: str
+) -> None:
+    response = client.get("/signin-popup", {"opener": opener})
+    assert response.status_code == 400
+    assert not response.cookies
+
+
+def test_page_in_a_frame_names_who_may_frame_it(client: Client, configure: Any) -> None:
+    configure(FRAMED_BY=["https://mycompany.my.erp.net"])
+    response = client.get("/signin", headers=frame_headers("cross-site"), secure=True)
+    policy = "frame-ancestors 'self' https://mycompany.my.erp.net"
+    assert response["Content-Security-Policy"] == policy
+    assert "X-Frame-Options" not in response
+    lines = [morsel.OutputString() for morsel in response.cookies.values()]
+    assert lines
+    for line in lines:
+        assert {"Secure", "SameSite=None", "Partitioned", "HttpOnly"} <= set(line.split("; "))
+
+
+def test_page_at_top_level_stays_out_of_frames(client: Client, configure: Any) -> None:
+    configure(FRAMED_BY=["https://mycompany.my.erp.net"])
+    assert client.get("/signout")["X-Frame-Options"] == "DENY"
+
+
+def test_signin_button_has_no_inline_script() -> None:
+    template = Template("{% load instanceid %}{% signin_button %}")
+    context = Context({"request": RequestFactory().get("/orders/?page=2"), "csp_nonce": "n0"})
+    html = template.render(context)
+    assert 'href="/signin?next=%2Forders%2F%3Fpage%3D2"' in html
+    assert re.findall(r"<script[^>]*>(.*?)</script>", html) == [""]
+    assert 'nonce="n0"' in html
