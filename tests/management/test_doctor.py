@@ -92,12 +92,12 @@ FAULTS: dict[str, tuple[Spoil, str, str]] = {
     ),
     "keys that cannot be read": (
         lambda instance: instance.change("jwks", lambda _: {"keys": [{"kty": "RSA"}]}),
-        "The instance publishes 0 usable keys, and none is for RS256.",
+        "The instance publishes no key for RS256. Usable keys: 0.",
         "SIGNING_ALGORITHMS",
     ),
     "keys of another algorithm": (
         lambda instance: instance.change("jwks", only_elliptic_keys),
-        "The instance publishes 1 usable keys, and none is for RS256.",
+        "The instance publishes no key for RS256. Usable keys: 1.",
         "SIGNING_ALGORITHMS",
     ),
     "metadata 500": (

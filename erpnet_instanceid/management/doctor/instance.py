@@ -42,7 +42,7 @@ def examine_keys(client: Client) -> Finding:
         return bad("keys", text, "No token can be checked without them: tell the instance's staff.")
     algorithms = ", ".join(client.algorithms)
     if not any(key.fits(algorithm) for key in keys for algorithm in client.algorithms):
-        text = f"The instance publishes {len(keys)} usable keys, and none is for {algorithms}."
+        text = f"The instance publishes no key for {algorithms}. Usable keys: {len(keys)}."
         cure = f"Compare {name('SIGNING_ALGORITHMS')} with the algorithm that the instance uses."
         return bad("keys", text, cure)
     return ok("keys", f"The instance publishes a key for {algorithms}.")

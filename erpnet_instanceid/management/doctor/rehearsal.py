@@ -38,9 +38,8 @@ def rehearse(
     answer to an address that is not registered: RFC 6749 4.1.2.1. What its pages say is not read.
     Raises InstanceUnavailable or InvalidResponse.
     """
-    endpoint = client.provider.metadata().authorization_endpoint
     url = authorization_url(
-        endpoint,
+        client.provider.metadata().authorization_endpoint,
         client_id=client.client_id,
         redirect_uri=redirect_uri,
         scope=scope,
@@ -49,26 +48,43 @@ def rehearse(
         secrets=new_secrets(),
         prompt="none",
     )
-    was_redirected = False
-    for _ in range(1 + MAX_OWN_REDIRECTS):
-        answer = open_page(url, client.limits)
-        answer.check_available()
-        target = onward(url, answer)
-        if _is_address(target, redirect_uri):
-            return Rehearsal("answered", _error_in(parameters(target), client))
-        if not target:
-            break
-        was_redirected = True
-        if target == url or http.origin_of(target) != http.origin_of(endpoint):
-            return Rehearsal("kept")
-        url = target
+    stop = _follow(url, redirect_uri, client.limits)
+    if _is_address(stop.target, redirect_uri):
+        return Rehearsal("answered", _error_in(parameters(stop.target), client))
     if response_mode == "form_post":
-        form = _Form(answer.body.decode(errors="replace"))
+        form = _Form(stop.answer.body.decode(errors="replace"))
         if form.action == redirect_uri:
             return Rehearsal("answered", _error_in(form.fields, client))
-    if was_redirected or answer.status >= 400:
-        return Rehearsal("kept")
-    return Rehearsal("unclear")
+    is_kept = stop.was_redirected or stop.answer.status >= 400
+    return Rehearsal("kept" if is_kept else "unclear")
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """The last answer of the instance, and where it leads; empty if nowhere."""
+
+    answer: http.Answer
+    target: str
+    was_redirected: bool
+
+
+def _follow(url: str, redirect_uri: str, limits: http.Limits) -> _Stop:
+    """Follows redirects for as long as they stay at the instance."""
+    origin, left = http.origin_of(url), MAX_OWN_REDIRECTS
+    answer, target = _opened(url, limits)
+    was_redirected = bool(target)
+    while left and target and not _is_address(target, redirect_uri):
+        if http.origin_of(target) != origin:
+            break
+        answer, target = _opened(target, limits)
+        left -= 1
+    return _Stop(answer, target, was_redirected)
+
+
+def _opened(url: str, limits: http.Limits) -> tuple[http.Answer, str]:
+    answer = open_page(url, limits)
+    answer.check_available()
+    return answer, onward(url, answer)
 
 
 def _is_address(url: str, redirect_uri: str) -> bool:
