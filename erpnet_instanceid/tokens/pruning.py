@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.db import Error as DatabaseFailure
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from ..models import SignIn
 from ..once import once
@@ -45,10 +46,16 @@ def prune(limit: int | None = None) -> int:
 def _needless() -> tuple[Q, ...]:
     # Each is answered by one index: a single condition for all would read the whole table.
     return (
-        Q(account=None, started__lt=Now() - CLAIMED_FOR),
-        Q(ended__lt=Now() - ENDED_FOR),
-        Q(refreshed__lt=Now() - UNUSED_FOR),
+        Q(account=None) & _older("started", CLAIMED_FOR),
+        _older("ended", ENDED_FOR),
+        _older("refreshed", UNUSED_FOR),
     )
+
+
+def _older(field: str, age: timedelta) -> Q:
+    # By both clocks: a host's may be wrong, and the database's may count in another time zone
+    # than the one in which Django writes.
+    return Q((f"{field}__lt", Now() - age), (f"{field}__lt", timezone.now() - age))
 
 
 class Gardener:

@@ -51,6 +51,25 @@ def test_only_rows_that_are_over_go(account: Account) -> None:
     assert left == {"being completed", "just ended", "in use", "new"}
 
 
+@pytest.mark.parametrize("zone", ["America/Chicago", "Asia/Tokyo"])
+def test_sign_in_under_way_stays_in_any_time_zone(zone: str, settings: Any) -> None:
+    """Without USE_TZ, Django writes the local time, and SQLite's own is UTC."""
+    settings.USE_TZ, settings.TIME_ZONE = False, zone
+    row("being completed", started=timedelta(hours=1))
+    row("rejected", started=timedelta(days=1))
+    prune()
+    assert SignIn.objects.get().attempt == "being completed"
+
+
+def test_clock_of_a_host_that_is_ahead_prunes_nothing(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row("in use", account, refreshed=timedelta(days=1))
+    ahead = timezone.now() + timedelta(days=60)
+    monkeypatch.setattr(timezone, "now", lambda: ahead)
+    assert prune() == 0
+
+
 def test_command_says_how_many(account: Account) -> None:
     row("rejected", started=timedelta(hours=3))
     out = io.StringIO()
