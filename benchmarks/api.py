@@ -39,6 +39,7 @@ from django.http import HttpRequest
 from django.test import override_settings
 
 from erpnet_instanceid.api import service_api, user_api
+from erpnet_instanceid.api.governor import CallLimits
 from erpnet_instanceid.api.service import service_tokens
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import RemoteInstance
@@ -56,6 +57,9 @@ TARGET = 0.05
 PLAIN, USER, SERVICE = "plain requests.Session", "user_api", "service_api"
 BARE = "the same, blind to proxies and .netrc"
 EACH_TIME = "user_api, opened for each call"
+UNLIMITED = "service_api, without the queue"
+# What the queue may add to a call that waits for nothing.
+QUEUE_TARGET = 0.03
 
 
 @contextmanager
@@ -82,16 +86,19 @@ def signed_in(token: str) -> HttpRequest:
 def make_calls(instance: RemoteInstance) -> dict[str, Callable[[], object]]:
     token = service_tokens().current()
     request = signed_in(token)
-    plain, bare, user, service = (
+    plain, bare, user, service, unlimited = (
         requests.Session(),
         requests.Session(),
         user_api(request),
         service_api(),
+        service_api(),
     )
+    unlimited.call_limits = CallLimits(concurrency=0, per_minute=0)
     bare.trust_env = False
     for session in (plain, bare):
         session.headers["Authorization"] = f"Bearer {token}"
-    for name, session in {PLAIN: plain, BARE: bare, USER: user, SERVICE: service}.items():
+    named = {PLAIN: plain, BARE: bare, USER: user, SERVICE: service, UNLIMITED: unlimited}
+    for name, session in named.items():
         session.headers["User-Agent"] = name
     url, limits = instance.url + CUSTOMERS, (user.limits.connect, user.limits.deadline)
     return {
@@ -99,6 +106,7 @@ def make_calls(instance: RemoteInstance) -> dict[str, Callable[[], object]]:
         BARE: lambda: bare.get(url, params=PARAMS, timeout=limits),
         USER: lambda: user.get(CUSTOMERS, params=PARAMS),
         SERVICE: lambda: service.get(CUSTOMERS, params=PARAMS),
+        UNLIMITED: lambda: unlimited.get(CUSTOMERS, params=PARAMS),
         EACH_TIME: lambda: user_api(request).get(
             CUSTOMERS, params=PARAMS, headers={"User-Agent": EACH_TIME}
         ),
@@ -126,6 +134,12 @@ def take_turns(calls: Mapping[str, Callable[[], Any]]) -> tuple[Turns, Turns]:
     return by_clock, by_cpu
 
 
+def unhurried(instance: RemoteInstance) -> dict[str, Any]:
+    """Settings without a limit per minute, at an instance without one: it would be reached."""
+    instance.lift_limits()
+    return {**instance.settings(), "API_PER_MINUTE": 0}
+
+
 def connections(instance: RemoteInstance) -> dict[str, int]:
     """How many connections the stand-in accepted for each caller's calls."""
     made: dict[str, set[int]] = {}
@@ -136,7 +150,10 @@ def connections(instance: RemoteInstance) -> dict[str, int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(description=__doc__).parse_args(arguments)
-    with stand_in() as instance, override_settings(ERPNET_INSTANCEID=instance.settings()):
+    with (
+        stand_in() as instance,
+        override_settings(ERPNET_INSTANCEID={**instance.settings(), "API_PER_MINUTE": 0}),
+    ):
         instance.lift_limits()
         say(f"{CALLS} calls each")
         by_clock, by_cpu = take_turns(make_calls(instance))
@@ -145,12 +162,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(machine())
     plain = figure(by_clock[PLAIN])
     rows = [[PLAIN, str(plain), "", str(figure(by_cpu[PLAIN])), str(made[PLAIN]), ""]]
-    for name in (BARE, USER, SERVICE, EACH_TIME):
+    for name in (BARE, USER, SERVICE, UNLIMITED, EACH_TIME):
         more = added(by_clock, name, PLAIN)
         verdict = "no target"
         if name in (USER, SERVICE):
             met = more.value <= TARGET * plain.value and made[name] == 1
             verdict = report.verdict(name, f"≤ {TARGET:.0%}, one connection", met=met)
+        elif name == UNLIMITED:
+            queue = added(by_clock, SERVICE, UNLIMITED)
+            met = queue.value <= QUEUE_TARGET * plain.value
+            told = f"the queue adds {_share(queue, plain)}, ≤ {QUEUE_TARGET:.0%}"
+            verdict = report.verdict(name, told, met=met)
         rows.append(
             [
                 name,
