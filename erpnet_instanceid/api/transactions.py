@@ -23,7 +23,8 @@ TRANSACTION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class OneToken:
-    """One token to the end: the instance knows a transaction only by the token that began it."""
+    """One token to the end: with its next one a service has another session at the instance,
+    which does not know the transaction."""
 
     def __init__(self, token: str) -> None:
         self._token = token
