@@ -15,7 +15,8 @@ from django.dispatch import receiver
 from ..conf import SETTING, conf
 from ..oidc import http
 from ..oidc.errors import InstanceIDError, InvalidResponse
-from ..oidc.provider import Clock, Kept, is_safe_address
+from ..oidc.fetched import Clock, Fetched
+from ..oidc.provider import is_safe_address
 from ..once import once
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -47,7 +48,7 @@ class SiteDirectory:
     ) -> None:
         self.instance_url = instance_url
         self.limits = limits
-        self._sites = Kept(self._fetch, clock, retry_seconds=RETRY_SECONDS)
+        self._sites = Fetched(instance_url, self._fetch, clock, retry_seconds=RETRY_SECONDS)
 
     def sites(self) -> Sites:
         """Where they are; as documented, where the instance does not tell."""

@@ -1,32 +1,21 @@
-"""The instance's metadata and keys: one fetch serves all threads of the process for a day."""
+"""The instance's metadata and keys, and whether one of its keys has signed a token."""
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
 import time
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from . import http, jose
-from .errors import InstanceIDError, InstanceUnavailable, InvalidResponse, TokenRejected
+from .errors import InvalidResponse, TokenRejected
+from .fetched import Clock, Fetched
 
-logger = logging.getLogger("erpnet_instanceid")
-
-FRESH_SECONDS = 24 * 3600.0
-STALE_SECONDS = 7 * 24 * 3600.0
 RETRY_SECONDS = 5.0
-UNKNOWN_KEY_SECONDS = 60.0
 MAX_NAMED_CHARACTERS = 255
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-
-Clock = Callable[[], float]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -92,97 +81,6 @@ def read_metadata(document: Mapping[str, Any], *, issuer: str) -> Metadata:
     )
 
 
-_everything_kept: weakref.WeakSet[Kept[Any]] = weakref.WeakSet()
-
-
-class Kept(Generic[T]):
-    """A fetched value. One thread fetches it; the others wait, or use the stale value.
-
-    After a failed fetch the next one waits ``retry_seconds``.
-    """
-
-    def __init__(self, fetch: Callable[[], T], clock: Clock, *, retry_seconds: float) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._retry_seconds = retry_seconds
-        self._lock = threading.Lock()
-        self._value: T | None = None
-        self._fetched_at = 0.0
-        self._failed_at: float | None = None
-        self._error: InstanceIDError | None = None
-        self._renewed_at: float | None = None
-        _everything_kept.add(self)
-
-    def get(self) -> T:
-        """The value. Raises InstanceUnavailable or InvalidResponse where it cannot be fetched."""
-        value = self._usable(FRESH_SECONDS)
-        if value is not None:
-            return value
-        stale = self._usable(STALE_SECONDS)
-        # A thread that has a stale value does not wait for the thread that fetches.
-        if not self._lock.acquire(blocking=stale is None):
-            return stale  # type: ignore[return-value]
-        try:
-            value = self._usable(FRESH_SECONDS)
-            if value is not None:
-                return value
-            return self._fetch_now(stale)
-        finally:
-            self._lock.release()
-
-    def renew(self, seen: T) -> T | None:
-        """A value other than ``seen``: fetches, unless another thread has done so meanwhile.
-
-        None where the last call fetched less than a minute ago.
-        """
-        with self._lock:
-            if self._value is not None and self._value is not seen:
-                return self._value
-            now = self._clock()
-            if self._renewed_at is not None and now - self._renewed_at < UNKNOWN_KEY_SECONDS:
-                return None
-            self._renewed_at = now
-            self._failed_at = None
-            return self._fetch_now(stale=None)
-
-    def start_in_child(self) -> None:
-        """Makes a new lock: the thread that held it in the parent does not exist in the child."""
-        self._lock = threading.Lock()
-
-    def _usable(self, seconds: float) -> T | None:
-        if self._value is not None and self._clock() - self._fetched_at < seconds:
-            return self._value
-        return None
-
-    def _fetch_now(self, stale: T | None) -> T:
-        now = self._clock()
-        if self._failed_at is not None and now - self._failed_at < self._retry_seconds:
-            if stale is not None:
-                return stale
-            if self._error is not None:
-                raise self._error.again()
-        try:
-            value = self._fetch()
-        except (InstanceUnavailable, InvalidResponse) as error:
-            # A copy has no traceback. The original's would keep the caller's variables alive.
-            self._failed_at, self._error = self._clock(), error.again()
-            if stale is None:
-                raise
-            logger.warning("instance_stale error=%s", error)
-            return stale
-        self._value, self._fetched_at = value, self._clock()
-        return value
-
-
-def _start_in_child() -> None:
-    for kept in list(_everything_kept):
-        kept.start_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_in_child)
-
-
 class Provider:
     """Metadata and keys of one issuer. Threads may share it."""
 
@@ -190,11 +88,14 @@ class Provider:
     def __init__(self, issuer: str, limits: http.Limits, clock: Clock = time.monotonic) -> None:
         self.issuer = issuer
         self.limits = limits
-        self._metadata = Kept(self._fetch_metadata, clock, retry_seconds=RETRY_SECONDS)
-        self._keys = Kept(self._fetch_keys, clock, retry_seconds=RETRY_SECONDS)
+        self._metadata = Fetched(issuer, self._fetch_metadata, clock, retry_seconds=RETRY_SECONDS)
+        self._keys = Fetched(issuer, self._fetch_keys, clock, retry_seconds=RETRY_SECONDS)
 
     def metadata(self) -> Metadata:
-        """What the instance says about itself. Raises InstanceUnavailable or InvalidResponse."""
+        """What the instance says about itself. Raises InstanceUnavailable or InvalidResponse.
+
+        While the instance hangs, waits for three seconds and not for the whole deadline.
+        """
         return self._metadata.get()
 
     def keys(self) -> tuple[jose.Key, ...]:
@@ -232,7 +133,9 @@ class Provider:
         return read_metadata(document, issuer=self.issuer)
 
     def _fetch_keys(self) -> tuple[jose.Key, ...]:
-        return jose.read_key_set(self._fetch(self.metadata().jwks_uri))
+        # In the thread that fetches the keys, where nobody waits but those who want the keys.
+        metadata = self._metadata.get(patience=self.limits.deadline)
+        return jose.read_key_set(self._fetch(metadata.jwks_uri))
 
     def _fetch(self, url: str) -> dict[str, Any]:
         answer = http.exchange("GET", url, limits=self.limits)

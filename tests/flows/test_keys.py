@@ -17,7 +17,7 @@ from django.urls import include, path
 
 from erpnet_instanceid.api import user_api
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc import provider
+from erpnet_instanceid.oidc import fetched, provider
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
 
@@ -320,7 +320,7 @@ def test_key_09_unknown_keys_are_not_looked_for_again_and_again(
     assert len(instance.calls("jwks")) == 2
 
     # A minute later.
-    monkeypatch.setattr(provider, "UNKNOWN_KEY_SECONDS", 0.0)
+    monkeypatch.setattr(fetched, "RENEWAL_SECONDS", 0.0)
     bring_unknown_key()
     assert len(instance.calls("jwks")) == 3
 

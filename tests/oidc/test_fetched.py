@@ -1,0 +1,146 @@
+"""What is fetched once for all threads: nobody waits for it without a bound.
+
+How long a value is kept, and when a failed fetch is repeated, is in test_provider.py.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
+from erpnet_instanceid.oidc.fetched import PATIENCE_SECONDS, Fetched
+from erpnet_instanceid.oidc.pool import deadline, seconds_left
+
+
+class Source:
+    """What a fetch asks. It answers when the test opens it."""
+
+    def __init__(self) -> None:
+        self.is_open = threading.Event()
+        self.asked = 0
+        self.error: Exception | None = None
+
+    def fetch(self) -> str:
+        self.asked += 1
+        assert self.is_open.wait(20)
+        if self.error is not None:
+            raise self.error
+        return f"value {self.asked}"
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    made = Source()
+    yield made
+    made.is_open.set()
+
+
+@pytest.fixture
+def fetched(source: Source) -> Fetched[str]:
+    return Fetched("tests", source.fetch, time.monotonic, retry_seconds=5)
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What ``work`` returns, or the code of its error, and the seconds that it took."""
+    started = time.monotonic()
+    try:
+        result = work()
+    except (InstanceUnavailable, InvalidResponse) as error:
+        result = error.code
+    return result, time.monotonic() - started
+
+
+def test_hanging_fetch_holds_up_each_thread_once(fetched: Fetched[str], source: Source) -> None:
+    """The visitors who come while it hangs for long are told at once."""
+    with ThreadPoolExecutor(8) as threads:
+        waited = list(threads.map(lambda _: timed(fetched.get), range(8)))
+    assert {result for result, _ in waited} == {"timeout"}
+    assert all(seconds < PATIENCE_SECONDS + 1 for _, seconds in waited)
+
+    for _ in range(20):
+        result, seconds = timed(fetched.get)
+        assert result == "timeout"
+        assert seconds < 0.1
+    result, seconds = timed(lambda: fetched.renew("another"))
+    assert (result, seconds < 0.1) == ("timeout", True)
+    assert source.asked == 1
+
+    # The fetch goes on, and its value serves those who come later.
+    source.is_open.set()
+    time.sleep(0.1)
+    assert timed(fetched.get)[0] == "value 1"
+
+
+def test_caller_with_little_time_spoils_nothing_for_others(
+    fetched: Fetched[str], source: Source
+) -> None:
+    with deadline(0.1):
+        result, seconds = timed(fetched.get)
+    assert (result, seconds < 0.5) == ("timeout", True)
+
+    source.is_open.set()
+
+    assert fetched.get() == "value 1"
+    assert source.asked == 1
+
+
+def test_fetch_has_no_deadline_of_its_caller() -> None:
+    left: list[float] = []
+    fetched = Fetched("tests", lambda: left.append(seconds_left()), time.monotonic, retry_seconds=5)
+
+    with deadline(5):
+        fetched.get()
+
+    assert left == [float("inf")]
+
+
+def test_each_thread_gets_an_error_of_its_own(fetched: Fetched[str], source: Source) -> None:
+    """A traceback is written into the exception that is raised."""
+    source.error = InvalidResponse("not_json")
+
+    def caught(_: int) -> Exception:
+        with pytest.raises(InvalidResponse) as caught:
+            fetched.get()
+        return caught.value
+
+    with ThreadPoolExecutor(5) as threads:
+        waiting = threads.map(caught, range(5))
+        source.is_open.set()
+        assert len({id(error) for error in waiting}) == 5
+    assert source.asked == 1
+
+
+def test_mistake_in_a_fetch_is_raised_and_blocks_nothing(
+    fetched: Fetched[str], source: Source
+) -> None:
+    source.is_open.set()
+    source.error = KeyError("ours")
+    with pytest.raises(KeyError):
+        fetched.get()
+
+    source.error = None
+    assert fetched.get() == "value 2"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_child_does_not_wait_for_the_fetch_of_its_parent(
+    fetched: Fetched[str], source: Source
+) -> None:
+    with deadline(0.1):
+        timed(fetched.get)
+    assert source.asked == 1
+
+    child = os.fork()
+    if child == 0:
+        source.is_open.set()
+        os._exit(0 if timed(fetched.get)[0] == "value 2" else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
