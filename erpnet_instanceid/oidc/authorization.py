@@ -17,8 +17,28 @@ MAX_DESCRIPTION_CHARACTERS = 200
 MAX_HINT_CHARACTERS = 256
 
 _VISIBLE_ASCII = re.compile(r"[\x20-\x7e]+\Z")
-# RFC 6749 4.1.2.1 allows more; the registered error codes are words.
-_ERROR_CODE = re.compile(r"[a-z0-9_.:/-]{1,64}\Z", re.IGNORECASE)
+# RFC 6749 4.1.2.1, Core 3.1.2.6. Other words count as ``unknown_error``: one of them could be a
+# code of our own, and be taken for it.
+ERRORS = frozenset(
+    {
+        "access_denied",
+        "account_selection_required",
+        "consent_required",
+        "interaction_required",
+        "invalid_request",
+        "invalid_request_object",
+        "invalid_request_uri",
+        "invalid_scope",
+        "login_required",
+        "registration_not_supported",
+        "request_not_supported",
+        "request_uri_not_supported",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unsupported_response_type",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +148,9 @@ def check_answer(
     if answer.iss is not None and answer.iss != issuer:
         raise TokenRejected("claim_mismatch", claim="iss parameter", expected=issuer)
     if answer.error is not None:
-        raise OAuthError(_clean_error(answer.error), _clean_text(answer.error_description or ""))
+        code = answer.error if answer.error in ERRORS else "unknown_error"
+        description = _clean_text(answer.error_description or "")
+        raise OAuthError(code, description, told=_clean_text(answer.error), from_browser=True)
     if answer.iss is None and demand_issuer:
         raise TokenRejected("claim_missing", claim="iss parameter")
     if answer.code is None:
@@ -138,10 +160,6 @@ def check_answer(
     if demand_id_token and answer.id_token is None:
         raise AttemptError("parameter_missing", parameter="id_token")
     return answer.code
-
-
-def _clean_error(error: str) -> str:
-    return error if _ERROR_CODE.match(error) else "unknown_error"
 
 
 def _clean_text(text: str) -> str:

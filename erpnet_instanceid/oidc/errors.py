@@ -53,7 +53,11 @@ class InvalidResponse(InstanceIDError):
 
 
 class OAuthError(InstanceIDError):
-    """The instance answered with an OAuth error. RFC 6749 4.1.2.1 and 5.2."""
+    """The instance answered with an OAuth error. RFC 6749 4.1.2.1 and 5.2.
+
+    ``from_browser`` is true for an error that came with the visitor's browser. Any visitor can
+    write one.
+    """
 
     def __init__(self, error: str, description: str = "", /, **facts: object) -> None:
         super().__init__(error, description=description, **facts)
@@ -61,6 +65,10 @@ class OAuthError(InstanceIDError):
     @property
     def error(self) -> str:
         return self.code
+
+    @property
+    def from_browser(self) -> bool:
+        return bool(self.facts.get("from_browser"))
 
     @property
     def description(self) -> str:

@@ -40,6 +40,9 @@ OPERATOR_ERRORS = frozenset(
         "issuer_mismatch",
         "endpoint_missing",
         "endpoint_not_https",
+        "ca_bundle_missing",
+        "ca_bundle_unreadable",
+        "proxy_unsupported",
     }
 )
 
@@ -169,11 +172,17 @@ def describe(error: InstanceIDError) -> tuple[int, Promise, Promise]:
     """Status, title and sentence for a visitor."""
     for kind, status, title, sentence in _KINDS:
         if isinstance(error, kind):
-            if error.code in OPERATOR_ERRORS:
+            if _is_the_operators(error):
                 return 502, title, _MISCONFIGURED
             reason = _REASONS.get(str(error.facts.get("reason")))
             return status, title, reason or _SENTENCES.get(error.code, sentence)
     return 500, _("You could not be signed in"), _("Something went wrong. Please start again.")
+
+
+def _is_the_operators(error: InstanceIDError) -> bool:
+    # Any visitor can put any error into the answer, and would call the operator in vain.
+    is_hearsay = isinstance(error, OAuthError) and error.from_browser
+    return error.code in OPERATOR_ERRORS and not is_hearsay
 
 
 def sign_in_failed_page(
@@ -244,7 +253,7 @@ def _logged(event: str, error: InstanceIDError, reference: str = "") -> str:
     """Logs the error; the reference that its line has."""
     reference = reference or secrets.token_hex(8)
     level, line = logging.WARNING, "%s reference=%s error=%s kind=%s"
-    if error.code in OPERATOR_ERRORS:
+    if _is_the_operators(error):
         level, line = logging.ERROR, f"{line} run='manage.py instanceid doctor'"
     logger.log(level, line, event, reference, error, type(error).__name__)
     return reference

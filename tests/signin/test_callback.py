@@ -195,6 +195,33 @@ def test_cbk_04_error_description_injects_nothing(
     assert len(line) < 1000
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("invalid_scope", "invalid_scope"),
+        ("unauthorized_client", "unauthorized_client"),
+        ("invalid_client", "unknown_error"),
+        ("issuer_mismatch", "unknown_error"),
+        ("ca_bundle_missing", "unknown_error"),
+        ("token_expired", "unknown_error"),
+        ("already_claimed", "unknown_error"),
+        ("MaximumLicenseCountExceeded", "unknown_error"),
+    ],
+)
+def test_fld_18_error_in_an_answer_is_only_hearsay(
+    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture, error: str, code: str
+) -> None:
+    """It is neither one of our own codes nor a reason to call the operator."""
+    attempt = begin(visitor, instance)
+
+    response = visitor.bring(attempt.answer, error_answer(attempt.answer, error=error))
+
+    attempt.assert_refused(response, code)
+    assert "The instance did not complete this sign-in" in response.text
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert f"told='{error}'" in caplog.text
+
+
 # Which parameters
 
 
