@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db.models.signals import post_migrate
 
-from erpnet_instanceid.oidc import http
+from erpnet_instanceid.oidc import adapter, http
 from erpnet_instanceid.testing import Instance
 
 from .support.leaks import Watch, watching
@@ -106,9 +108,26 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    http.environment.cache_clear()
+    adapter.environment.cache_clear()
     yield
-    http.environment.cache_clear()
+    adapter.environment.cache_clear()
+
+
+@pytest.fixture
+def slow_names(monkeypatch: pytest.MonkeyPatch, no_proxies: None) -> Callable[..., None]:
+    """`slow_names(2)` makes each look-up of a name slow; with ``url`` only those for its port."""
+    look_up = socket.getaddrinfo
+
+    def take(seconds: float, url: str = "") -> None:
+        def slowly(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+            if not url or port == urlsplit(url).port:
+                time.sleep(seconds)
+            return look_up(host, port, *args, **kwargs)
+
+        http.forget_connections()
+        monkeypatch.setattr(socket, "getaddrinfo", slowly)
+
+    return take
 
 
 @pytest.fixture
@@ -168,6 +187,6 @@ def _receive_error_mails(settings: Any) -> None:
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trusted]:
     authority = Trusted(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
-    http.environment.cache_clear()
+    adapter.environment.cache_clear()
     yield authority
-    http.environment.cache_clear()
+    adapter.environment.cache_clear()

@@ -50,8 +50,8 @@ ROOMS = (
 # The only modules that may know a library.
 KNOWS = {
     "josepy": {"oidc.jose"},
-    "requests": {"oidc.http", "api.calls", "api.files", "api.session"},
-    "urllib3": {"oidc.pool", "oidc.http", "api.session"},
+    "requests": {"oidc.adapter", "oidc.http", "api.calls", "api.files", "api.session"},
+    "urllib3": {"oidc.adapter", "oidc.pool", "oidc.http", "api.session"},
     "cryptography": {"sealing"},
     "mozilla_django_oidc": {"mozilla"},
 }

@@ -19,6 +19,7 @@ from django.utils.translation import get_language
 
 from ..conf import conf
 from ..oidc import http
+from ..oidc.adapter import with_environment
 from ..oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from ..oidc.pool import deadline
 from ..oidc.tracebacks import ahides_own_frames, hides_own_frames
@@ -196,8 +197,7 @@ class InstanceSession(requests.Session):
         address = self.address(url)
         limits = limits_of(options.get("timeout"), self.limits)
         options["timeout"] = (limits.connect, limits.deadline)
-        for name, value in http.environment(http.origin_of(address)).items():
-            options.setdefault(name, value)
+        options = with_environment(http.origin_of(address), options)
         return Call(method, address, options, limits, Bearer(self.tokens.current()))
 
     def _with_language(self, headers: Mapping[str, Any], active: str | None) -> Mapping[str, Any]:
@@ -228,14 +228,14 @@ class InstanceSession(requests.Session):
         return response
 
     def _send(self, call: Call) -> requests.Response:
-        try:
-            with deadline(call.limits.deadline, each_read=call.is_streamed):
-                sent = {**call.options, "auth": call.bearer, "stream": True}
+        sent = {**call.options, "auth": call.bearer, "stream": True}
+        with deadline(call.limits.deadline, each_read=call.is_streamed) as bound:
+            try:
                 response = super().request(call.method, call.address, **sent)
                 if not call.is_streamed:
                     http.read_body(response, self.max_bytes)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise http.unavailable(error, http.shown_address(call.address)) from None
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise http.unavailable(error, http.shown_address(call.address), bound) from None
         return response
 
     def _renews_token(self, call: Call) -> bool:

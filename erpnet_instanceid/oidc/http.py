@@ -1,7 +1,7 @@
 """Requests to the instance: one pool, a deadline for the whole exchange, a cap on the answer.
 
-The only module of ``oidc`` that imports requests. It never repeats a request, since a token
-request carries a code or a refresh token that can be spent only once.
+Never repeats a request, since a token request carries a code or a refresh token that can be spent
+only once.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
+from .adapter import InstanceAdapter, environment
 from .errors import InstanceUnavailable, InvalidResponse
 from .jose import read_json
-from .pool import POOLS, deadline, seconds_left
+from .pool import Bound, deadline
 
 MAX_ANSWER_BYTES = 1024 * 1024
-# How many hosts, and how many idle connections to each.
-POOL_SIZE = (4, 32)
+# A code or a refresh token is not sent with less than this left of the deadline, nor with less than
+# a third of it: the answer would come too late, and what was sent would be spent for nothing.
+LEAST_ANSWER_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,13 @@ class Limits:
     connect: float = 3.05
     deadline: float = 10.0
 
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """To connect and to read, as requests takes it."""
+        return self.connect, self.deadline
+
     def shortened_to(self, seconds: float) -> Limits:
-        return Limits(self.connect, min(self.deadline, seconds))
+        return Limits(min(self.connect, seconds), min(self.deadline, seconds))
 
 
 @dataclass(frozen=True)
@@ -64,27 +70,6 @@ class Answer:
         return value
 
 
-class InstanceAdapter(HTTPAdapter):
-    """Keeps connections open between calls, and never repeats a call."""
-
-    def __init__(self) -> None:
-        super().__init__(*POOL_SIZE, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOLS
-
-    def forget_connections(self) -> None:
-        """Starts a new pool. Sessions that are open use it too."""
-        self.proxy_manager = {}
-        self.init_poolmanager(*POOL_SIZE)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = POOLS
-        return manager
-
-
 class NoCredentials(AuthBase):
     """Stops requests from sending credentials that it finds in ``.netrc``."""
 
@@ -106,14 +91,6 @@ def new_session(session_class: type[S]) -> S:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
-
-
-@functools.lru_cache(maxsize=64)
-def environment(origin: str) -> Mapping[str, Any]:
-    """The proxies and certificates that the process environment sets for this origin."""
-    with requests.Session() as session:
-        found = session.merge_environment_settings(origin, {}, None, None, None)
-    return {"proxies": dict(found["proxies"]), "verify": found["verify"]}
 
 
 _adapter: InstanceAdapter | None = None
@@ -163,43 +140,56 @@ def exchange(
 ) -> Answer:
     """Sends one request and returns its whole answer. Does not follow redirects.
 
-    Raises InstanceUnavailable, with ``answer_lost`` where the instance may have carried it out,
-    and InvalidResponse where the answer is larger than 1 MiB.
+    A ``form`` holds something that can be spent only once: it is not sent without the time to hear
+    the answer. Raises InstanceUnavailable, with ``answer_lost`` where the instance may have carried
+    the request out, and InvalidResponse where the answer is larger than 1 MiB.
     """
     shown = shown_address(url)
-    try:
-        with deadline(limits.deadline):
-            left = seconds_left()
-            if left <= 0:
-                raise InstanceUnavailable("timeout", url=shown, answer_lost=False)
-            request = _prepared(method, url).copy()
-            if form is not None:
-                request.prepare_body(form, None)
-            if headers:
-                request.prepare_headers({**request.headers, **headers})
-            # Without a requests.Session, whose work (cookies, redirects, hooks) we do not need
-            # and which takes a third of the call's time.
-            response = _shared_adapter().send(
-                request,
-                stream=True,
-                timeout=(min(limits.connect, left), left),
-                **environment(origin_of(url)),
-            )
+    with deadline(limits.deadline) as bound:
+        left = bound.left()
+        if form is not None:
+            bound.to_answer = max(left / 3, min(LEAST_ANSWER_SECONDS, limits.deadline / 3))
+        if left <= bound.to_answer:
+            raise InstanceUnavailable("timeout", url=shown, answer_lost=False)
+        try:
+            response = _send(_request(method, url, form, headers), bound, limits)
             try:
-                body = b""
-                # Until a read returns nothing: only that read notices an answer that was cut off,
-                # and returns the connection to the pool.
-                while chunk := response.raw.read(
-                    MAX_ANSWER_BYTES + 1 - len(body), decode_content=False
-                ):
-                    body += chunk
-                    if len(body) > MAX_ANSWER_BYTES:
-                        raise InvalidResponse("answer_too_large", url=shown, limit=MAX_ANSWER_BYTES)
+                body = _read_whole(response, shown)
             finally:
                 response.close()
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise unavailable(error, shown) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise unavailable(error, shown, bound) from None
     return Answer(url=shown, status=response.status_code, headers=dict(response.headers), body=body)
+
+
+def _request(
+    method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str] | None
+) -> requests.PreparedRequest:
+    request = _prepared(method, url).copy()
+    if form is not None:
+        request.prepare_body(form, None)
+    if headers:
+        request.prepare_headers({**request.headers, **headers})
+    return request
+
+
+def _send(request: requests.PreparedRequest, bound: Bound, limits: Limits) -> requests.Response:
+    # Without a requests.Session, whose work (cookies, redirects, hooks) we do not need and which
+    # takes a third of the call's time.
+    timeout = limits.shortened_to(bound.left()).timeout
+    settings = environment(origin_of(str(request.url)))
+    return _shared_adapter().send(request, stream=True, timeout=timeout, **settings)
+
+
+def _read_whole(response: requests.Response, shown: str) -> bytes:
+    body = b""
+    # Until a read returns nothing: only that read notices an answer that was cut off, and returns
+    # the connection to the pool.
+    while chunk := response.raw.read(MAX_ANSWER_BYTES + 1 - len(body), decode_content=False):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise InvalidResponse("answer_too_large", url=shown, limit=MAX_ANSWER_BYTES)
+    return body
 
 
 @functools.lru_cache(maxsize=64)
@@ -234,24 +224,19 @@ def set_body(response: requests.Response, body: bytes) -> None:
     response._content = body
 
 
-def unavailable(error: Exception, url: str) -> InstanceUnavailable:
+def unavailable(error: Exception, url: str, bound: Bound) -> InstanceUnavailable:
     """The error for a failure of the transport.
 
     It names the class of the cause and leaves out its text, which may hold what we sent.
     """
-    cause = _root_cause(error)
+    facts: dict[str, Any] = {"url": url, "cause": _root_cause(error), "answer_lost": bound.sent}
     if isinstance(error, requests.exceptions.SSLError):
-        return InstanceUnavailable("tls_failed", url=url, cause=cause, answer_lost=False)
-    if isinstance(error, requests.exceptions.ProxyError):
-        # The proxy is down, or refused to connect us to the instance.
-        return InstanceUnavailable("proxy_failed", url=url, cause=cause, answer_lost=False)
-    if isinstance(error, requests.ConnectTimeout):
-        return InstanceUnavailable("timeout", url=url, cause=cause, answer_lost=False)
-    if cause in ("NewConnectionError", "NameResolutionError", "ConnectionRefusedError", "gaierror"):
-        return InstanceUnavailable("unreachable", url=url, cause=cause, answer_lost=False)
+        return InstanceUnavailable("tls_failed", **facts)
     if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError | TimeoutError):
-        return InstanceUnavailable("timeout", url=url, cause=cause, answer_lost=True)
-    return InstanceUnavailable("connection_lost", url=url, cause=cause, answer_lost=True)
+        return InstanceUnavailable("timeout", **facts)
+    if bound.sent:
+        return InstanceUnavailable("connection_lost", **facts)
+    return InstanceUnavailable("unreachable", **facts)
 
 
 def _root_cause(error: BaseException) -> str:

@@ -1,18 +1,21 @@
-"""Connections to the instance, with a deadline for each exchange and a limit on idle time."""
+"""Connections to the instance: one deadline for the whole of an exchange, a limit on idle time."""
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 # Firewalls drop connections that are idle for long and tell nobody. A one-time code that is sent
 # over such a connection is lost.
@@ -21,33 +24,60 @@ MAX_IDLE_SECONDS = 20.0
 _now = threading.local()
 
 
-@contextmanager
-def deadline(seconds: float, *, each_read: bool = False) -> Iterator[None]:
-    """Bounds what this thread reads of answers that begin inside the block.
+@dataclass
+class Bound:
+    """How long a thread may still wait for the instance, and whether it has sent anything yet.
 
-    All of it together may take ``seconds``; with ``each_read`` every single wait may, for an
-    answer that is as long as it is. An inner bound never exceeds the one around it.
+    A connection that is ready with less than ``to_answer`` seconds left is closed and sends
+    nothing.
     """
-    around: Callable[[], float] = getattr(_now, "bound", _unbounded)
+
+    left: Callable[[], float]
+    to_answer: float = 0.0
+    sent: bool = False
+
+
+@contextmanager
+def deadline(seconds: float, *, each_read: bool = False) -> Iterator[Bound]:
+    """Bounds how long this thread waits for exchanges that begin inside the block.
+
+    All of it together may take ``seconds``: looking up the name, connecting, sending, reading. With
+    ``each_read`` each single wait may take so long, for an answer of any length. An inner bound
+    never exceeds the one around it.
+    """
+    around = _bound()
     ends_at = time.monotonic() + seconds
     if each_read:
-        _now.bound = lambda: min(seconds, around())
+        bound = Bound(lambda: min(seconds, around.left()))
     else:
-        _now.bound = lambda: min(ends_at - time.monotonic(), around())
+        bound = Bound(lambda: min(ends_at - time.monotonic(), around.left()))
+    with _bounded_by(bound):
+        yield bound
+
+
+def seconds_left() -> float:
+    """How long this thread may still wait for the instance; infinite without a deadline."""
+    return _bound().left()
+
+
+def has_sent() -> bool:
+    """Whether this thread has begun to send, in the innermost `deadline`."""
+    return _bound().sent
+
+
+def _bound() -> Bound:
+    found: Bound | None = getattr(_now, "bound", None)
+    return found if found is not None else Bound(lambda: math.inf)
+
+
+@contextmanager
+def _bounded_by(bound: Bound) -> Iterator[None]:
+    around = getattr(_now, "bound", None)
+    _now.bound = bound
     try:
         yield
     finally:
         _now.bound = around
-
-
-def seconds_left() -> float:
-    """How long this thread may still read from the instance; infinite without a deadline."""
-    bound: Callable[[], float] = getattr(_now, "bound", _unbounded)
-    return bound()
-
-
-def _unbounded() -> float:
-    return math.inf
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -69,7 +99,7 @@ class _DeadlineReader(io.RawIOBase):
         left = self._left()
         if left <= 0:
             raise TimeoutError("deadline")
-        self._socket.settimeout(left)
+        self._socket.settimeout(_timeout(left))
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -89,13 +119,14 @@ class _DeadlineSocket:
 
 class _DeadlineResponse(http.client.HTTPResponse):
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        left = getattr(_now, "bound", _unbounded)
-        bounded: Any = sock if left is _unbounded else _DeadlineSocket(sock, left)
+        # Outside a deadline the socket's own timeout counts.
+        bound: Bound | None = getattr(_now, "bound", None)
+        bounded: Any = sock if bound is None else _DeadlineSocket(sock, bound.left)
         super().__init__(bounded, *args, **kwargs)
 
 
-class _Connection(HTTPConnection):
-    """A pooled connection that counts as closed once it has been idle for long."""
+class _Bounded(HTTPConnection):
+    """A connection of urllib3 that keeps to the deadline and is closed when idle for long."""
 
     response_class: Any = _DeadlineResponse
     _used_at = 0.0
@@ -104,21 +135,69 @@ class _Connection(HTTPConnection):
     def is_connected(self) -> bool:
         return time.monotonic() - self._used_at < MAX_IDLE_SECONDS and super().is_connected
 
+    def connect(self) -> None:
+        bound = _bound()
+        in_time = _connect_within(bound.left() - bound.to_answer, super().connect, self.close)
+        if not in_time or bound.left() < bound.to_answer:
+            self.close()
+            raise ConnectTimeoutError(self, "connected too late to send anything")
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _bound().sent = True
+        super().send(data)
+
     def getresponse(self) -> Any:
         self._used_at = time.monotonic()
         return super().getresponse()
 
 
-class _TLSConnection(_Connection, HTTPSConnection):
-    pass
+def _connect_within(seconds: float, connect: Callable[[], None], close: Callable[[], None]) -> bool:
+    """Whether ``connect`` has returned within ``seconds``. Raises what ``connect`` raises.
+
+    Runs it in a thread of its own, because nothing interrupts a slow look-up of a name. A
+    connection that is made too late is closed there.
+    """
+    bound = Bound(_bound().left)
+    done: futures.Future[None] = futures.Future()
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            with _bounded_by(bound):
+                connect()
+        except BaseException as raised:  # noqa: BLE001 - the caller raises it
+            error = raised
+        if not done.set_running_or_notify_cancel():
+            close()
+        elif error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    threading.Thread(target=work, name="erpnet-instanceid-connect", daemon=True).start()
+    futures.wait([done], _timeout(seconds))
+    if done.cancel():
+        return False
+    done.result()
+    return True
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+def _timeout(seconds: float) -> float | None:
+    """``seconds`` as the standard library takes it: None for ever, and nothing below zero."""
+    return None if seconds > threading.TIMEOUT_MAX else max(0.0, seconds)
 
 
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
+def bounded_pools(pools: Mapping[str, Any]) -> dict[str, Any]:
+    """urllib3's pools by scheme, with connections that keep to the deadline."""
+    return {scheme: _bounded_pool(pool) for scheme, pool in pools.items()}
 
 
-POOLS = {"http": _Pool, "https": _TLSPool}
+@functools.cache
+def _bounded_pool(pool: Any) -> Any:
+    if issubclass(pool.ConnectionCls, _Bounded):
+        return pool
+    # Made from the pool's own class: the one for a SOCKS proxy takes arguments that no other takes.
+    connection = type("BoundedConnection", (_Bounded, pool.ConnectionCls), {})
+    return type("BoundedPool", (pool,), {"ConnectionCls": connection})

@@ -12,7 +12,10 @@ SENTENCES = {
     "timeout": "{url} does not answer in time.",
     "connection_lost": "The connection to {url} is lost before the answer is complete.",
     "tls_failed": "This machine does not trust the certificate of {url}.",
-    "proxy_failed": "The proxy that this machine's environment names makes no way to {url}.",
+    "ca_bundle_missing": "{setting} names the file {path}, and there is no such file.",
+    "ca_bundle_unreadable": "{setting} names the file {path}, which is no list of certificates.",
+    "proxy_failed": "The proxy that {setting} names does not connect this machine to the instance.",
+    "proxy_unsupported": "{setting} names a proxy of a kind that this machine cannot use.",
     "server_error": "{url} answers with HTTP status {status}.",
     "unexpected_status": "{url} answers with HTTP status {status}.",
     "not_json": "{url} answers with something that is not JSON.",
@@ -39,7 +42,11 @@ CURES = {
         "character."
     ),
     "tls_failed": "Set REQUESTS_CA_BUNDLE to the certificate of its CA.",
-    "proxy_failed": "Check HTTPS_PROXY and NO_PROXY.",
+    "ca_bundle_missing": "Set {setting} to a file that this process can see, or unset it.",
+    "ca_bundle_unreadable": "Set {setting} to a file of certificates in PEM.",
+    "proxy_failed": "Check {setting} and NO_PROXY, and that the proxy may connect to the instance.",
+    "proxy_unsupported": "Set {setting} to an address with http://, https:// or socks5h://. For "
+    "SOCKS: pip install requests[socks]",
     "invalid_client": _COMPARE_APPLICATION,
     "unauthorized_client": _COMPARE_APPLICATION,
     "invalid_redirect_uri": "Register this site's address as ImpersonateLoginUrl.",
@@ -84,7 +91,7 @@ def sentence(error: InstanceIDError) -> str:
 def cure(error: InstanceIDError) -> str:
     """What to change; empty if that depends on more than the error."""
     if error.code not in WRONG_PLACE:
-        return CURES.get(error.code, "")
+        return CURES.get(error.code, "").format_map(_Facts(error.facts))
     text = f"Check {setting_name('INSTANCE_URL')}, and that this machine may connect to it."
     if conf.raw().get("ISSUER"):
         text = (

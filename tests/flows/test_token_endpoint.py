@@ -12,11 +12,19 @@ from typing import Any
 
 import pytest
 
+from erpnet_instanceid.conf import conf
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance
 
-from ..support.outcomes import Before, assert_rejected, assert_signed_in, assert_unavailable, look
+from ..support.outcomes import (
+    Before,
+    assert_rejected,
+    assert_signed_in,
+    assert_unavailable,
+    look,
+    within,
+)
 from ..support.visitor import Visitor
 
 LIFETIME = 3600
@@ -137,6 +145,25 @@ def test_tok_04_lost_answer_is_not_asked_for_again(
     response = visitor.bring(answer)
 
     assert_unavailable(visitor, response, before, token_requests=1)
+
+
+def test_fld_12_code_is_not_spent_after_a_slow_look_up(
+    visitor: Visitor,
+    instance: Instance,
+    configure: Callable[..., None],
+    answer: AuthorizationAnswer,
+    before: Before,
+    slow_names: Callable[..., None],
+) -> None:
+    configure(DEADLINE=1)
+    # Metadata and keys are there before the look-up becomes slow.
+    conf.client.provider.keys()
+    slow_names(2, instance.url)
+
+    with within(2):
+        response = visitor.bring(answer)
+
+    assert_unavailable(visitor, response, before, code="timeout")
 
 
 def test_token_issued_while_the_site_waited_signs_in(

@@ -1,4 +1,4 @@
-"""One instance for all tests of a module, which only read from it."""
+"""What the tests of the protocol share."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ from collections.abc import Iterator
 import pytest
 from joserfc.jwk import RSAKey
 
+from erpnet_instanceid.oidc import http
 from erpnet_instanceid.testing import run_instance
 
 from .issuing import Issuer
+from .wire import Wire
 
 
 @pytest.fixture(scope="module")
 def issuer(instance_id_key: RSAKey) -> Iterator[Issuer]:
+    """One instance for all tests of a module, which only read from it."""
     with run_instance(key=instance_id_key) as instance:
         yield Issuer(instance)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    http.forget_connections()
+    server = Wire()
+    yield server
+    server.close()
+    http.forget_connections()

@@ -2,253 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import os
-import select
 import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 import requests
 
-from erpnet_instanceid.oidc import http, pool
+from erpnet_instanceid.oidc import adapter, http
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
-from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Answer, Limits, exchange, origin_of
+from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange, origin_of
 
-Serve = Callable[[socket.socket, bytes], object]
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-SHORT = Limits(connect=1, deadline=0.5)
-LONG = Limits(connect=5, deadline=20)
-
-
-class Wire:
-    """A server that does with each request what the test says, byte by byte."""
-
-    def __init__(self) -> None:
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.serve: Serve = lambda connection, request: connection.sendall(OK)
-        self.stopping = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-
-    @property
-    def address(self) -> str:
-        host, port = self._listener.getsockname()
-        return f"{host}:{port}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}/path"
-
-    def answers(self, *chunks: bytes) -> None:
-        self.serve = lambda connection, request: [connection.sendall(chunk) for chunk in chunks]
-
-    def drips(self, start: bytes, rest: bytes = b"x", every: float = 0.05) -> None:
-        """``start``, then ``rest`` again and again."""
-
-        def serve(connection: socket.socket, _request: bytes) -> None:
-            connection.sendall(start)
-            while not self.stopping.wait(every):
-                connection.sendall(rest)
-
-        self.serve = serve
-
-    def close(self) -> None:
-        self.stopping.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(timeout=5)
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self.connections += 1
-                self._open.append(connection)
-                thread = threading.Thread(target=self._talk, args=[connection], daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def _talk(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), connection:
-            while (request := _read_request(connection)) is not None:
-                self.requests.append(request)
-                self.serve(connection, request)
-
-
-def _read_request(connection: socket.socket) -> bytes | None:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        chunk = connection.recv(65536)
-        if not chunk:
-            return None
-        data += chunk
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-len")),
-        0,
-    )
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    http.forget_connections()
-    server = Wire()
-    yield server
-    server.close()
-    http.forget_connections()
-
-
-def get(wire: Wire, limits: Limits = LONG, **kwargs: Any) -> Answer:
-    return exchange("GET", wire.url, limits=limits, **kwargs)
-
-
-def unavailable(wire: Wire, limits: Limits = SHORT) -> InstanceUnavailable:
-    with pytest.raises(InstanceUnavailable) as caught:
-        get(wire, limits)
-    return caught.value
-
-
-# The deadline
-
-
-@pytest.mark.parametrize(
-    ("start", "rest"),
-    [
-        (b"", b"H"),
-        (b"HTTP/1.1 200", b" "),
-        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
-        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
-    ],
-    ids=[
-        "from the first byte",
-        "status line",
-        "one header",
-        "headers",
-        "interim answers",
-        "body",
-        "chunks",
-        "size of a chunk",
-        "trailers",
-        "body without an end",
-    ],
-)
-def test_dripped_answer_is_given_up_at_the_deadline(wire: Wire, start: bytes, rest: bytes) -> None:
-    wire.drips(start, rest)
-    started = time.monotonic()
-
-    error = unavailable(wire)
-
-    assert 0.4 < time.monotonic() - started < 1.5
-    assert error.answer_lost
-    assert error.facts["url"] == wire.url
-
-
-@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxx"])
-def test_answer_that_stops_is_given_up_at_the_deadline(wire: Wire, sent: bytes) -> None:
-    wire.serve = lambda connection, request: (connection.sendall(sent), wire.stopping.wait(10))
-    started = time.monotonic()
-
-    error = unavailable(wire)
-
-    assert 0.4 < time.monotonic() - started < 1.5
-    assert (error.code, error.answer_lost) == ("timeout", True)
-
-
-def test_tls_that_is_never_agreed_on_is_given_up(wire: Wire) -> None:
-    # Whatever arrives is answered by silence.
-    started = time.monotonic()
-
-    with pytest.raises(InstanceUnavailable):
-        exchange("GET", wire.url.replace("http:", "https:"), limits=Limits(0.3, 5))
-
-    assert time.monotonic() - started < 2
-
-
-def test_slow_answer_within_the_deadline_is_read(wire: Wire) -> None:
-    def serve(connection: socket.socket, _request: bytes) -> None:
-        for byte in OK:
-            connection.sendall(bytes([byte]))
-            time.sleep(0.002)
-
-    wire.serve = serve
-
-    assert get(wire).body == b"{}"
-
-
-def test_deadline_of_one_exchange_is_not_that_of_the_next(wire: Wire) -> None:
-    def serve(connection: socket.socket, _request: bytes) -> None:
-        time.sleep(0.4)
-        connection.sendall(OK)
-
-    wire.serve = serve
-    limits = Limits(1, 0.8)
-
-    for _ in range(3):
-        assert get(wire, limits).status == 200
-    assert wire.connections == 1
-
-
-@pytest.mark.parametrize("each_read", [False, True])
-def test_deadline_within_another_is_no_later(wire: Wire, each_read: bool) -> None:
-    wire.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    started = time.monotonic()
-
-    with pool.deadline(0.5), pool.deadline(20, each_read=each_read):
-        unavailable(wire, LONG)
-
-    assert 0.4 < time.monotonic() - started < 1.5
-
-
-def test_nothing_is_asked_once_the_time_is_over(wire: Wire) -> None:
-    with pool.deadline(0):
-        error = unavailable(wire, LONG)
-
-    assert (error.code, error.answer_lost) == ("timeout", False)
-    assert wire.requests == []
-
-
-def test_threads_have_deadlines_of_their_own(wire: Wire) -> None:
-    def serve(connection: socket.socket, request: bytes) -> None:
-        time.sleep(0.6 if b"/slow" in request else 0)
-        connection.sendall(OK)
-
-    wire.serve = serve
-
-    def ask(path: str, deadline: float) -> int | str:
-        try:
-            url = f"http://{wire.address}{path}"
-            return exchange("GET", url, limits=Limits(1, deadline)).status
-        except InstanceUnavailable as error:
-            return error.code
-
-    with ThreadPoolExecutor(3) as threads:
-        asked = [threads.submit(ask, *how) for how in (("/slow", 0.3), ("/slow", 5), ("/", 5))]
-        assert [future.result() for future in asked] == ["timeout", 200, 200]
-
+from .wire import LONG, OK, SHORT, SocksProxy, Wire, get, unavailable
 
 # What is lost, and what is not
 
@@ -565,137 +338,141 @@ def test_host_that_needs_no_proxy_is_asked_itself(
     assert get(wire).status == 200
 
 
-# Connections
+# What the environment and the caller set
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        OK,
-        b"HTTP/1.1 404 x\r\nContent-Length: 3\r\n\r\nxxx",
-        b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 204 x\r\n\r\n",
-        b"HTTP/1.1 302 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
-    ],
-)
-def test_connection_is_used_again(wire: Wire, sent: bytes) -> None:
-    wire.answers(sent)
-
-    for _ in range(3):
-        get(wire)
-    exchange("POST", wire.url, limits=LONG, form={"a": "b"})
-
-    assert (len(wire.requests), wire.connections) == (4, 1)
+@pytest.fixture
+def socks(no_proxies: None) -> Iterator[SocksProxy]:
+    proxy = SocksProxy()
+    yield proxy
+    proxy.close()
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * MAX_ANSWER_BYTES)
-        + b"x" * (2 * MAX_ANSWER_BYTES),
-    ],
-    ids=["close", "HTTP/1.0", "too large"],
-)
-def test_connection_is_not_used_again(wire: Wire, sent: bytes) -> None:
-    wire.answers(sent)
-
-    for _ in range(2):
-        with contextlib.suppress(InvalidResponse):
-            get(wire)
-
-    assert wire.connections == 2
-
-
-def test_connection_of_a_given_up_exchange_is_not_used_again(wire: Wire) -> None:
-    wire.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    unavailable(wire)
-    wire.answers(OK)
-
-    assert get(wire).body == b"{}"
-    assert wire.connections == 2
-
-
-def test_connection_that_the_server_closed_is_replaced(wire: Wire) -> None:
-    def serve(connection: socket.socket, _request: bytes) -> None:
-        connection.sendall(OK)
-        connection.close()
-
-    wire.serve = serve
-
-    for _ in range(3):
-        assert get(wire).status == 200
-        time.sleep(0.05)
-
-    assert wire.connections == 3
-
-
-def test_connection_that_was_idle_for_long_is_not_used_again(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["ALL_PROXY", "http_proxy"])
+def test_socks_proxy_of_the_environment_is_used(
+    wire: Wire, socks: SocksProxy, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    assert pool.MAX_IDLE_SECONDS == 20
-    monkeypatch.setattr(pool, "MAX_IDLE_SECONDS", 0.3)
+    monkeypatch.setenv(name, f"socks5h://{socks.address}")
+    port = int(wire.address.rpartition(":")[2])
 
-    get(wire)
-    get(wire)
-    assert wire.connections == 1
-    time.sleep(0.4)
-    get(wire)
-
-    assert wire.connections == 2
-
-
-def test_threads_share_the_pool_and_no_connection(wire: Wire) -> None:
-    def serve(connection: socket.socket, request: bytes) -> None:
-        number = request.split(b"?n=")[1].split(b" ")[0]
-        time.sleep(0.01)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(number) + number)
-
-    wire.serve = serve
-
-    def ask(number: int) -> bool:
-        url = f"{wire.url}?n={number}"
-        return exchange("GET", url, limits=LONG).body == str(number).encode()
-
-    with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(ask, range(200)))
-    assert len(wire.requests) == 200
-    assert wire.connections <= 8
+    assert exchange("GET", f"http://op.test:{port}/", limits=LONG).status == 200
+    assert socks.asked_for == [("op.test", port)]
+    # One connection serves the next exchange too, and keeps to the deadline.
+    wire.drips(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    with pytest.raises(InstanceUnavailable, match="timeout"):
+        exchange("GET", f"http://op.test:{port}/", limits=SHORT)
+    assert len(socks.asked_for) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("by_proxy", [False, True])
-def test_two_processes_share_no_connection(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None, by_proxy: bool
+def test_session_goes_through_the_socks_proxy_of_a_call(wire: Wire, socks: SocksProxy) -> None:
+    proxies = {"all": f"socks5://{socks.address}"}
+
+    assert http.new_session(requests.Session).get(wire.url, proxies=proxies).status_code == 200
+    assert len(socks.asked_for) == 1
+
+
+def failure_of(method: str = "POST", url: str = "https://op.test/t") -> InstanceUnavailable:
+    with pytest.raises(InstanceUnavailable) as caught:
+        exchange(method, url, limits=LONG, form={"client_secret": "secret"})
+    assert not caught.value.answer_lost
+    return caught.value
+
+
+@pytest.mark.parametrize("proxy", ["socks7://127.0.0.1:1", "ftp://127.0.0.1:1", "http://", "http:"])
+def test_proxy_that_is_not_supported_is_named(
+    monkeypatch: pytest.MonkeyPatch, no_proxies: None, proxy: str
 ) -> None:
-    if by_proxy:
-        monkeypatch.setenv("HTTP_PROXY", f"http://{wire.address}")
-    get(wire)
-    assert wire.connections == 1
-    readable, writable = os.pipe()
+    monkeypatch.setenv("https_proxy", proxy)
 
-    child = os.fork()
-    if child == 0:
-        try:
-            ok = get(wire).status == 200 and get(wire).status == 200
-            os.write(writable, b"y" if ok else b"n")
-        finally:
-            os._exit(0)
-    ready, _, _ = select.select([readable], [], [], 20)
-    told = os.read(readable, 1) if ready else b""
-    os.waitpid(child, 0)
-    os.close(readable)
-    os.close(writable)
+    error = failure_of()
 
-    assert told == b"y"
-    # The child has one of its own, and the parent goes on with its first.
-    assert wire.connections == 2
-    assert get(wire).status == 200
-    assert wire.connections == 2
+    assert (error.code, error.facts["setting"]) == ("proxy_unsupported", "https_proxy")
+
+
+def test_socks_proxy_without_its_library_is_named(no_proxies: None) -> None:
+    program = """
+import sys, warnings
+sys.modules["socks"] = None
+warnings.simplefilter("ignore")
+from erpnet_instanceid.oidc.http import Limits, exchange
+try:
+    exchange("GET", "https://op.test/", limits=Limits())
+except Exception as error:
+    print(error.code, error.facts["setting"], error.facts["needs"], error.answer_lost)
+"""
+    environment = {**os.environ, "ALL_PROXY": "socks5h://user:password@127.0.0.1:1"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout.strip() == (
+        "proxy_unsupported ALL_PROXY pip install requests[socks] False"
+    ), ran.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_proxy_that_does_not_answer_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, no_proxies: None, scheme: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:password@127.0.0.1:{port}")
+
+    error = failure_of()
+
+    assert (error.code, error.facts["setting"]) == ("proxy_failed", "ALL_PROXY")
+    assert "password" not in repr(error) + str(error)
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize(
+    ("content", "code"), [(None, "ca_bundle_missing"), ("no PEM", "ca_bundle_unreadable")]
+)
+def test_ca_bundle_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    no_proxies: None,
+    tmp_path: Path,
+    variable: str,
+    content: str | None,
+    code: str,
+) -> None:
+    bundle = tmp_path / "company.pem"
+    if content is not None:
+        bundle.write_text(content)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv(variable, str(bundle))
+
+    error = failure_of()
+
+    assert (error.code, error.facts["setting"]) == (code, variable)
+    assert error.facts["path"] == str(bundle)
+    # The file may be mounted later. Then the host is what cannot be reached.
+    bundle.write_bytes(Path(certifi.where()).read_bytes())
+    assert failure_of(url="https://127.0.0.1:9/").code == "unreachable"
+
+
+def test_what_a_call_gives_is_completed_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, no_proxies: None
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/company.pem")
+
+    def told(**options: Any) -> tuple[Any, Any]:
+        merged = adapter.with_environment("https://op.test", options)
+        return merged["proxies"].get("https"), merged.get("verify")
+
+    assert told() == told(verify=True) == told(proxies={}) == ("http://proxy.test", "/company.pem")
+    assert told(verify=False) == ("http://proxy.test", False)
+    assert told(verify="/own.pem") == ("http://proxy.test", "/own.pem")
+    assert told(proxies={"https": "http://own.test"}) == ("http://own.test", "/company.pem")
+
+
+def test_client_certificate_that_is_not_there_is_named(no_proxies: None) -> None:
+    session = http.new_session(requests.Session)
+
+    with pytest.raises(InstanceUnavailable) as caught:
+        session.get("https://op.test/", cert="/nowhere.pem")
+
+    assert (caught.value.code, caught.value.answer_lost) == ("client_certificate_missing", False)
 
 
 # Addresses

@@ -18,6 +18,7 @@ from django.dispatch import Signal
 from django.test import TestCase
 from django.utils import timezone
 
+from erpnet_instanceid.conf import conf
 from erpnet_instanceid.models import SignIn, sealed_tokens
 from erpnet_instanceid.signals import sign_in_ended, tokens_refreshed
 from erpnet_instanceid.testing import Instance, Token
@@ -225,6 +226,24 @@ def test_rfr_10_failed_refresh_loses_nothing(
     wait_out_the_pause(settings)
     assert expired.get(API).status_code == 200
     assert stored().refresh_token != first.refresh_token
+
+
+def test_fld_12_token_is_not_spent_after_a_slow_look_up(
+    expired: Visitor, instance: Instance, settings: Any, slow_names: Callable[..., None]
+) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
+    # Metadata and keys are there before the look-up becomes slow.
+    conf.client.provider.keys()
+    first = stored()
+    slow_names(3, instance.url)
+    assert expired.get(API).status_code == 503
+    assert expired.whoami()["user"] == "maria"
+    time.sleep(2)
+    assert not refreshes(instance)
+    assert stored() == first
+    slow_names(0)
+    wait_out_the_pause(settings)
+    assert expired.get(API).status_code == 200
 
 
 def test_rfr_10_refresh_that_takes_too_long_loses_nothing(

@@ -1,0 +1,135 @@
+"""Proxies and certificates, as requests takes them from the environment.
+
+Those that cannot be used are named by their variable, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
+
+from .errors import InstanceUnavailable
+from .pool import bounded_pools, has_sent
+
+# How many hosts, and how many idle connections to each.
+POOL_SIZE = (4, 32)
+CA_BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+@functools.lru_cache(maxsize=64)
+def environment(origin: str) -> Mapping[str, Any]:
+    """``proxies`` and ``verify`` as the environment variables set them for this origin."""
+    with requests.Session() as session:
+        found = session.merge_environment_settings(origin, {}, None, None, None)
+    return {"proxies": dict(found["proxies"]), "verify": found["verify"]}
+
+
+def with_environment(origin: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``options`` of a call, completed from the environment as requests does it."""
+    found = environment(origin)
+    merged = {**options, "proxies": {**found["proxies"], **(options.get("proxies") or {})}}
+    if options.get("verify") in (None, True) and found["verify"] is not True:
+        merged["verify"] = found["verify"]
+    return merged
+
+
+class InstanceAdapter(HTTPAdapter):
+    """Keeps connections open between calls, and never repeats a call.
+
+    Raises InstanceUnavailable for a proxy or a certificate file that cannot be used.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(*POOL_SIZE, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _bound_pools_of(self.poolmanager)
+
+    def forget_connections(self) -> None:
+        """Starts a new pool. Sessions that are open use it too."""
+        self.proxy_manager = {}
+        self.init_poolmanager(*POOL_SIZE)
+
+    def send(  # type: ignore[override]
+        self, request: requests.PreparedRequest, **options: Any
+    ) -> requests.Response:
+        proxy = select_proxy(str(request.url), options.get("proxies"))
+        try:
+            return super().send(request, **options)
+        except requests.exceptions.InvalidProxyURL:
+            raise _unsupported(proxy) from None
+        except (requests.exceptions.SSLError, requests.Timeout):
+            raise
+        except requests.ConnectionError:
+            if proxy is None or has_sent():
+                raise
+            # The proxy is down, or refused to connect us to the instance.
+            setting = _proxy_variable(proxy)
+            raise InstanceUnavailable("proxy_failed", setting=setting, answer_lost=False) from None
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        try:
+            manager = super().proxy_manager_for(proxy, **kwargs)
+        except requests.exceptions.InvalidSchema:
+            raise _unsupported(proxy, needs="pip install requests[socks]") from None
+        except (ValueError, AssertionError, urllib3.exceptions.HTTPError):
+            raise _unsupported(proxy) from None
+        _bound_pools_of(manager)
+        return manager
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        if isinstance(verify, str) and url.lower().startswith("https"):
+            _check_ca_bundle(verify)
+        try:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+        except OSError:
+            raise InstanceUnavailable(
+                "client_certificate_missing", setting="cert", answer_lost=False
+            ) from None
+
+
+def _bound_pools_of(manager: Any) -> None:
+    manager.pool_classes_by_scheme = bounded_pools(manager.pool_classes_by_scheme)
+
+
+def _unsupported(proxy: str | None, **facts: str) -> InstanceUnavailable:
+    setting = _proxy_variable(proxy)
+    return InstanceUnavailable("proxy_unsupported", setting=setting, answer_lost=False, **facts)
+
+
+def _proxy_variable(proxy: str | None) -> str:
+    """The environment variable that names this proxy, else the argument of the call.
+
+    The address itself may hold a password.
+    """
+    for name, value in os.environ.items():
+        if name.lower().endswith("_proxy") and value and (proxy or "").endswith(value):
+            return name
+    return "proxies"
+
+
+def _check_ca_bundle(path: str) -> None:
+    variable = next((v for v in CA_BUNDLE_VARIABLES if os.environ.get(v) == path), "verify")
+    facts: dict[str, Any] = {"setting": variable, "path": path, "answer_lost": False}
+    if not os.path.exists(path):
+        raise InstanceUnavailable("ca_bundle_missing", **facts)
+    try:
+        _read_ca_bundle(path, os.stat(path).st_mtime)
+    except OSError:
+        raise InstanceUnavailable("ca_bundle_unreadable", **facts) from None
+
+
+@functools.lru_cache(maxsize=8)
+def _read_ca_bundle(path: str, _changed: float) -> None:
+    """Raises OSError where the file holds no certificates. Else urllib3 blames the instance's."""
+    if os.path.isfile(path):
+        ssl.create_default_context(cafile=path)

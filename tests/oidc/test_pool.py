@@ -1,0 +1,348 @@
+"""Connections to the instance: how long they may take, and how long they stay open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from erpnet_instanceid.oidc import pool
+from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
+from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange
+
+from .wire import LONG, OK, SHORT, Wire, get, unavailable
+
+# The deadline
+
+
+@pytest.mark.parametrize(
+    ("start", "rest"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200", b" "),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+    ],
+    ids=[
+        "from the first byte",
+        "status line",
+        "one header",
+        "headers",
+        "interim answers",
+        "body",
+        "chunks",
+        "size of a chunk",
+        "trailers",
+        "body without an end",
+    ],
+)
+def test_dripped_answer_is_given_up_at_the_deadline(wire: Wire, start: bytes, rest: bytes) -> None:
+    wire.drips(start, rest)
+    started = time.monotonic()
+
+    error = unavailable(wire)
+
+    assert 0.4 < time.monotonic() - started < 1.5
+    assert error.answer_lost
+    assert error.facts["url"] == wire.url
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxx"])
+def test_answer_that_stops_is_given_up_at_the_deadline(wire: Wire, sent: bytes) -> None:
+    wire.serve = lambda connection, request: (connection.sendall(sent), wire.stopping.wait(10))
+    started = time.monotonic()
+
+    error = unavailable(wire)
+
+    assert 0.4 < time.monotonic() - started < 1.5
+    assert (error.code, error.answer_lost) == ("timeout", True)
+
+
+def test_tls_that_is_never_agreed_on_is_given_up(wire: Wire) -> None:
+    # Whatever arrives is answered by silence.
+    started = time.monotonic()
+
+    with pytest.raises(InstanceUnavailable):
+        exchange("GET", wire.url.replace("http:", "https:"), limits=Limits(0.3, 5))
+
+    assert time.monotonic() - started < 2
+
+
+def test_slow_answer_within_the_deadline_is_read(wire: Wire) -> None:
+    def serve(connection: socket.socket, _request: bytes) -> None:
+        for byte in OK:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.002)
+
+    wire.serve = serve
+
+    assert get(wire).body == b"{}"
+
+
+def test_deadline_of_one_exchange_is_not_that_of_the_next(wire: Wire) -> None:
+    def serve(connection: socket.socket, _request: bytes) -> None:
+        time.sleep(0.4)
+        connection.sendall(OK)
+
+    wire.serve = serve
+    limits = Limits(1, 0.8)
+
+    for _ in range(3):
+        assert get(wire, limits).status == 200
+    assert wire.connections == 1
+
+
+@pytest.mark.parametrize("each_read", [False, True])
+def test_deadline_within_another_is_no_later(wire: Wire, each_read: bool) -> None:
+    wire.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    started = time.monotonic()
+
+    with pool.deadline(0.5), pool.deadline(20, each_read=each_read):
+        unavailable(wire, LONG)
+
+    assert 0.4 < time.monotonic() - started < 1.5
+
+
+def test_nothing_is_asked_once_the_time_is_over(wire: Wire) -> None:
+    with pool.deadline(0):
+        error = unavailable(wire, LONG)
+
+    assert (error.code, error.answer_lost) == ("timeout", False)
+    assert wire.requests == []
+
+
+def test_threads_have_deadlines_of_their_own(wire: Wire) -> None:
+    def serve(connection: socket.socket, request: bytes) -> None:
+        time.sleep(0.6 if b"/slow" in request else 0)
+        connection.sendall(OK)
+
+    wire.serve = serve
+
+    def ask(path: str, deadline: float) -> int | str:
+        try:
+            url = f"http://{wire.address}{path}"
+            return exchange("GET", url, limits=Limits(1, deadline)).status
+        except InstanceUnavailable as error:
+            return error.code
+
+    with ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(ask, *how) for how in (("/slow", 0.3), ("/slow", 5), ("/", 5))]
+        assert [future.result() for future in asked] == ["timeout", 200, 200]
+
+
+# What is sent only once
+
+
+def post_late(wire: Wire, limits: Limits) -> InstanceUnavailable:
+    with pytest.raises(InstanceUnavailable) as caught:
+        exchange("POST", wire.url, limits=limits, form={"code": "x"})
+    return caught.value
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_fld_12_slow_look_up_of_a_name_spends_nothing(
+    wire: Wire, slow_names: Callable[[float], None]
+) -> None:
+    slow_names(1.5)
+    started = time.monotonic()
+
+    error = post_late(wire, SHORT)
+
+    assert time.monotonic() - started < 1
+    assert (error.code, error.answer_lost) == ("timeout", False)
+    # Nor later, when the look-up has come to its end. Its connection is closed.
+    time.sleep(1.5)
+    assert wire.requests == []
+    assert get(wire).status == 200
+    assert wire.connections == 2
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_fld_12_connection_that_is_made_late_spends_nothing(
+    wire: Wire, slow_names: Callable[[float], None]
+) -> None:
+    slow_names(0.9)
+    limits = Limits(connect=5, deadline=1)
+
+    error = post_late(wire, limits)
+
+    assert (error.code, error.answer_lost) == ("timeout", False)
+    assert wire.requests == []
+    # What can be sent again is sent all the same.
+    assert get(wire, limits).status == 200
+
+
+def test_fld_12_slow_tunnel_through_a_proxy_spends_nothing(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{wire.address}")
+    wire.serve = lambda connection, request: wire.stopping.wait(0.9)
+
+    with pytest.raises(InstanceUnavailable) as caught:
+        exchange("POST", "https://op.test/t", limits=Limits(5, 1), form={"code": "x"})
+
+    assert (caught.value.code, caught.value.answer_lost) == ("proxy_failed", False)
+
+
+@pytest.mark.parametrize(("left", "is_sent"), [(0.3, False), (0.7, True)])
+def test_fld_12_nothing_is_spent_at_the_end_of_an_outer_deadline(
+    wire: Wire, left: float, is_sent: bool
+) -> None:
+    with pool.deadline(left), contextlib.suppress(InstanceUnavailable):
+        exchange("POST", wire.url, limits=Limits(3, 10), form={"code": "x"})
+
+    assert len(wire.requests) == is_sent
+
+
+def test_error_before_the_instance_hears_anything_loses_no_answer(wire: Wire) -> None:
+    """What counts is whether a byte of the request was sent, and not the kind of error."""
+    wire.drips(b"")
+    with pytest.raises(InstanceUnavailable) as caught:
+        get(wire, headers={"X": "a\nb"})
+    assert not caught.value.answer_lost
+    assert unavailable(wire).answer_lost
+
+
+# Connections
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        OK,
+        b"HTTP/1.1 404 x\r\nContent-Length: 3\r\n\r\nxxx",
+        b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 204 x\r\n\r\n",
+        b"HTTP/1.1 302 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+    ],
+)
+def test_connection_is_used_again(wire: Wire, sent: bytes) -> None:
+    wire.answers(sent)
+
+    for _ in range(3):
+        get(wire)
+    exchange("POST", wire.url, limits=LONG, form={"a": "b"})
+
+    assert (len(wire.requests), wire.connections) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * MAX_ANSWER_BYTES)
+        + b"x" * (2 * MAX_ANSWER_BYTES),
+    ],
+    ids=["close", "HTTP/1.0", "too large"],
+)
+def test_connection_is_not_used_again(wire: Wire, sent: bytes) -> None:
+    wire.answers(sent)
+
+    for _ in range(2):
+        with contextlib.suppress(InvalidResponse):
+            get(wire)
+
+    assert wire.connections == 2
+
+
+def test_connection_of_a_given_up_exchange_is_not_used_again(wire: Wire) -> None:
+    wire.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    unavailable(wire)
+    wire.answers(OK)
+
+    assert get(wire).body == b"{}"
+    assert wire.connections == 2
+
+
+def test_connection_that_the_server_closed_is_replaced(wire: Wire) -> None:
+    def serve(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(OK)
+        connection.close()
+
+    wire.serve = serve
+
+    for _ in range(3):
+        assert get(wire).status == 200
+        time.sleep(0.05)
+
+    assert wire.connections == 3
+
+
+def test_connection_that_was_idle_for_long_is_not_used_again(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pool.MAX_IDLE_SECONDS == 20
+    monkeypatch.setattr(pool, "MAX_IDLE_SECONDS", 0.3)
+
+    get(wire)
+    get(wire)
+    assert wire.connections == 1
+    time.sleep(0.4)
+    get(wire)
+
+    assert wire.connections == 2
+
+
+def test_threads_share_the_pool_and_no_connection(wire: Wire) -> None:
+    def serve(connection: socket.socket, request: bytes) -> None:
+        number = request.split(b"?n=")[1].split(b" ")[0]
+        time.sleep(0.01)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(number) + number)
+
+    wire.serve = serve
+
+    def ask(number: int) -> bool:
+        url = f"{wire.url}?n={number}"
+        return exchange("GET", url, limits=LONG).body == str(number).encode()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(200)))
+    assert len(wire.requests) == 200
+    assert wire.connections <= 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("by_proxy", [False, True])
+def test_two_processes_share_no_connection(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None, by_proxy: bool
+) -> None:
+    if by_proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{wire.address}")
+    get(wire)
+    assert wire.connections == 1
+    readable, writable = os.pipe()
+
+    child = os.fork()
+    if child == 0:
+        try:
+            ok = get(wire).status == 200 and get(wire).status == 200
+            os.write(writable, b"y" if ok else b"n")
+        finally:
+            os._exit(0)
+    ready, _, _ = select.select([readable], [], [], 20)
+    told = os.read(readable, 1) if ready else b""
+    os.waitpid(child, 0)
+    os.close(readable)
+    os.close(writable)
+
+    assert told == b"y"
+    # The child has one of its own, and the parent goes on with its first.
+    assert wire.connections == 2
+    assert get(wire).status == 200
+    assert wire.connections == 2
