@@ -43,7 +43,8 @@ def hides_own_frames(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
         except Exception as error:
             _drop_own_frames(error)
-            raise
+            # A bare `raise` would bring the dropped frames back on Python 3.10.
+            raise error
 
     return wrapper
 
@@ -57,7 +58,8 @@ def ahides_own_frames(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaita
             return await function(*args, **kwargs)
         except Exception as error:
             _drop_own_frames(error)
-            raise
+            # A bare `raise` would bring the dropped frames back on Python 3.10.
+            raise error
 
     return wrapper
 

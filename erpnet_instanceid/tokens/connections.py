@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -63,7 +64,8 @@ def beside_transaction(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
     done = threads.submit(closing_connections, on_own_connection)
     threads.shutdown(wait=False)
     try:
-        opened.result(timeout=BORROW_SECONDS)
+        # Requests that hold the whole pool and wait for each other do not all give up at once.
+        opened.result(timeout=BORROW_SECONDS * random.uniform(0.4, 1))  # noqa: S311
     except DatabaseFailure:
         raise InstanceUnavailable("database_busy") from None
     except FutureTimeoutError:
