@@ -56,9 +56,15 @@ def _below(site: str, path: str) -> str:
     return site.rstrip("/") + path
 
 
-def trusted_application(site: str, secret: str, *, name: str = "") -> dict[str, Any]:
-    """Every attribute of the Trusted Application to ask for, for a site at ``site``."""
+def trusted_application(
+    site: str, secret: str, *, name: str = "", service: bool = False
+) -> dict[str, Any]:
+    """Every attribute of the Trusted Application to ask for, for a site at ``site``.
+
+    With ``service``, or if SERVICE_SCOPE is set, the application may call APIs as itself.
+    """
     types = conf.allowed_user_types
+    service = service or bool(conf.raw().get("SERVICE_SCOPE"))
     return {
         "Name": name or urlsplit(site).hostname or site,
         "ApplicationUri": conf.raw().get("APPLICATION_URI") or urlsplit(site).hostname,
@@ -70,14 +76,14 @@ def trusted_application(site: str, secret: str, *, name: str = "") -> dict[str, 
         "ClientType": "Confidential",
         "ApplicationSecretHash": secret_hash(secret),
         "Scope": conf.api_scope or "read",
-        "SystemUserAllowed": False,
+        "SystemUserAllowed": service,
         "SystemUser": None,
     }
 
 
-def install_link(site: str, *, name: str = "") -> str:
+def install_link(site: str, *, name: str = "", service: bool = False) -> str:
     """The address where an administrator of the instance registers the site with one click."""
-    application = trusted_application(site, "", name=name)
+    application = trusted_application(site, "", name=name, service=service)
     everybody = application["ImpersonateAsCommunityUserAllowed"]
     query = {
         "applicationUri": application["ApplicationUri"],
@@ -85,7 +91,7 @@ def install_link(site: str, *, name: str = "") -> str:
         "applicationName": application["Name"],
         "clientType": "Confidential",
         "impersonate": "all" if everybody else "internal",
-        "serviceAccess": "none",
+        "serviceAccess": "clientCredentials" if application["SystemUserAllowed"] else "none",
         "scope": application["Scope"],
     }
     return f"{conf.instance_url}/manage/apps/install?{urlencode(query)}"

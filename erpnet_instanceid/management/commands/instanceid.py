@@ -25,6 +25,11 @@ ACTIONS = {
     "doctor": "ask the instance and the site whether everything fits",
     "prune": "delete the rows of sign-ins that are over",
 }
+INSTALL_LINK_HINT = (
+    "An administrator of the instance opens this address and confirms the registration. The "
+    "instance then knows the application, and no secret: the administrator enters the "
+    "ApplicationSecretHash that 'register' prints. Run 'doctor' afterwards."
+)
 DOCTOR_STATUS = (
     "Exit status: 0 if nothing has to be put right, 1 if a line is marked BAD or the examination "
     "cannot be made, 2 if an option is wrong."
@@ -63,7 +68,9 @@ class Command(BaseCommand):
 
     def _register(self, options: dict[str, Any]) -> None:
         site, secret = _site(options), registration.new_application_secret()
-        application = registration.trusted_application(site, secret, name=options["name"])
+        application = registration.trusted_application(
+            site, secret, name=options["name"], service=options["service"]
+        )
         if options["json"]:
             self._write_json({"ApplicationSecret": secret, "TrustedApplication": application})
             return
@@ -77,6 +84,11 @@ class Command(BaseCommand):
             "administrators. It contains the secret's hash, and never the secret.\n\n"
             + "\n".join(lines)
         )
+        if application["SystemUserAllowed"]:
+            self.stdout.write(
+                "\nSystemUser: the instance's administrators choose the user that service_api() "
+                "calls as."
+            )
         self._write_prefix(site)
         self.stdout.write(
             "\nWhen it is registered, and the secret is in the environment:\n\n"
@@ -92,7 +104,12 @@ class Command(BaseCommand):
             )
 
     def _install_link(self, options: dict[str, Any]) -> None:
-        self.stdout.write(registration.install_link(_site(options), name=options["name"]))
+        link = registration.install_link(
+            _site(options), name=options["name"], service=options["service"]
+        )
+        self.stdout.write(link)
+        # Beside the link, so that a script can use what stands on stdout.
+        self.stderr.write(INSTALL_LINK_HINT, str)
 
     def _doctor(self, options: dict[str, Any]) -> None:
         site = _site(options) if options["site"] else ""
@@ -162,6 +179,9 @@ def _add_options(action: argparse.ArgumentParser, name: str) -> None:
     )
     if name in ("register", "install-link"):
         action.add_argument("--name", default="", help="the site's name at the instance")
+        action.add_argument(
+            "--service", action="store_true", help="let the application call APIs as itself"
+        )
     if name in ("register", "doctor"):
         action.add_argument("--json", action="store_true", help="print JSON, for programs")
 

@@ -22,6 +22,7 @@ from .instance import (
     examine_metadata,
     examine_offers,
 )
+from .service import examine_service, tell_limits
 from .site import examine_site
 
 __all__ = ["TABLES_MISSING", "Finding", "examine", "has_tables", "next_step"]
@@ -49,6 +50,9 @@ def examine(site: str = "") -> Iterator[Finding]:
     yield from examine_offers(client.provider.metadata().document)
     credentials = examine_credentials(client)
     yield credentials
+    if credentials.mark == "ok" and conf.raw().get("SERVICE_SCOPE"):
+        yield examine_service(client)
+        yield tell_limits()
     if site:
         yield examine_site(client, site)
     yield examine_login_url(client, site, is_known=credentials.mark == "ok")
