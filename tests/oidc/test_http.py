@@ -410,7 +410,7 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
-def test_proxy_that_does_not_answer_is_named_without_its_password(
+def test_proxy_that_is_down_is_named_without_its_password(
     monkeypatch: pytest.MonkeyPatch, no_proxies: None, scheme: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -197,7 +197,7 @@ def test_fld_12_slow_tunnel_through_a_proxy_spends_nothing(
 
 
 @pytest.mark.parametrize(("left", "is_sent"), [(0.3, False), (0.7, True)])
-def test_fld_12_nothing_is_spent_at_the_end_of_an_outer_deadline(
+def test_fld_12_nothing_is_spent_late_in_an_outer_deadline(
     wire: Wire, left: float, is_sent: bool
 ) -> None:
     with pool.deadline(left), contextlib.suppress(InstanceUnavailable):
@@ -206,7 +206,7 @@ def test_fld_12_nothing_is_spent_at_the_end_of_an_outer_deadline(
     assert len(wire.requests) == is_sent
 
 
-def test_error_before_the_instance_hears_anything_loses_no_answer(wire: Wire) -> None:
+def test_error_before_anything_is_sent_loses_no_answer(wire: Wire) -> None:
     """What counts is whether a byte of the request was sent, and not the kind of error."""
     wire.drips(b"")
     with pytest.raises(InstanceUnavailable) as caught:

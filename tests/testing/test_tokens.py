@@ -29,6 +29,17 @@ def test_refresh_keeps_the_time_of_the_sign_in(instance, party, claims):
     assert refreshed["iat"] >= first["iat"] + 1800
 
 
+def test_refresh_keeps_its_time_after_another_sign_in(instance, party, claims):
+    """OpenID Connect Core 12.2."""
+    tokens = party.sign_in("maria")
+    instance.clock_offset = 60
+    party.redeem(party.authorize("maria", prompt="login")["code"])
+    for _ in range(2):
+        refreshed = party.refresh(tokens["refresh_token"]).json()
+        assert claims(refreshed["id_token"])["auth_time"] == claims(tokens["id_token"])["auth_time"]
+        tokens = refreshed
+
+
 def test_one_of_many_concurrent_refreshes_wins(instance, party):
     token = party.sign_in()["refresh_token"]
     statuses = []

@@ -203,7 +203,10 @@ class _IdToken:
     world: World
 
     def generate_user_info(self, session: Session, scope: str) -> dict[str, Any]:
-        return tokens.session_claims(session)
+        claims = tokens.session_claims(session)
+        # Code and refresh token have their own: the person may have signed in again since.
+        del claims["auth_time"]
+        return claims
 
     def get_client_claims(self, client: Application) -> dict[str, Any]:
         return tokens.id_token_claims(self.world, client)
@@ -216,6 +219,10 @@ class _IdToken:
 
     def encode_id_token(self, token: dict[str, Any], request: Any) -> str:
         compact = super().encode_id_token(token, request)  # type: ignore[misc]
+        spent = request.authorization_code or request.refresh_token
+        given = self.world.ledger.find_refresh_token(token.get("refresh_token", ""))
+        if given is not None:
+            given.auth_time = spent.auth_time
         return tokens.finish(self.world, self.target, compact)
 
 
@@ -226,12 +233,6 @@ class CodeIdToken(_IdToken, OpenIDCode):  # type: ignore[misc]
 
     def exists_nonce(self, nonce: str, request: Any) -> bool:
         return False
-
-    def generate_user_info(self, session: Session, scope: str) -> dict[str, Any]:
-        claims = super().generate_user_info(session, scope)
-        # The code has its own auth_time: the person may have signed in again in another tab.
-        del claims["auth_time"]
-        return claims
 
     def get_authorization_code_claims(self, authorization_code: AuthorizationCode) -> Any:
         claims = super().get_authorization_code_claims(authorization_code)
@@ -245,6 +246,10 @@ class RefreshedIdToken(_IdToken, OpenIDToken):  # type: ignore[misc]
 
     def __init__(self, world: World) -> None:
         self.world = world
+
+    def get_compatible_claims(self, request: Any) -> dict[str, Any]:
+        claims = super().get_compatible_claims(request)
+        return {**claims, "auth_time": request.refresh_token.auth_time}
 
 
 class TokenGenerator(BearerTokenGenerator):  # type: ignore[misc]

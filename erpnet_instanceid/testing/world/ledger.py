@@ -62,6 +62,7 @@ class RefreshToken(TokenMixin):  # type: ignore[misc]
     scope: str
     session: Session
     expires_at: float
+    auth_time: int
 
     def check_client(self, client: Application) -> bool:
         return self.application_uri == client.uri

@@ -56,7 +56,9 @@ def refresh_token(world: World, application: Application, session: Session, scop
     """A new refresh token; the ledger knows it."""
     token = str(world.changes.apply("refresh_token", secrets.token_hex(32).upper()))
     expires_at = world.now() + world.refresh_token_lifetime
-    world.ledger.add_refresh_token(RefreshToken(token, application.uri, scope, session, expires_at))
+    world.ledger.add_refresh_token(
+        RefreshToken(token, application.uri, scope, session, expires_at, session.auth_time)
+    )
     return token
 
 
