@@ -18,4 +18,5 @@ class InstanceIDConfig(AppConfig):
     def ready(self) -> None:
         # They register what they hold, now that the models are there.
         from . import checks  # noqa: F401
+        from .api import profile  # noqa: F401
         from .tokens import endings  # noqa: F401

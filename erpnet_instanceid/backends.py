@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -49,7 +50,8 @@ class InstanceIDBackend(AuthenticationBackend):
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         """The user of a sign-in whose tokens the callback has checked; None for anything else.
 
-        Puts the user's account on ``sign_in``, the sign-in's row, where the caller gives one.
+        Puts the person's account on ``sign_in``, the sign-in's row, where the caller gives one,
+        even if the person is refused.
         Raises SignInDenied. Also raises what `userinfo_claims` raises: a visitor whose user type
         cannot be fetched now must not be told that it is refused.
         """
@@ -76,9 +78,7 @@ class InstanceIDBackend(AuthenticationBackend):
         known = self.get_userinfo(access_token, id_token, payload)
         # An override of get_userinfo does not decide who the visitor is: the ID token does.
         claims = {**known, "iss": payload["iss"], "sub": payload["sub"]}
-        check_user_type(claims)
-        if not self.verify_claims(claims):
-            raise SignInDenied("claims_refused", sub=claims["sub"])
+        self._check(claims)
         person = self._person(claims)
         self.sign_in.account = person.account
         return person.user
@@ -102,6 +102,18 @@ class InstanceIDBackend(AuthenticationBackend):
     def verify_claims(self, claims: Claims) -> bool:
         """Whether these claims let the visitor in. Their user type is allowed already."""
         return True
+
+    def _check(self, claims: Claims) -> None:
+        try:
+            check_user_type(claims)
+            if not self.verify_claims(claims):
+                raise SignInDenied("claims_refused", sub=claims["sub"])
+        except SignInDenied:
+            # Without a user type the instance has not said that the person may not enter.
+            known = _known_or_none(claims) if "user_type" in claims else None
+            # The row tells the caller whose sign-ins in other browsers have to end.
+            self.sign_in.account = known.account if known else None
+            raise
 
     def _person(self, claims: Claims) -> Person:
         conflict = IntegrityError()
@@ -220,3 +232,9 @@ class InstanceIDBackend(AuthenticationBackend):
             return False
         # Also by a user whom the site's default manager hides.
         return bool(self.UserModel._base_manager.filter(**{f"{field}__iexact": email}).exists())
+
+
+def _known_or_none(claims: Claims) -> Person | None:
+    with suppress(SignInDenied):
+        return find_person(claims)
+    return None

@@ -34,6 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
     "USER_TYPE_GROUPS": {},
     "CREATE_USERS": True,
     "LINK_USERS_BY": None,
+    "RIGHTS_FROM": "token",
     "REFRESH_MARGIN": 300,
     "CLOCK_SKEW": 60,
     "CONNECT_TIMEOUT": 3.05,
@@ -141,6 +142,10 @@ class Conf:
     @property
     def link_users_by(self) -> str | None:
         return self._optional("LINK_USERS_BY")
+
+    @property
+    def rights_from(self) -> str:
+        return str(self.get("RIGHTS_FROM"))
 
     @property
     def refresh_margin(self) -> float:

@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
@@ -127,6 +128,8 @@ def api_in_atomic(request: HttpRequest) -> JsonResponse:
     """Calls the instance inside a transaction that has written, and then may fail."""
     name = request.GET.get("name", "")
     with transaction.atomic():
+        if "lock" in request.GET:
+            get_user_model().objects.select_for_update().get(pk=request.user.pk)
         if name:
             Group.objects.create(name=name)
         answer = api(request)

@@ -1,4 +1,4 @@
-"""Where an API session gets its access token from: a request's session, or a sign-in's row."""
+"""Where an API session gets its access token from: a request's session, a sign-in's row, a call."""
 
 from __future__ import annotations
 
@@ -89,3 +89,16 @@ class SignInTokens:
     def _renew(self, *, was_refused: bool = False) -> None:
         seen = self._newest
         self._newest = renew(self._pk, seen.generation, wait=True, was_refused=was_refused) or seen
+
+
+class OneToken:
+    """A token that is never renewed."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def current(self) -> str:
+        return self._token
+
+    def newer_than(self, refused: str) -> str | None:
+        return None

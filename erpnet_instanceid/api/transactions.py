@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from ..oidc.errors import InstanceIDError, InvalidResponse
 from .governor import gate_of
 from .session import InstanceSession, open_session
+from .sources import OneToken
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -20,20 +21,6 @@ BEGIN, END = "BeginTransaction", "EndTransaction"
 HEADER = "TransactionId"
 # The id becomes a header, so it must not hold anything else.
 TRANSACTION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-
-
-class OneToken:
-    """One token to the end: with its next one a service has another session at the instance,
-    which does not know the transaction."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def current(self) -> str:
-        return self._token
-
-    def newer_than(self, refused: str) -> str | None:
-        return None
 
 
 @contextmanager
@@ -48,6 +35,8 @@ def transaction(
     process waits for the end of the block. With ``track_changes`` the instance answers to
     ``changes.get("GetChanges")``.
     """
+    # One token to the end: with its next one a service has another session at the instance, which
+    # does not know the transaction.
     tokens = OneToken(session.tokens.current())
     gate = gate_of(tokens.current(), session.call_limits)
     with gate.transaction(session.limits.deadline):

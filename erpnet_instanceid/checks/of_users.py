@@ -14,6 +14,8 @@ from .messages import error, name, warning
 from .values import are_names
 
 USER_TYPES = (INTERNAL_USER_TYPE, EXTERNAL_USER_TYPE)
+FLAGS = ("CREATE_USERS",)
+RIGHTS_FROM = ("token", "profile")
 
 
 def check_users(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
@@ -21,7 +23,8 @@ def check_users(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
     yield from _allowed_user_types()
     yield from _admin_flags(value)
     yield from _user_type_groups()
-    yield from _create_users()
+    yield from _flags()
+    yield from _rights_from()
 
 
 def _link_users_by() -> Iterator[CheckMessage]:
@@ -98,13 +101,20 @@ def _user_type_groups() -> Iterator[CheckMessage]:
         )
 
 
-def _create_users() -> Iterator[CheckMessage]:
-    if not isinstance(conf.get("CREATE_USERS"), bool):
-        yield error(
-            18,
-            f"{name('CREATE_USERS')} must be True or False.",
-            "Text from the environment counts as true, even 'False': compare it with a text first.",
-        )
+def _flags() -> Iterator[CheckMessage]:
+    for key in FLAGS:
+        if not isinstance(conf.get(key), bool):
+            yield error(
+                18,
+                f"{name(key)} must be True or False.",
+                "Text from the environment counts as true, even 'False': compare it with a text "
+                "first.",
+            )
+
+
+def _rights_from() -> Iterator[CheckMessage]:
+    if conf.get("RIGHTS_FROM") not in RIGHTS_FROM:
+        yield error(35, f"{name('RIGHTS_FROM')} is unknown.", "Use 'token' or 'profile'.")
 
 
 def _not_a_list(key: str) -> CheckMessage:

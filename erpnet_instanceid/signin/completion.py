@@ -33,7 +33,7 @@ from ..pages import kept_forms
 from ..signals import signed_in
 from ..tokens import backoff
 from ..tokens.connections import give_back
-from ..tokens.endings import end, sign_out
+from ..tokens.endings import end, end_all_of, sign_out
 from ..tokens.entry import Identity, SessionEntry, new_entry, read_entry, write_entry
 from ..tokens.pruning import prune_now_and_then
 from .answers import Answer
@@ -89,6 +89,17 @@ def deleted_if_refused(sign_in: SignIn) -> Iterator[None]:
     except InstanceIDError:
         with suppress(DatabaseFailure):
             SignIn.objects.filter(pk=sign_in.pk, account=None).delete()
+        raise
+
+
+@contextmanager
+def others_ended_if_denied(sign_in: SignIn) -> Iterator[None]:
+    """Ends the sign-ins in other browsers of a person who may not use this site any more."""
+    try:
+        yield
+    except SignInDenied as error:
+        if sign_in.account is not None:
+            end_all_of(sign_in.account, error.code)
         raise
 
 
@@ -156,7 +167,7 @@ def sign_visitor_in(
 ) -> Any:
     """Signs the visitor in, and puts the tokens where they are kept: the row, then the session."""
     started = time.monotonic()
-    with deleted_if_refused(sign_in):
+    with deleted_if_refused(sign_in), others_ended_if_denied(sign_in):
         user = auth.authenticate(
             request, instance_tokens=tokens, id_token_claims=claims, sign_in=sign_in
         )

@@ -13,9 +13,10 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ..models import SignIn
+from ..models import Account, SignIn
 from ..oidc.token_set import TokenSet
 from ..signals import sign_in_ended
+from .engine import delete_session
 from .entry import read_entry
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -32,6 +33,14 @@ def end(sign_in: SignIn, reason: str, **only_where: Any) -> bool:
         logger.info("sign_in_ended reason=%s sign_in=%s", reason, sign_in.pk)
         sign_in_ended.send(SignIn, sign_in=sign_in, reason=reason)
     return ended
+
+
+def end_all_of(account: Account, reason: str) -> None:
+    """Ends every sign-in of a person, in every browser, with its Django session."""
+    for sign_in in SignIn.objects.filter(account=account, ended=None):
+        # The session first: where that fails, the row still leads to it.
+        delete_session(sign_in.session_key)
+        end(sign_in, reason)
 
 
 def end_with_session(request: HttpRequest, reason: str) -> TokenSet | None:

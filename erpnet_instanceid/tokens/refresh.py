@@ -11,6 +11,7 @@ instance is slow, and the row is read and written by the caller's own thread.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -43,6 +44,7 @@ from ..signals import tokens_refreshed
 from . import backoff, lease
 from .connections import beside_transaction, closing_connections, give_back, inside_transaction
 from .endings import end
+from .following import asks_the_instance, claims_of, follow, follow_in_background
 from .pruning import prune_now_and_then
 from .same_person import with_checked_id_token
 
@@ -68,13 +70,15 @@ class Wanted:
     """What a caller asks for: tokens newer than generation ``seen``.
 
     ``wait``: the caller cannot go on without. ``was_refused``: the instance's API has refused the
-    tokens of that generation, although they have not expired.
+    tokens of that generation, although they have not expired. ``follows``: whether the user's
+    rights follow at once; for a caller inside a transaction they follow in the background.
     """
 
     sign_in_id: str | UUID
     seen: int
     wait: bool
     was_refused: bool = False
+    follows: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,13 @@ def renew(
     had now; the refresh token is then kept for later.
     """
     wanted = Wanted(sign_in_id, seen, wait, was_refused)
-    if inside_transaction():
-        return beside_transaction(_renew, wanted)
-    return _renew(wanted)
+    if not inside_transaction():
+        return _renew(wanted)
+    renewed = beside_transaction(_renew, dataclasses.replace(wanted, follows=False))
+    if renewed is not None and renewed.by_this_call:
+        # The caller may have locked the user's row.
+        follow_in_background(sign_in_id, renewed.tokens)
+    return renewed
 
 
 def _renew(wanted: Wanted) -> Renewed | None:
@@ -154,7 +162,15 @@ def _renew_now(leased: Leased) -> Renewed | None:
         # The server stops this process, or its worker.
         lease.release(leased.sign_in)
         raise
-    return settle(leased, answer)
+    return _followed(leased, settle(leased, answer))
+
+
+def _followed(leased: Leased, renewed: Renewed | None) -> Renewed | None:
+    if renewed is not None and renewed.by_this_call and leased.wanted.follows:
+        if asks_the_instance():
+            give_back()
+        follow(leased.sign_in, claims_of(leased.sign_in, renewed.tokens))
+    return renewed
 
 
 class Patience:
@@ -403,7 +419,13 @@ def _renew_in_passing(leased: Leased) -> Renewed | None:
         if handed_over.cancel():
             return newest(leased.sign_in.pk)
         answer = handed_over.result()
-    return settle(leased, answer)
+    renewed = settle(leased, answer)
+    if not asks_the_instance():
+        return _followed(leased, renewed)
+    if renewed is not None and renewed.by_this_call:
+        # The caller has waited enough.
+        follow_in_background(leased.sign_in.pk, renewed.tokens)
+    return renewed
 
 
 def exchange_in_passing(leased: Leased) -> Future[Answer] | None:
@@ -444,9 +466,9 @@ def exchange_and_hand_over(leased: Leased, handed_over: Future[Answer]) -> None:
 
 
 def settle_late(leased: Leased, answer: Answer) -> None:
-    """As `settle`, for a request that has gone on without. Never raises."""
+    """As `settle`, for a request that has gone on without. The rights follow. Never raises."""
     try:
-        _settle(leased, answer, lease.STORE_DEADLINE_SECONDS)
+        _followed(leased, _settle(leased, answer, lease.STORE_DEADLINE_SECONDS))
     except InstanceIDError as error:
         logger.info("late_refresh error=%s sign_in=%s", error, leased.sign_in.pk)
     except Exception as error:  # noqa: BLE001 - nobody is there to see it

@@ -17,10 +17,13 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
+from ..models import SignIn
 from ..oidc.errors import InstanceIDError
+from ..oidc.token_set import TokenSet
 from ..once import once
 from . import lease
 from .connections import closing_connections, give_back
+from .following import claims_of, follow
 from .refresh import (
     PATIENCE_SECONDS,
     Answer,
@@ -66,11 +69,21 @@ class Renewal:
             return None
         # If the server stops the event loop, the thread stores the answer.
         answer = await asyncio.wrap_future(handed_over)
+        if not self.is_awaited:
+            # The request has ended, and its thread with it.
+            await _in_thread(closing_connections, settle_late, found, answer)
+            return None
+        renewed = await sync_to_async(settle)(found, answer)
+        if renewed is not None and renewed.by_this_call:
+            await self._follow(found.sign_in, renewed.tokens)
+        return renewed
+
+    async def _follow(self, sign_in: SignIn, tokens: TokenSet) -> None:
+        claims = await _in_thread(claims_of, sign_in, tokens)
         if self.is_awaited:
-            return await sync_to_async(settle)(found, answer)
-        # The request has ended, and its thread with it.
-        await _in_thread(closing_connections, settle_late, found, answer)
-        return None
+            await sync_to_async(follow)(sign_in, claims)
+        else:
+            await _in_thread(closing_connections, follow, sign_in, claims)
 
 
 def _look(wanted: Wanted) -> Renewed | Leased | Pending | None:

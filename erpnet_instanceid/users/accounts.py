@@ -55,6 +55,11 @@ def is_of(account: Account, claims: Claims) -> bool:
     return account.fingerprint == _fingerprint(claims)
 
 
+def is_of_another(account: Account, claims: Claims) -> bool:
+    """Whether these claims have another person's ``id``. Unknown while the account has none."""
+    return "id" in claims and not _is_kept_by_sub(account) and not is_of(account, claims)
+
+
 def create_account(user: Any, claims: Claims) -> Account:
     """A new account for ``user``. Raises IntegrityError where the person has one already."""
     return Account.objects.create(user=user, **_account_values(claims))
@@ -74,15 +79,28 @@ def link(user: Any, claims: Claims, account: Account | None) -> Account:
         return account
     if "is_admin" not in claims:
         del values["is_admin"]
-    changed = {name: value for name, value in values.items() if getattr(account, name) != value}
-    if changed:
-        changed["changed"] = timezone.now()
-        rows = Account.objects.filter(pk=account.pk, fingerprint=account.fingerprint)
-        if not rows.update(**changed):
-            raise IntegrityError("the account has changed meanwhile")
-        for name, value in changed.items():
-            setattr(account, name, value)
+    _save_changed(account, values)
     return account
+
+
+def note_rights(account: Account, claims: Claims) -> None:
+    """Puts user type and administrator of ``claims`` on the account, as far as they are there."""
+    values = {name: claims[name] for name in ("user_type", "is_admin") if name in claims}
+    if "is_admin" in values:
+        values["is_admin"] = is_true(values["is_admin"])
+    _save_changed(account, values)
+
+
+def _save_changed(account: Account, values: dict[str, Any]) -> None:
+    changed = {name: value for name, value in values.items() if getattr(account, name) != value}
+    if not changed:
+        return
+    changed["changed"] = timezone.now()
+    rows = Account.objects.filter(pk=account.pk, fingerprint=account.fingerprint)
+    if not rows.update(**changed):
+        raise IntegrityError("the account has changed meanwhile")
+    for name, value in changed.items():
+        setattr(account, name, value)
 
 
 def _chosen(claims: Claims, found: list[Any]) -> Any | None:

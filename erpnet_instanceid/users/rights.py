@@ -1,10 +1,41 @@
-"""Who may use this site."""
+"""Who may use this site, and what they may do here, as the instance says now."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from django.contrib import auth
+
 from ..conf import conf
+from ..models import Account
+from ..mozilla import AuthenticationBackend
 from ..oidc.errors import SignInDenied
-from .claims import Claims
+from .accounts import is_of_another, note_rights
+from .claims import Claims, is_true
+
+# Gives claims for an access token. May ask the instance, and raise InstanceIDError.
+Source = Callable[[str], Claims]
+
+_sources: dict[str, Source] = {}
+
+
+def register_source(name: str, source: Source) -> None:
+    """Makes ``source`` the one that ``RIGHTS_FROM = name`` asks. Modules above call it at start."""
+    _sources[name] = source
+
+
+def has_source() -> bool:
+    """Whether RIGHTS_FROM names a source that has to be asked."""
+    return conf.rights_from in _sources
+
+
+def told_now(access_token: str) -> Claims:
+    """What the source of RIGHTS_FROM says now. Empty for the default: the token itself says it.
+
+    Raises InstanceIDError.
+    """
+    source = _sources.get(conf.rights_from)
+    return source(access_token) if source else {}
 
 
 def check_user_type(claims: Claims) -> None:
@@ -12,3 +43,29 @@ def check_user_type(claims: Claims) -> None:
     user_type = claims.get("user_type")
     if not isinstance(user_type, str) or user_type not in conf.allowed_user_types:
         raise SignInDenied("user_type_refused", sub=claims["sub"], user_type=str(user_type)[:64])
+
+
+def follow(account: Account, claims: Claims) -> None:
+    """Gives the person's user the user type, flags, groups and name of a renewal's claims.
+
+    A missing claim changes nothing, and neither do the claims of another person. Raises
+    SignInDenied where the person may not use this site any more.
+    """
+    known = {"iss": account.issuer, "sub": account.sub, **claims}
+    backend = _backend_of_the_site()
+    if backend is None or is_of_another(account, known):
+        return
+    user = backend.get_user(account.user_id)
+    if user is None or not is_true(known.get("is_active", True)):
+        raise SignInDenied("inactive_user", sub=account.sub)
+    if "user_type" in known:
+        check_user_type(known)
+        if not backend.verify_claims(known):
+            raise SignInDenied("claims_refused", sub=account.sub)
+    note_rights(account, known)
+    backend.update_user(user, known)
+
+
+def _backend_of_the_site() -> AuthenticationBackend | None:
+    backends = auth.get_backends()
+    return next((each for each in backends if isinstance(each, AuthenticationBackend)), None)

@@ -181,6 +181,8 @@ KEYS_OF_THE_DICT: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"ALLOWED_USER_TYPES": ["InternalUser"]},
         "square brackets",
     ),
+    ("E035", {"RIGHTS_FROM": "me"}, {"RIGHTS_FROM": "profile"}, "'token'"),
+    ("E035", {"RIGHTS_FROM": ["token"]}, {"RIGHTS_FROM": "token"}, "'profile'"),
     ("E011", {"ADMIN_FLAGS": "is_staff"}, {"ADMIN_FLAGS": ["is_staff"]}, "square brackets"),
     ("E011", {"ADMIN_FLAGS": 5}, {"ADMIN_FLAGS": []}, "square brackets"),
     ("E026", {"ADMIN_FLAGS": None}, {"ADMIN_FLAGS": []}, "[] to leave"),

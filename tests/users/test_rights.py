@@ -1,0 +1,292 @@
+"""Rights follow what the instance says while somebody stays signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+
+from erpnet_instanceid.backends import InstanceIDBackend
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.oidc.errors import SignInDenied, SignInExpired
+from erpnet_instanceid.testing import Instance, Token
+from erpnet_instanceid.users.rights import follow
+
+from ..support.visitor import Visitor
+
+User = get_user_model()
+NewVisitor = Callable[..., Visitor]
+Configure = Callable[..., None]
+
+
+def sign_in_expired(visitor: Visitor, instance: Instance, login: str = "admin") -> Visitor:
+    """Signed in, with an access token that the next page has to renew."""
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    visitor.sign_in(login)
+    return visitor
+
+
+def renewals(instance: Instance) -> int:
+    return len(instance.calls("token", "refresh_token"))
+
+
+# What a renewal applies
+
+
+def test_fld_06_demoted_administrator_is_one_no_more_in_any_browser(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    other, visitor = new_visitor(), new_visitor()
+    other.sign_in("admin")
+    sign_in_expired(visitor, instance)
+    assert other.get("/admin/").status_code == 200
+    instance.people["admin"].is_admin = False
+
+    assert visitor.get("/admin/").status_code == 302
+
+    assert other.get("/admin/").status_code == 302
+    assert renewals(instance) == 1
+    assert not Account.objects.get().is_admin
+    assert other.whoami()["user"] == visitor.whoami()["user"] == "admin"
+
+
+def test_fld_06_whose_type_is_not_allowed_is_out_in_every_browser(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    other, visitor, colleague = new_visitor(), new_visitor(), new_visitor()
+    other.sign_in("admin")
+    colleague.sign_in("maria")
+    sign_in_expired(visitor, instance)
+    instance.people["admin"].user_type = "ExternalCommunityUser"
+
+    assert visitor.get("/private").status_code == 302
+
+    assert other.whoami()["user"] == visitor.whoami()["user"] == ""
+    assert colleague.whoami()["user"] == "maria"
+    ended = SignIn.objects.filter(account__sub="admin")
+    assert ended.filter(ended=None).count() == ended.exclude(tokens="").count() == 0
+    assert Session.objects.count() == 1
+
+
+def test_fld_06_type_groups_and_name_follow(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    types = {"InternalUser": ["employees"], "ExternalCommunityUser": ["customers"]}
+    configure(USER_TYPE_GROUPS=types, ALLOWED_USER_TYPES=list(types))
+    sign_in_expired(visitor, instance, "maria")
+    own = Group.objects.create(name="own")
+    User.objects.get().groups.add(own)
+    person = instance.people["maria"]
+    person.user_type, person.name = "ExternalCommunityUser", "Maria Petrova"
+
+    assert visitor.whoami()["name"] == "Maria Petrova"
+
+    groups = User.objects.get().groups.values_list("name", flat=True)
+    assert set(groups) == {"customers", "own"}
+    assert Account.objects.get().user_type == "ExternalCommunityUser"
+
+
+@pytest.mark.parametrize("where", ["/private", "/api"])
+def test_fld_17_deactivated_user_gets_no_renewal(
+    visitor: Visitor, instance: Instance, where: str
+) -> None:
+    sign_in_expired(visitor, instance, "maria")
+    User.objects.update(is_active=False)
+    instance.forget_requests()
+
+    assert visitor.get(where).status_code == 302
+
+    assert instance.calls("token") == instance.calls("api") == []
+    with pytest.raises(SignInExpired):
+        SignIn.objects.latest("started").api()
+
+
+def test_fld_17_deactivated_user_has_no_api_for_later(visitor: Visitor, instance: Instance) -> None:
+    visitor.sign_in()
+    User.objects.update(is_active=False)
+
+    with pytest.raises(SignInExpired):
+        SignIn.objects.get().api()
+    assert visitor.whoami()["scope"] is None
+
+
+# What a renewal leaves alone
+
+
+def without_claims(token: Token) -> None:
+    for name in ("user_type", "is_admin", "name", "email"):
+        token.claims.pop(name, None)
+
+
+@pytest.mark.parametrize("change", [without_claims, lambda _: "0123456789ABCDEF" * 4])
+def test_missing_claim_takes_no_right_away(
+    visitor: Visitor, instance: Instance, change: Any
+) -> None:
+    sign_in_expired(visitor, instance)
+    instance.change("access_token", change)
+    instance.forget_requests()
+
+    assert visitor.get("/admin/").status_code == 200
+
+    assert renewals(instance) == 1
+    assert instance.calls("userinfo") == []
+    assert visitor.whoami()["name"] == "Elena Dimitrova"
+
+
+def test_claims_of_another_person_change_nothing(visitor: Visitor, instance: Instance) -> None:
+    sign_in_expired(visitor, instance, "maria")
+    instance.change("access_token", lambda t: t.claims.update(id="another", is_admin="true"))
+
+    assert visitor.get("/admin/").status_code == 302
+
+    assert visitor.whoami()["user"] == "maria"
+
+
+class Breaking(InstanceIDBackend):
+    def update_user(self, user: Any, claims: Any) -> Any:
+        raise KeyError("department")
+
+
+def test_sites_own_mistake_costs_no_sign_in(
+    visitor: Visitor, instance: Instance, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sign_in_expired(visitor, instance, "maria")
+    settings.AUTHENTICATION_BACKENDS = [
+        f"{__name__}.Breaking",
+        "erpnet_instanceid.backends.InstanceIDBackend",
+    ]
+
+    assert visitor.get("/private").status_code == 200
+
+    assert renewals(instance) == 1
+    assert "rights_not_followed error=KeyError" in caplog.text
+
+
+class Picky(InstanceIDBackend):
+    def verify_claims(self, claims: Any) -> bool:
+        return bool(claims["email"].endswith("@company.example"))
+
+
+def test_verify_claims_is_asked_at_a_renewal(
+    visitor: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Picky"]
+    sign_in_expired(visitor, instance, "maria")
+    instance.people["maria"].email = "maria@elsewhere.example"
+
+    assert visitor.whoami()["user"] == ""
+
+
+# RIGHTS_FROM
+
+
+def test_profile_is_asked_once_for_a_renewal(
+    visitor: Visitor, instance: Instance, configure: Configure
+) -> None:
+    configure(RIGHTS_FROM="profile")
+    sign_in_expired(visitor, instance)
+    # The instance goes on with the claims of the first token.
+    instance.change("access_token", lambda token: token.claims.update(is_admin="true"))
+    instance.people["admin"].is_admin = False
+    instance.forget_requests()
+
+    assert visitor.get("/admin/").status_code == 302
+
+    assert len(instance.calls("me")) == 1
+
+
+def test_profile_tells_who_is_not_active_there(
+    new_visitor: NewVisitor, instance: Instance, configure: Configure
+) -> None:
+    configure(RIGHTS_FROM="profile")
+    other, visitor = new_visitor(), new_visitor()
+    other.sign_in("admin")
+    sign_in_expired(visitor, instance)
+    instance.always("me", json={"isActive": False, "userType": "InternalUser"})
+
+    assert visitor.whoami()["user"] == ""
+
+    assert other.whoami()["user"] == ""
+
+
+def test_profile_that_does_not_answer_costs_no_sign_in(
+    visitor: Visitor,
+    instance: Instance,
+    configure: Configure,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    configure(RIGHTS_FROM="profile")
+    sign_in_expired(visitor, instance)
+    instance.always("me", status=500, json={"message": "no", "code": 1, "type": "Error"})
+
+    assert visitor.get("/admin/").status_code == 200
+
+    assert "rights_not_asked" in caplog.text
+
+
+# A refusal at a sign-in
+
+
+def test_refused_sign_in_ends_the_persons_others(
+    new_visitor: NewVisitor, instance: Instance
+) -> None:
+    other, colleague, visitor = new_visitor(), new_visitor(), new_visitor()
+    other.sign_in("maria")
+    colleague.sign_in("admin")
+    instance.people["maria"].user_type = "ExternalCommunityUser"
+
+    assert visitor.sign_in("maria").status_code == 403
+
+    assert other.whoami()["user"] == ""
+    assert colleague.whoami()["user"] == "admin"
+    assert SignIn.objects.filter(account__sub="maria", ended=None).count() == 0
+
+
+def test_sign_in_without_a_type_ends_nothing(new_visitor: NewVisitor, instance: Instance) -> None:
+    other, visitor = new_visitor(), new_visitor()
+    other.sign_in("maria")
+    instance.change("access_token", without_claims)
+    instance.change("userinfo", lambda told: told.pop("user_type") and None)
+
+    assert visitor.sign_in("maria").status_code == 403
+
+    assert other.whoami()["user"] == "maria"
+
+
+# Directly
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    user = User.objects.create_user("maria", is_staff=True, is_superuser=True)
+    return Account.objects.create(
+        user=user, fingerprint="0", issuer="https://op.test/id", key="1", sub="maria"
+    )
+
+
+def test_follow_writes_nothing_where_nothing_changed(
+    account: Account, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    claims = {"user_type": "InternalUser", "is_admin": "true", "name": "Maria Ivanova"}
+    follow(account, claims)
+
+    with django_assert_num_queries(1):
+        follow(account, claims)
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"user_type": "SystemUserNoLogin"}, "user_type_refused"),
+        ({"user_type": ["InternalUser"]}, "user_type_refused"),
+        ({"is_active": False}, "inactive_user"),
+    ],
+)
+def test_follow_refuses(account: Account, claims: dict[str, Any], code: str) -> None:
+    with pytest.raises(SignInDenied) as caught:
+        follow(account, claims)
+    assert caught.value.code == code
