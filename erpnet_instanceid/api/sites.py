@@ -1,4 +1,4 @@
-"""Where the instance's other sites are: its APIs, and the signed-in user's profile."""
+"""Finds the instance's other sites: its APIs, and the profile of the signed-in user."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ..once import once
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# The documentation names both.
+# The documentation names both paths.
 DISCOVERY_PATHS = ("/sys/auto-discovery", "/tools/auto-discovery")
 DOMAIN_API_PATH = "/api/domain/odata/"
-# Where an instance does not tell, the addresses are known all the same. A visitor waits for it
-# once in a while, not with every other call.
+# Without an answer the documented addresses are used, so that a visitor waits for the look-up once
+# in a while only.
 RETRY_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Sites:
-    """Addresses that end in a slash, so that relative ones can be put behind them."""
+    """Addresses that end in a slash, so that a relative address can follow."""
 
     domain_api: str
     profile: str
@@ -41,7 +41,7 @@ class Sites:
 
 
 class SiteDirectory:
-    """The sites of one instance, looked up once a day."""
+    """The sites of one instance. Looks them up once a day."""
 
     def __init__(
         self, instance_url: str, limits: http.Limits, clock: Clock = time.monotonic
@@ -51,7 +51,7 @@ class SiteDirectory:
         self._sites = Fetched(instance_url, self._fetch, clock, retry_seconds=RETRY_SECONDS)
 
     def sites(self) -> Sites:
-        """Where they are; as documented, where the instance does not tell."""
+        """The sites that the instance lists, or those of the documentation."""
         try:
             return self._sites.get()
         except InstanceIDError as error:
@@ -69,12 +69,12 @@ class SiteDirectory:
                 refused = InvalidResponse("unexpected_status", url=answer.url, status=answer.status)
         if refused is not None:
             raise refused
-        # An older instance, that has no auto-discovery, does not get it within the day.
+        # An older instance has no auto-discovery. Ask it again tomorrow.
         return read_sites({}, self.instance_url)
 
 
 def site_directory() -> SiteDirectory:
-    """The directory of the configured instance, one for the life of the process."""
+    """The directory of the configured instance. The process keeps it."""
     return _site_directory(conf.instance_url, conf.limits)
 
 
@@ -90,9 +90,10 @@ def _forget_sites(*, setting: str, **_kwargs: Any) -> None:
 
 
 def read_sites(document: Mapping[str, Any], instance_url: str) -> Sites:
-    """The sites in an auto-discovery document. Those it does not name are where they always are.
+    """The sites in an auto-discovery document; for those it leaves out, the documented addresses.
 
-    An address that would be spoken to in clear is passed over, unless the instance's own is.
+    Ignores an http address, unless the instance's own address is one: a token must not travel in
+    clear.
     """
     found: dict[str, Mapping[str, Any]] = {}
     listed = document.get("WebSites")
