@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import requests
-from django.core import checks
 from django.core.cache import cache
 from pytest_django.live_server_helper import LiveServer
 
@@ -492,14 +491,3 @@ def test_lbc_26_every_engine_on_the_server_ends_sessions(
     who = visitor.whoami()
     assert (who["user"], who["basket"], who["scope"]) == ("", None, None)
     visitor.close()
-
-
-def test_lbc_26_sessions_in_cookies_are_reported(settings: Any, instance: Instance) -> None:
-    settings.SESSION_ENGINE = f"{ENGINES}.signed_cookies"
-
-    found = checks.run_checks(tags=[checks.Tags.security])
-
-    assert [error.id for error in found if "SESSION_ENGINE" in error.msg] == [
-        "erpnet_instanceid.E023"
-    ]
-    assert all(error.is_serious() for error in found if error.id == "erpnet_instanceid.E023")
