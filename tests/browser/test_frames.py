@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, Route, expect
 
 from erpnet_instanceid.testing import Instance, run_instance
 
@@ -26,8 +27,9 @@ from .conftest import CHROMIUM_ARGUMENTS, PATIENCE
 from .steps import ADMINISTRATOR, EMPLOYEE
 
 SITE, PARENT, STRANGER = "site.test", "parent.example", "stranger.example"
+SIBLING = f"evil.{SITE}"
 RULES = "--host-resolver-rules=" + ", ".join(
-    f"MAP {host} 127.0.0.1" for host in (SITE, PARENT, STRANGER)
+    f"MAP {host} 127.0.0.1" for host in (SITE, PARENT, STRANGER, SIBLING)
 )
 COOKIES = {"allowed": [], "blocked": ["--test-third-party-cookie-phaseout"]}
 ALLOWED = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
@@ -428,3 +430,44 @@ def test_fld_19_code_is_worth_nothing_without_the_frames_secret(
 
 REDEEM = """fetch("/signin-frame", {method: "POST", credentials: "include",
     body: new URLSearchParams({frame_code: "CODE"})}).then(answer => answer.url)"""
+
+
+PLANT = """
+<script>document.cookie = BLANK + "NAME=VALUE; Domain=site.test; Path=/; Secure";</script>
+<form method="post" action="ACTION"><textarea name="x"></textarea>FIELDS<button>Go</button></form>
+"""
+
+
+@pytest.mark.parametrize("blank", ["\u2000", "\u00a0", "\t", ""], ids=["2000", "a0", "tab", "none"])
+def test_fld_01_sibling_cannot_plant_an_attempt(
+    scene: Scene, new_context: Callable[..., BrowserContext], blank: str
+) -> None:
+    """The victim's browser brings the attacker's answer, and a cookie that the sibling set."""
+    attacker = new_context()
+    answers: list[str] = []
+    page = attacker.new_page()
+
+    def keep(route: Route) -> None:
+        answers.append(str(route.request.post_data))
+        route.abort()
+
+    page.route("**/signin-callback", keep)
+    page.goto(scene.site + "/signin")
+    page.get_by_role("button", name=ADMINISTRATOR).first.click()
+    while not answers:
+        page.wait_for_timeout(100)
+    attempt = next(c for c in attacker.cookies() if "erpnet_signin_" in str(c.get("name")))
+    fields = "".join(
+        f'<input type="hidden" name="{name}" value="{value}">'
+        for name, value in parse_qsl(answers[0])
+    )
+    html = PLANT.replace("BLANK", json.dumps(blank)).replace("NAME", str(attempt["name"]))
+    html = html.replace("VALUE", str(attempt["value"])).replace("FIELDS", fields)
+    scene.show("/plant", html.replace("ACTION", scene.site + "/signin-callback"))
+
+    victim = new_context().new_page()
+    victim.goto(scene.parent.replace(PARENT, SIBLING) + "/plant")
+    victim.get_by_role("button").click()
+    victim.wait_for_timeout(1500)
+    victim.goto(scene.site + "/whoami")
+    assert '"user": ""' in victim.content()

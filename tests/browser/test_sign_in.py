@@ -254,7 +254,7 @@ def test_cancelling_at_the_instance_is_no_dead_end(open_browser: OpenBrowser, de
     page.goto(f"{demo.shop}/customers/")
     with page.expect_response(lambda answer: answer.status == 400):
         page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("main")).to_contain_text("declined at the instance")
+    expect(page.locator("main")).to_contain_text("cancelled at the instance")
     page.get_by_role("link", name="Sign in as somebody else").click()
     choose(page, EMPLOYEE)
     expect_customers(page, demo.shop)
