@@ -462,7 +462,7 @@ def test_fld_01_sibling_cannot_plant_an_attempt(
         for name, value in parse_qsl(answers[0])
     )
     html = PLANT.replace("BLANK", json.dumps(blank)).replace("NAME", str(attempt["name"]))
-    html = html.replace("VALUE", str(attempt["value"])).replace("FIELDS", fields)
+    html = html.replace("VALUE", str(attempt["value"]).strip('"')).replace("FIELDS", fields)
     scene.show("/plant", html.replace("ACTION", scene.site + "/signin-callback"))
 
     victim = new_context().new_page()
