@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -13,6 +14,7 @@ from django.db import DatabaseError, IntegrityError, router, transaction
 from django.http import HttpRequest
 
 from .conf import conf
+from .conflicts import tried_again
 from .models import SignIn
 from .mozilla import AuthenticationBackend
 from .oidc.access_token import access_token_claims, userinfo_claims
@@ -119,7 +121,7 @@ class InstanceIDBackend(AuthenticationBackend):
         conflict = IntegrityError()
         for _ in range(CREATE_ATTEMPTS):
             try:
-                return self._find_or_create(claims)
+                return tried_again(partial(self._find_or_create, claims))
             except IntegrityError as error:
                 # Another sign-in may have made the same user or account just now: look again.
                 conflict = error

@@ -17,6 +17,7 @@ ROOMS = (
     "oidc",
     "errors",
     "once",
+    "conflicts",
     "sealing",
     "cookies",
     "records",

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from django.contrib import auth
@@ -14,6 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from ..conf import conf
+from ..conflicts import tried_again
 from ..models import Account, SignIn, sealed_tokens
 from ..oidc.authorization import AuthorizationAnswer, check_answer, read_answer
 from ..oidc.client import Client
@@ -177,7 +179,7 @@ def sign_visitor_in(
     kept_forms.note_sign_in(request, user)
     before, key_before = read_entry(request.session), request.session.session_key
     # Rotates an anonymous session's key; the session of another person is flushed.
-    auth.login(request, user)
+    tried_again(partial(auth.login, request, user))
     if request.session.session_key in (key_before, None):
         # The key of somebody who signs in once more is left by Django as it is, and there is none
         # yet after a flush, so that a sign-out notice would not find the session.
@@ -190,7 +192,7 @@ def sign_visitor_in(
         "refreshed": timezone.now(),
         **_named_by(claims),
     }
-    if not sign_in.change(row):
+    if not tried_again(partial(sign_in.change, row)):
         # A sign-out notice was faster.
         sign_out(request)
         raise AttemptError("sign_in_ended")
