@@ -161,7 +161,7 @@ def test_no_minute_has_more_calls_than_the_limit(short_minute: float, threads: i
     assert begun[-1] - begun[0] < 3 * short_minute
 
 
-def test_calls_spread_before_the_last_in_the_queue_would_wait_too_long(
+def test_calls_spread_before_the_queue_grows_too_long(
     short_minute: float,
 ) -> None:
     """20 threads want all of a minute's calls at once; the 21st call would wait for the next."""
@@ -178,7 +178,7 @@ def test_calls_spread_before_the_last_in_the_queue_would_wait_too_long(
     assert max(waits) < 2.5
 
 
-def test_one_caller_is_not_slowed_down_before_the_minute_is_nearly_used_up() -> None:
+def test_one_caller_is_slowed_down_only_near_the_limit() -> None:
     gate = Gate(CallLimits(1, 600))
     start = time.monotonic()
     for _ in range(550):

@@ -239,7 +239,7 @@ def test_killed_process_does_not_keep_the_next_one_out(
     assert instance.open_transactions == 0
 
 
-def test_lost_answer_to_the_beginning_keeps_the_token_waiting_for_25_minutes(
+def test_lost_answer_to_the_begin_blocks_the_token_25_minutes(
     service: InstanceSession, instance: Instance
 ) -> None:
     instance.next_answer("api", drop="after")

@@ -242,7 +242,7 @@ def test_notice_of_the_instance_ends_the_session_in_the_frame(
     expect(frame_of(page).get_by_role("heading")).to_have_text("Sign in to go on")
 
 
-def test_page_around_the_frame_that_cuts_the_opener_off_leaves_a_way(
+def test_page_that_cuts_the_opener_off_still_leaves_a_way(
     scene: Scene, new_context: Callable[..., BrowserContext]
 ) -> None:
     context = new_context()
@@ -343,7 +343,7 @@ def test_blocked_popup_leaves_the_link(
     expect(opened.value.locator("body")).to_have_text("private page of maria")
 
 
-def test_popup_whose_opener_is_gone_says_what_to_do(
+def test_popup_without_its_opener_gives_advice(
     scene: Scene, new_context: Callable[..., BrowserContext]
 ) -> None:
     context = new_context()

@@ -62,7 +62,7 @@ def user_model(monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda model: monkeypatch.setattr(of_user_model, "get_user_model", lambda: model)
 
 
-def test_w012_names_what_no_claim_fills(user_model: Any, settings: Any) -> None:
+def test_w012_names_fields_that_no_claim_fills(user_model: Any, settings: Any) -> None:
     user_model(demanding_model())
     (found,) = check_user_model()
     assert found.id == "erpnet_instanceid.W012"
@@ -79,7 +79,7 @@ def test_w012_is_silent_where_nobody_is_created(user_model: Any, settings: Any) 
     assert list(check_user_model()) == []
 
 
-def test_w012_is_silent_for_what_claims_fill(user_model: Any) -> None:
+def test_w012_is_silent_for_fields_that_claims_fill(user_model: Any) -> None:
     user_model(easy_model())
     assert list(check_user_model()) == []
 

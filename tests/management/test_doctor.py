@@ -60,7 +60,7 @@ def sound_site(settings: Any, db: None) -> None:
     settings.SESSION_COOKIE_SECURE = True
 
 
-def test_content_with_what_fits(instance: Instance) -> None:
+def test_content_with_a_working_site(instance: Instance) -> None:
     text = told("doctor")
     assert "BAD" not in text
     assert "The instance knows the application and its secret." in text

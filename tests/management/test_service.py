@@ -31,7 +31,7 @@ def registered(*arguments: str) -> dict[str, Any]:
     return json.loads(told)["TrustedApplication"]
 
 
-def test_registration_asks_for_a_system_user_where_the_site_needs_one(configure: Configure) -> None:
+def test_registration_asks_for_a_system_user_if_needed(configure: Configure) -> None:
     assert registered()["SystemUserAllowed"] is False
     assert registered("--service")["SystemUserAllowed"] is True
     configure(SERVICE_SCOPE="read")
@@ -66,7 +66,7 @@ def test_doctor_tries_the_service_credentials(service: Instance) -> None:
     assert service.licences_taken == 0
 
 
-def test_doctor_names_what_a_service_lacks(service: Instance) -> None:
+def test_doctor_names_the_missing_parts_of_a_service(service: Instance) -> None:
     service.application.system_user_allowed = False
     finding = examined()
     assert finding.mark == "BAD"

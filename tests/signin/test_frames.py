@@ -87,7 +87,7 @@ def test_forged_popup_address_starts_nothing(
     assert not response.cookies
 
 
-def test_page_in_a_frame_names_who_may_frame_it(client: Client, configure: Any) -> None:
+def test_framed_page_names_the_sites_that_may_frame_it(client: Client, configure: Any) -> None:
     configure(FRAMED_BY=["https://mycompany.my.erp.net"])
     response = client.get("/signin", headers=frame_headers("cross-site"), secure=True)
     policy = "frame-ancestors 'self' https://mycompany.my.erp.net"

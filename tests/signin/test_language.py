@@ -23,7 +23,7 @@ def test_instance_is_asked_for_the_language_of_the_page(visitor: Visitor, langua
     ("locale", "language"),
     [("bg", "bg"), ("bg-BG", "bg"), ("en_US", "en"), ("zz", None), (5, None)],
 )
-def test_visitor_without_a_choice_gets_the_language_of_the_token(
+def test_visitor_without_a_choice_gets_the_tokens_language(
     visitor: Visitor,
     instance: Instance,
     configure: Callable[..., None],

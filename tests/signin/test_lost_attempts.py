@@ -51,7 +51,7 @@ def test_sign_in_without_its_cookie_starts_again_twice(
         assert (address is None) == (restarts == 3)
 
 
-def test_sign_in_that_starts_again_leads_to_the_page_that_was_wanted(visitor: Visitor) -> None:
+def test_restarted_sign_in_leads_to_the_wanted_page(visitor: Visitor) -> None:
     answer = visitor.at(visitor.start("/private?month=11"))
     forget_attempts(visitor)
     again = next_start(visitor.bring(answer))

@@ -32,7 +32,7 @@ def read_only(site: Site, on: bool) -> None:
     )
 
 
-def test_visitor_stays_signed_in_while_the_database_is_read_only(site: Site) -> None:
+def test_read_only_database_signs_nobody_out(site: Site) -> None:
     person = site.sign_in_due()
     read_only(site, True)
     for _ in range(3):
@@ -60,7 +60,7 @@ def test_visitor_can_sign_out_while_the_database_is_read_only(site: Site) -> Non
     person.close()
 
 
-def test_tokens_that_arrive_during_a_failover_are_stored_after_it(
+def test_tokens_that_come_during_a_failover_are_stored_later(
     site: Site, instance: RemoteInstance
 ) -> None:
     person = site.sign_in_expired()

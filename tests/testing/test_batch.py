@@ -73,7 +73,7 @@ def test_batch_answers_each_call(send_batch):
     assert "PRD-001" in answer
 
 
-def test_change_set_refers_to_what_it_has_made(send_batch, send):
+def test_change_set_refers_to_its_new_objects(send_batch, send):
     change = json.dumps({"StandardPrice": {"Value": 12, "Currency": "EUR"}})
     answer = send_batch([f"POST {PRODUCTS}\n{NEW}", f"PATCH $1\n{change}"])
     assert "HTTP/1.1 201 Created" in answer

@@ -276,7 +276,7 @@ def test_uin_12_other_kinds_of_users_stay_out(
 
 
 @pytest.mark.parametrize("user_type", NO_LOGIN)
-def test_uin_12_who_has_no_login_stays_out_with_any_settings(
+def test_uin_12_types_without_login_stay_out_with_any_settings(
     visitor: Visitor, instance: Instance, configure: Configure, user_type: str
 ) -> None:
     configure(ALLOWED_USER_TYPES=["InternalUser", *NO_LOGIN])

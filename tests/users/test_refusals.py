@@ -51,6 +51,6 @@ def test_finds_the_fields_that_are_refused(error: Exception, fields: set[str]) -
     ],
     ids=str,
 )
-def test_names_what_is_in_the_way(error: Exception, name: str, is_taken: bool) -> None:
+def test_names_the_constraint_in_the_way(error: Exception, name: str, is_taken: bool) -> None:
     assert constraint(error) == name
     assert may_be_taken(error) is is_taken

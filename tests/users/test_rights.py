@@ -37,7 +37,7 @@ def renewals(instance: Instance) -> int:
 # What a renewal applies
 
 
-def test_fld_06_demoted_administrator_is_one_no_more_in_any_browser(
+def test_fld_06_demoted_administrator_loses_it_in_all_browsers(
     new_visitor: NewVisitor, instance: Instance
 ) -> None:
     other, visitor = new_visitor(), new_visitor()
@@ -54,7 +54,7 @@ def test_fld_06_demoted_administrator_is_one_no_more_in_any_browser(
     assert other.whoami()["user"] == visitor.whoami()["user"] == "admin"
 
 
-def test_fld_06_whose_type_is_not_allowed_is_out_in_every_browser(
+def test_fld_06_refused_user_type_is_out_in_every_browser(
     new_visitor: NewVisitor, instance: Instance
 ) -> None:
     other, visitor, colleague = new_visitor(), new_visitor(), new_visitor()
@@ -199,7 +199,7 @@ def test_profile_is_asked_once_for_a_renewal(
     assert len(instance.calls("me")) == 1
 
 
-def test_profile_tells_who_is_not_active_there(
+def test_profile_shows_people_who_are_not_active(
     new_visitor: NewVisitor, instance: Instance, configure: Configure
 ) -> None:
     configure(RIGHTS_FROM="profile")
