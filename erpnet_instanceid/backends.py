@@ -21,7 +21,8 @@ from .oidc.access_token import access_token_claims, userinfo_claims
 from .oidc.errors import SignInDenied
 from .oidc.token_set import TokenSet
 from .users.accounts import Person, create_account, find_person, link
-from .users.claims import Claims, email_address, is_true, merge_claims
+from .users.claims import Claims, email_address, merge_claims
+from .users.linking import adopt, users_to_link
 from .users.profile import (
     first_profile,
     free_name,
@@ -155,27 +156,22 @@ class InstanceIDBackend(AuthenticationBackend):
     def filter_users_by_claims(self, claims: Claims) -> Sequence[User]:
         """The users of the person: the linked one, else those that LINK_USERS_BY finds."""
         known = find_person(claims)
-        return [known.user] if known is not None else self._users_to_link(claims)
-
-    def _users_to_link(self, claims: Claims) -> Sequence[User]:
-        never_linked = self.UserModel._default_manager.filter(instance_accounts=None)
-        if conf.link_users_by == "username":
-            field, sub = self.UserModel.USERNAME_FIELD, claims["sub"]
-            # The database may ignore case or accents; a login name does not.
-            found = never_linked.filter(**{field: sub})
-            return [user for user in found if getattr(user, field) == sub]
-        email = email_address(claims)
-        if conf.link_users_by == "email" and email and is_true(claims.get("email_verified")):
-            field = self.UserModel.get_email_field_name()
-            return list(never_linked.filter(**{f"{field}__iexact": email})[:2])
-        return []
+        return [known.user] if known is not None else users_to_link(self.UserModel, claims)
 
     def _known(self, user: User, claims: Claims, known: Person | None) -> Person:
         if not self.user_can_authenticate(user) or (known is not None and known.is_hidden):
             raise SignInDenied("inactive_user", sub=claims["sub"])
+        if known is None and user in users_to_link(self.UserModel, claims):
+            return self._adopted(user, claims)
         # First the link: another person's sign-in may have taken the account in the meantime.
         account = link(user, claims, known.account if known else None)
         return Person(self.update_user(user, claims), account)
+
+    def _adopted(self, user: User, claims: Claims) -> Person:
+        # If an override refuses the person, the user stays a local one.
+        with transaction.atomic(using=router.db_for_write(self.UserModel)):
+            account = adopt(user, claims)
+            return Person(self.update_user(user, claims), account)
 
     def update_user(self, user: User, claims: Claims) -> User:
         """The user with name, e-mail, flags and groups as in the claims. Saves what changed."""

@@ -34,6 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
     "USER_TYPE_GROUPS": {},
     "CREATE_USERS": True,
     "LINK_USERS_BY": None,
+    "LINK_KEEPS_PASSWORD": False,
     "RIGHTS_FROM": "token",
     "REFRESH_MARGIN": 300,
     "CLOCK_SKEW": 60,
@@ -142,6 +143,10 @@ class Conf:
     @property
     def link_users_by(self) -> str | None:
         return self._optional("LINK_USERS_BY")
+
+    @property
+    def link_keeps_password(self) -> bool:
+        return bool(self.get("LINK_KEEPS_PASSWORD"))
 
     @property
     def rights_from(self) -> str:

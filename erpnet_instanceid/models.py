@@ -55,6 +55,15 @@ class Account(models.Model):
         related_name="instance_accounts",
         verbose_name=_("user"),
     )
+    # The same user, where the person took over a local one. Of several people at the same moment,
+    # only one can insert it.
+    adopted = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="+",
+        null=True,
+        editable=False,
+    )
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
     issuer = models.CharField(_("issuer"), max_length=255)
     key = models.CharField(_("instance user id"), max_length=255)

@@ -29,6 +29,7 @@ PROMISED: dict[str, tuple[Any, Any]] = {
     "USER_TYPE_GROUPS": ({}, {"InternalUser": ["employees"]}),
     "CREATE_USERS": (True, False),
     "LINK_USERS_BY": (None, "email"),
+    "LINK_KEEPS_PASSWORD": (False, True),
     "RIGHTS_FROM": ("token", "profile"),
     "REFRESH_MARGIN": (300, 5),
     "CLOCK_SKEW": (60, 0),

@@ -14,7 +14,7 @@ from .messages import error, name, warning
 from .values import are_names
 
 USER_TYPES = (INTERNAL_USER_TYPE, EXTERNAL_USER_TYPE)
-FLAGS = ("CREATE_USERS",)
+FLAGS = ("CREATE_USERS", "LINK_KEEPS_PASSWORD")
 RIGHTS_FROM = ("token", "profile")
 
 

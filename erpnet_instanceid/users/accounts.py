@@ -60,9 +60,12 @@ def is_of_another(account: Account, claims: Claims) -> bool:
     return "id" in claims and not _is_kept_by_sub(account) and not is_of(account, claims)
 
 
-def create_account(user: Any, claims: Claims) -> Account:
-    """A new account for ``user``. Raises IntegrityError where the person has one already."""
-    return Account.objects.create(user=user, **_account_values(claims))
+def create_account(user: Any, claims: Claims, *, adopted: Any = None) -> Account:
+    """A new account for ``user``. Raises IntegrityError where the person has one already.
+
+    ``adopted`` is the user too, if the person takes over a local one: once only.
+    """
+    return Account.objects.create(user=user, adopted=adopted, **_account_values(claims))
 
 
 def link(user: Any, claims: Claims, account: Account | None) -> Account:

@@ -21,7 +21,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.http import HttpRequest
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 
 from erpnet_instanceid.testing import Instance, run_instance
 from erpnet_instanceid.testing.pytest_plugin import bring_back
@@ -37,6 +37,16 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("alireza", {"name": "علی‌رضا\u00a0احمدی"}),
     ("l" * 200, {"name": "Long Login"}),
     ("maria", {"name": "Мария 🌸 Петрова", "is_admin": True}),
+]
+
+
+# Each of the others is the first to some database: a dotless i, a long s, an accent, a wide letter.
+LOCAL = "mike@sense.example"
+LOOK_ALIKES = [
+    "m\u0131ke@sense.example",
+    "mike@\u017fense.example",
+    "mike@sens\u00e9.example",
+    "mike@\uff53ense.example",
 ]
 
 
@@ -109,6 +119,7 @@ def visit(instance: Instance, alias: str) -> dict[str, Any]:
     return {
         "people": [step(instance, alias, login, changes) for login, changes in STEPS],
         "unverified": unverified(instance),
+        "linked": linked(instance),
         "deleted": deleted(instance),
     }
 
@@ -134,6 +145,25 @@ def unverified(instance: Instance) -> int:
     """The status for somebody whose e-mail the instance has not verified."""
     instance.people.add("unverified", "No Proof", email="no-proof@company.example")
     return sign_in(instance, "unverified")[0]
+
+
+def linked(instance: Instance) -> list[str]:
+    """The verified addresses by which a new person takes over the local user of LOCAL."""
+    adopted = []
+    settings = {**instance.settings(), "LINK_USERS_BY": "email"}
+    model = get_user_model()
+    email = model.get_email_field_name()
+    for number, address in enumerate([*LOOK_ALIKES, LOCAL.upper()]):
+        model._base_manager.filter(**{f"{email}__startswith": "mike"}).delete()
+        local = model(**{model.USERNAME_FIELD: f"local{number}", email: LOCAL})
+        local.set_unusable_password()
+        local.save_base()
+        instance.people.add(f"look{number}", "Look Alike", email=address, email_verified=True)
+        with override_settings(ERPNET_INSTANCEID=settings):
+            _, user = sign_in(instance, f"look{number}")
+        if user.pk == local.pk:
+            adopted.append(address)
+    return adopted
 
 
 def deleted(instance: Instance) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ..storm import mariadb, postgres
+from .site_of_users import LOCAL
 
 # Beside the other tests that start a database server.
 pytestmark = pytest.mark.storm
@@ -72,6 +73,7 @@ def test_visitors_get_a_complete_user(app: str, databases: dict[str, Any]) -> No
         assert known["user"]["id"] == new[0]["user"]["id"], alias
         assert known["user"].get("is_superuser", True), alias
         assert told["unverified"] == (403 if app in NAMED_BY_EMAIL else 302), alias
+        assert told["linked"] == [LOCAL.upper()], alias
         assert told["deleted"] == (403 if app.endswith("own_login") else 302), alias
 
 
