@@ -55,9 +55,19 @@ def is_of(account: Account, claims: Claims) -> bool:
     return account.fingerprint == _fingerprint(claims)
 
 
+def is_kept_by_sub(account: Account) -> bool:
+    """Whether the instance has told no ``id`` of the account's person yet."""
+    return account.fingerprint == fingerprint(account.issuer, "sub", account.sub)
+
+
+def fingerprint_at(issuer: str, account: Account) -> str:
+    """The fingerprint that the account has at an instance with this issuer."""
+    return fingerprint(issuer, "sub" if is_kept_by_sub(account) else "id", account.key)
+
+
 def is_of_another(account: Account, claims: Claims) -> bool:
     """Whether these claims have another person's ``id``. Unknown while the account has none."""
-    return "id" in claims and not _is_kept_by_sub(account) and not is_of(account, claims)
+    return "id" in claims and not is_kept_by_sub(account) and not is_of(account, claims)
 
 
 def create_account(user: Any, claims: Claims, *, adopted: Any = None) -> Account:
@@ -114,7 +124,7 @@ def _chosen(claims: Claims, found: list[Any]) -> Any | None:
         for account in found
         if (account.issuer, account.sub) == (claims["iss"], claims["sub"])
     ]
-    with_id = [account for account in namesakes if not _is_kept_by_sub(account)]
+    with_id = [account for account in namesakes if not is_kept_by_sub(account)]
     kind, _ = account_key(claims)
     if kind == "sub" and with_id:
         # The login name alone does not tell: it may have been given to somebody else.
@@ -122,11 +132,7 @@ def _chosen(claims: Claims, found: list[Any]) -> Any | None:
     if own:
         return own[0]
     # The first `id` that comes with this `sub` belongs to the account that was kept by it.
-    return next(filter(_is_kept_by_sub, namesakes), None) if not with_id else None
-
-
-def _is_kept_by_sub(account: Account) -> bool:
-    return account.fingerprint == fingerprint(account.issuer, "sub", account.sub)
+    return next(filter(is_kept_by_sub, namesakes), None) if not with_id else None
 
 
 def _fingerprint(claims: Claims) -> str:

@@ -1,4 +1,4 @@
-"""``manage.py instanceid``: registers the site, examines it, deletes old rows."""
+"""``manage.py instanceid``: registers the site, examines it, deletes old rows, moves accounts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import NoReverseMatch
 
 from erpnet_instanceid.checks import URLS_MISSING
-from erpnet_instanceid.management import doctor, registration
+from erpnet_instanceid.management import doctor, move, registration
 from erpnet_instanceid.oidc.provider import is_safe_address
 from erpnet_instanceid.pages.targets import is_own_path
 from erpnet_instanceid.tokens.pruning import prune
@@ -24,6 +24,7 @@ ACTIONS = {
     "install-link": "print the address where an administrator registers the site",
     "doctor": "ask the instance and the site whether everything fits",
     "prune": "delete the rows of sign-ins that are over",
+    "move": "carry the accounts over from the instance's former address",
 }
 INSTALL_LINK_HINT = (
     "An administrator of the instance opens this address and confirms the registration. The "
@@ -142,6 +143,46 @@ class Command(BaseCommand):
             raise CommandError(doctor.TABLES_MISSING)
         self.stdout.write(f"{prune()} rows deleted.")
 
+    def _move(self, options: dict[str, Any]) -> None:
+        if not doctor.has_tables():
+            raise CommandError(doctor.TABLES_MISSING)
+        planned = move.plan(options["issuer"])
+        if planned.issuer == planned.to:
+            raise CommandError(
+                "The site is configured for this issuer already: name the former one."
+            )
+        if not planned.carried:
+            known = ", ".join(move.known_issuers()) or "none"
+            raise CommandError(f"No account is of {planned.issuer}. Issuers of accounts: {known}.")
+        self._write_move(planned)
+        if options["interactive"] and not _is_confirmed():
+            raise CommandError("Nothing was changed.")
+        move.carry_out(planned)
+        self.stdout.write("Done.")
+
+    def _write_move(self, planned: move.Move) -> None:
+        self.stdout.write(
+            f"{len(planned.carried)} accounts of {planned.issuer}\n"
+            f"will be accounts of {planned.to}: these people keep their users.\n"
+            f"{planned.open_sign_ins} open sign-ins will end."
+        )
+        names = sorted(account.user.get_username() for account in planned.seconds())
+        if names:
+            self.stdout.write(
+                f"{len(names)} of these people have signed in at the new address already, and got "
+                "a second user.\nThey will get their former users back. The second ones stay, "
+                f"without a person: {', '.join(names)}"
+            )
+
+
+def _is_confirmed() -> bool:
+    try:
+        return (
+            input("Only people of the same instance may be moved. Type 'yes' to go on: ") == "yes"
+        )
+    except EOFError:
+        raise CommandError("Nobody is there to confirm it: use --no-input.") from None
+
 
 class _OptionsOnly(BaseCommand):
     requires_system_checks = ()
@@ -173,6 +214,18 @@ def _general_options() -> CommandParser:
 
 def _add_options(action: argparse.ArgumentParser, name: str) -> None:
     if name == "prune":
+        return
+    if name == "move":
+        action.add_argument(
+            "--from", dest="issuer", default="", help="the former issuer, as the accounts name it"
+        )
+        action.add_argument(
+            "--no-input",
+            "--noinput",
+            dest="interactive",
+            action="store_false",
+            help="do not ask for confirmation",
+        )
         return
     action.add_argument(
         "--site", help="the address of the site, for example https://backend.example.com"

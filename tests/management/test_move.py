@@ -1,0 +1,161 @@
+"""`manage.py instanceid move`: the accounts of an instance that has another address now."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.testing import Instance, run_instance
+
+from ..support.visitor import Visitor
+
+User = get_user_model()
+NewVisitor = Callable[..., Visitor]
+Configure = Callable[..., None]
+
+
+@pytest.fixture
+def moved(instance: Instance, configure: Configure) -> Iterator[Callable[[], Instance]]:
+    """Lets the site know the instance by its new address."""
+    with run_instance() as new:
+        # The same people, whose ids differ from one stand-in to the next only if added by name.
+        for login in ("maria", "admin"):
+            assert new.people[login].id == instance.people[login].id
+
+        def change() -> Instance:
+            configure(**new.settings())
+            return new
+
+        yield change
+
+
+def move(issuer: str) -> str:
+    out = io.StringIO()
+    call_command("instanceid", "move", f"--from={issuer}", "--no-input", stdout=out)
+    return out.getvalue()
+
+
+def without_id(instance: Instance, times: int | None = None) -> None:
+    instance.change("access_token", lambda token: token.claims.pop("id") and None, times=times)
+
+
+def test_people_keep_their_users(
+    new_visitor: NewVisitor, instance: Instance, moved: Callable[[], Instance]
+) -> None:
+    former, visitor = new_visitor(), new_visitor()
+    former.sign_in("maria")
+    new = moved()
+
+    told = move(instance.issuer)
+
+    assert f"1 accounts of {instance.issuer}" in told
+    assert "1 open sign-ins will end" in told
+    assert former.whoami()["user"] == ""
+    assert SignIn.objects.filter(ended=None).count() == 0
+    visitor.sign_in("maria")
+    assert visitor.whoami()["user"] == "maria"
+    assert User.objects.count() == 1
+    assert Account.objects.get().issuer == new.issuer
+
+
+def test_second_user_gives_the_person_back(
+    new_visitor: NewVisitor, instance: Instance, moved: Callable[[], Instance]
+) -> None:
+    new_visitor().sign_in("maria")
+    moved()
+    early = new_visitor()
+    early.sign_in("maria")
+    assert early.whoami()["user"] == "maria@127.0.0.1"
+
+    assert "second user" in move(instance.issuer)
+
+    assert early.whoami()["user"] == ""
+    visitor = new_visitor()
+    visitor.sign_in("maria")
+    assert visitor.whoami()["user"] == "maria"
+    assert User.objects.count() == 2
+    assert Account.objects.count() == 1
+
+
+@pytest.mark.parametrize("lacking", ["old", "new"])
+def test_login_name_tells_where_one_has_no_id(
+    new_visitor: NewVisitor, instance: Instance, moved: Callable[[], Instance], lacking: str
+) -> None:
+    if lacking == "old":
+        without_id(instance)
+    new_visitor().sign_in("maria")
+    new = moved()
+    if lacking == "new":
+        without_id(new)
+    new_visitor().sign_in("maria")
+    new.heal()
+
+    move(instance.issuer)
+
+    visitor = new_visitor()
+    visitor.sign_in("maria")
+    assert visitor.whoami()["user"] == "maria"
+    account = Account.objects.get()
+    assert (account.issuer, account.key) == (new.issuer, new.people["maria"].id)
+
+
+def test_another_person_of_the_same_name_is_left_alone(
+    new_visitor: NewVisitor, instance: Instance, moved: Callable[[], Instance]
+) -> None:
+    new_visitor().sign_in("maria")
+    new = moved()
+    new.people.add("maria", "Another Maria", email="another@company.example")
+    new_visitor().sign_in("maria")
+
+    move(instance.issuer)
+
+    first, second = Account.objects.order_by("pk")
+    assert first.user != second.user
+    assert first.issuer == second.issuer == new.issuer
+
+
+@pytest.mark.parametrize(
+    ("issuer", "told"),
+    [
+        ("", "https://old.test/id"),
+        ("https://old.test/id/", "https://old.test/id"),
+        (None, "former"),
+    ],
+)
+def test_names_what_can_be_moved(db: None, settings: Any, issuer: str | None, told: str) -> None:
+    user = User.objects.create_user("maria")
+    Account.objects.create(user=user, fingerprint="0", issuer="https://old.test/id", key="1")
+    current = f"{settings.ERPNET_INSTANCEID['INSTANCE_URL']}/id"
+
+    with pytest.raises(CommandError, match=told):
+        move(current if issuer is None else issuer)
+
+
+def test_nothing_changes_without_a_yes(
+    db: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = User.objects.create_user("maria")
+    Account.objects.create(user=user, fingerprint="0", issuer="https://old.test/id", key="1")
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("instanceid", "move", "--from=https://old.test/id", stdout=io.StringIO())
+
+    assert Account.objects.get().issuer == "https://old.test/id"
+
+
+def test_help_names_it() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "django", "instanceid", "move", "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert "--from" in run.stdout
