@@ -19,8 +19,9 @@ from .signout.leaving import follow_session, leave
 from .tokens import attention
 from .tokens.engine import loaded, reopen, untouched
 from .tokens.entry import ENTRY_KEY, SessionEntry, catch_up, entry_in, read_entry
-from .tokens.refresh import Renewed, renew
+from .tokens.refresh import Renewed
 from .tokens.refresh_async import arenew
+from .tokens.renewal import renew
 
 __all__ = ["TokenRefreshMiddleware"]
 

@@ -11,7 +11,8 @@ from ..oidc.errors import InstanceUnavailable, SignInExpired
 from ..tokens import attention
 from ..tokens.entry import SessionEntry, read_entry, store_newer
 from ..tokens.lease import has_active_user
-from ..tokens.refresh import Renewed, renew
+from ..tokens.refresh import Renewed
+from ..tokens.renewal import renew
 
 
 class VisitorTokens:

@@ -24,18 +24,12 @@ from ..once import once
 from . import lease
 from .connections import closing_connections, give_back
 from .following import claims_of, follow
-from .refresh import (
+from .refresh import Answer, Leased, Pending, Renewed, Wanted, look, newest
+from .renewal import (
     PATIENCE_SECONDS,
-    Answer,
-    Leased,
     Patience,
-    Pending,
-    Renewed,
-    Wanted,
     exchange_and_hand_over,
     exchange_in_passing,
-    look,
-    newest,
     settle,
     settle_late,
 )

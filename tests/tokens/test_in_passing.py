@@ -18,8 +18,9 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens import lease
-from erpnet_instanceid.tokens.refresh import Leased, Renewed, Wanted, exchange, look, renew, settle
+from erpnet_instanceid.tokens.refresh import Leased, Renewed, Wanted, exchange, look
 from erpnet_instanceid.tokens.refresh_async import arenew
+from erpnet_instanceid.tokens.renewal import renew, settle
 
 from ..storm.site import eventually
 
