@@ -84,6 +84,18 @@ def configure(settings: Any, instance: Instance) -> Callable[..., None]:
 
 
 @pytest.fixture
+def site(settings: Any, db: None) -> Callable[..., None]:
+    """Sets keys of ERPNET_INSTANCEID for a site whose instance is op.test."""
+
+    def change(**keys: Any) -> None:
+        own = {**settings.ERPNET_INSTANCEID, "INSTANCE_URL": "https://op.test:8443"}
+        settings.ERPNET_INSTANCEID = {**own, **keys}
+
+    change()
+    return change
+
+
+@pytest.fixture
 def new_visitor(live_server: Any, instance: Instance) -> Iterator[Callable[..., Visitor]]:
     """Makes visitors of the live site, each with a browser of their own."""
     visitors: list[Visitor] = []

@@ -19,45 +19,15 @@ from django.utils import timezone
 
 from erpnet_instanceid.backends import InstanceIDBackend
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.oidc.errors import SignInDenied
-from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import Instance
 
+from .support.backend import ISSUER, denied, sign_in
 from .support.outcomes import begin
 from .support.visitor import Visitor
 
 User = get_user_model()
 NewVisitor = Callable[..., Visitor]
 Configure = Callable[..., None]
-
-ISSUER = "https://op.test:8443/id"
-# An access token that tells nothing, so that all claims are those of the test.
-TOKENS = TokenSet("opaque", "id token", None, expires_at=0, scope="", lifetime=300)
-
-
-@pytest.fixture
-def site(settings: Any, db: None) -> Callable[..., None]:
-    """Sets keys of ERPNET_INSTANCEID for a site whose instance is op.test."""
-
-    def change(**keys: Any) -> None:
-        own = {**settings.ERPNET_INSTANCEID, "INSTANCE_URL": "https://op.test:8443"}
-        settings.ERPNET_INSTANCEID = {**own, **keys}
-
-    change()
-    return change
-
-
-def sign_in(sub: str = "maria", **claims: Any) -> Any:
-    """The user whom the backend makes of these claims."""
-    known = {"iss": ISSUER, "sub": sub, "user_type": "InternalUser", **claims}
-    return authenticate(RequestFactory().get("/"), instance_tokens=TOKENS, id_token_claims=known)
-
-
-def denied(sub: str = "maria", **claims: Any) -> str:
-    """The code of the refusal."""
-    with pytest.raises(SignInDenied) as caught:
-        sign_in(sub, **claims)
-    return caught.value.code
 
 
 # Names

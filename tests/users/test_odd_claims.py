@@ -1,0 +1,79 @@
+"""Row CLM-17: claims of any type and text do no harm to a user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from erpnet_instanceid.models import Account
+from erpnet_instanceid.oidc.errors import SignInDenied
+
+from ..support.backend import assert_fits, sign_in
+
+pytestmark = pytest.mark.usefixtures("site")
+KNOWN = {"name": "Some Body", "email": "some@body.example"}
+
+ODD_CLAIMS: dict[str, list[Any]] = {
+    "name": [
+        123,
+        [],
+        {},
+        None,
+        True,
+        "",
+        " ",
+        "x" * 10_000,
+        "x " * 5_000,
+        " ".join(["x" * 200, "y" * 200]),
+        "a\0b",
+        "a\nb",
+        "\ud800",
+        "a\u202eb",
+    ],
+    "email": [
+        ["a@b"],
+        "not-an-email",
+        5,
+        None,
+        "",
+        f"{'x' * 390}@b.example",
+        f"x@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.{'f' * 60}.example",
+        "a@b.example\n",
+        "a@b.example\nBcc: c@d.example",
+        "a\0@b.example",
+        "\ud800@b.example",
+    ],
+    "email_verified": ["maybe", None, 1, [], {}],
+    "locale": [5, None, [], "x" * 10_000, "\0"],
+    "amr": ["pwd", None, 5, {}],
+    "idp": [None, 5, [], "\0"],
+    "id": [None, 5, [], {}, "", " ", "x" * 300, "a\0b", "\ud800", True],
+    "db": [None, 5, "\0", "x" * 10_000],
+    "is_admin": [None, 5, [], {}, "maybe", "TRUE\0", 1, "1", "yes"],
+    "preferred_username": [None, "\0", 5],
+}
+
+
+@pytest.mark.parametrize("name", ODD_CLAIMS)
+def test_clm_17_odd_claim_does_no_harm(name: str) -> None:
+    for number, value in enumerate(ODD_CLAIMS[name]):
+        try:
+            user = sign_in(f"person{number}", **{**KNOWN, name: value})
+        except SignInDenied:
+            continue
+        user.refresh_from_db()
+        assert_fits(user)
+        assert_fits(Account.objects.get(user=user))
+        assert (user.is_staff, user.is_superuser) == (False, False), value
+
+
+def test_clm_17_odd_claim_does_not_replace_a_known_value() -> None:
+    sign_in(**KNOWN)
+    for name in ("name", "email"):
+        for value in ODD_CLAIMS[name]:
+            user = sign_in(**{**KNOWN, name: value})
+            user.refresh_from_db()
+            assert_fits(user)
+    user = sign_in(name=123, email="a@b.example\nBcc: c@d.example")
+    assert (user.get_full_name(), user.email) == ("Some Body", "some@body.example")
