@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,55 +40,6 @@ def test_clm_07_sub_with_hidden_characters_is_refused(
     visitor: Visitor, instance: Instance, place: Place
 ) -> None:
     place.assert_refused(visitor, instance, claims(sub="mar\0ia"), code="malformed_claim")
-
-
-@pytest.mark.parametrize("without_id", [False, True], ids=["id", "sub alone"])
-@pytest.mark.parametrize("backwards", [False, True], ids=["", "backwards"])
-def test_clm_09_logins_that_look_alike_are_different_people(
-    new_visitor: Callable[[], Visitor],
-    instance: Instance,
-    configure: Callable[..., None],
-    without_id: bool,
-    backwards: bool,
-) -> None:
-    logins = [
-        "alice",
-        "ALICE",
-        "alice ",
-        " alice",
-        "Alice",
-        "\u0430lice",
-        "ali\u0301ce",
-        "al\xedce",
-    ]
-    if backwards:
-        logins.reverse()
-    if without_id:
-        instance.change("access_token", claims(id=MISSING))
-    for login in logins:
-        instance.people.add(login)
-
-    let_in = []
-    for login in logins:
-        visitor = new_visitor()
-        response = visitor.sign_in(login)
-        assert response.status_code < 500
-        if visitor.whoami()["user"]:
-            let_in.append(login)
-
-    assert {"alice", "ALICE", "Alice"} <= set(let_in)
-    assert Account.objects.count() == get_user_model().objects.count() == len(let_in)
-    assert sorted(Account.objects.values_list("sub", flat=True)) == sorted(let_in)
-    assert Account.objects.values("user").distinct().count() == len(let_in)
-
-    # And again, each is who they were.
-    users = dict(Account.objects.values_list("sub", "user_id"))
-    for login in let_in:
-        visitor = new_visitor()
-        visitor.sign_in(login)
-        user = get_user_model().objects.get(pk=users[login])
-        assert visitor.whoami()["user"] == user.get_username()
-    assert Account.objects.count() == len(let_in)
 
 
 # When

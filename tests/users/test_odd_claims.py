@@ -1,4 +1,4 @@
-"""Row CLM-17: claims of any type and text do no harm to a user."""
+"""Rows CLM-09 and 17: logins that look alike, and claims of any type and text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from erpnet_instanceid.oidc.errors import SignInDenied
 from ..support.backend import assert_fits, sign_in
 
 pytestmark = pytest.mark.usefixtures("site")
+# The last three have letters of other scripts, or with accents.
+LOGINS = ["alice", "ALICE", "alice ", " alice", "Alice", "\u0430lice", "ali\u0301ce", "al\xedce"]
 KNOWN = {"name": "Some Body", "email": "some@body.example"}
 
 ODD_CLAIMS: dict[str, list[Any]] = {
@@ -77,3 +79,18 @@ def test_clm_17_odd_claim_does_not_replace_a_known_value() -> None:
             assert_fits(user)
     user = sign_in(name=123, email="a@b.example\nBcc: c@d.example")
     assert (user.get_full_name(), user.email) == ("Some Body", "some@body.example")
+
+
+@pytest.mark.parametrize("has_id", [True, False], ids=["id", "sub alone"])
+@pytest.mark.parametrize("logins", [LOGINS, LOGINS[::-1]], ids=["", "backwards"])
+def test_clm_09_logins_that_look_alike_are_different_people(
+    logins: list[str], has_id: bool
+) -> None:
+    def users() -> list[int]:
+        ids = [{"id": f"id {login}"} if has_id else {} for login in logins]
+        return [sign_in(login, **more).pk for login, more in zip(logins, ids, strict=True)]
+
+    first = users()
+    assert len(set(first)) == len(logins)
+    assert users() == first
+    assert sorted(Account.objects.values_list("sub", flat=True)) == sorted(logins)
