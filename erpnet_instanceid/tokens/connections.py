@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import Error as DatabaseFailure
 from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..models import SignIn
 from ..oidc.errors import InstanceUnavailable
@@ -29,11 +30,19 @@ def database() -> str:
 def inside_transaction() -> bool:
     """Whether the caller has a transaction open, whose rollback would undo what is written now."""
     connection = connections[database()]
+    if _is_in_manual_mode(connection):
+        return True
     # TestCase's own transaction does not count: the test's data lives in it and could not be seen
     # from another connection.
     return connection.in_atomic_block and not any(
         getattr(block, "_from_testcase", False) for block in connection.atomic_blocks
     )
+
+
+def _is_in_manual_mode(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the site has switched autocommit off, and commits by itself."""
+    is_open = connection.connection is not None
+    return is_open and not connection.autocommit and not connection.in_atomic_block
 
 
 def give_back() -> None:
@@ -44,7 +53,7 @@ def give_back() -> None:
     """
     for connection in connections.all(initialized_only=True):
         has_pool = bool(connection.settings_dict["OPTIONS"].get("pool"))
-        if has_pool and not connection.in_atomic_block:
+        if has_pool and not connection.in_atomic_block and not _is_in_manual_mode(connection):
             connection.close()
 
 
@@ -78,6 +87,7 @@ def _open_connection(opened: Future[None]) -> None:
     connection = connections[database()]
     try:
         connection.ensure_connection()
+        connection.set_autocommit(True)
         if connection.vendor == "sqlite":
             # No wait is long enough while the caller's transaction holds the write lock.
             with connection.cursor() as cursor:
@@ -105,7 +115,7 @@ def closing_connections(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 def after_commit(work: Callable[[], object]) -> None:
     """Does ``work`` now, or once the caller's transaction has been committed."""
-    if inside_transaction():
+    if inside_transaction() and connections[database()].in_atomic_block:
         transaction.on_commit(work, using=database())
     else:
         work()

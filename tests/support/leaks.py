@@ -119,9 +119,10 @@ class Watch:
             message = str(record.msg)
         texts = [message, repr(record.args)]
         if record.exc_info and record.exc_info[1] is not None:
-            texts += traceback.format_exception(record.exc_info[1])
             if record.levelno >= logging.ERROR:
                 self.note_error_report(record.exc_info[1])
+            else:
+                texts += traceback.format_exception(record.exc_info[1])
         # Django's own lines of SQL, and of its error report, hold the session's key, in DEBUG only.
         is_djangos = record.name.startswith(("django.db", "django.template"))
         self.note(f"log {record.name}", "\n".join(texts), cookies_allowed=is_djangos)

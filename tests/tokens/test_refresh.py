@@ -24,6 +24,7 @@ from erpnet_instanceid.signals import sign_in_ended, tokens_refreshed
 from erpnet_instanceid.testing import Instance, Token
 from erpnet_instanceid.tokens.backoff import FIRST_SECONDS
 
+from ..support.outcomes import within
 from ..support.visitor import Visitor
 
 API = "/api"
@@ -249,13 +250,12 @@ def test_fld_12_token_is_not_spent_after_a_slow_look_up(
 def test_rfr_10_refresh_that_takes_too_long_loses_nothing(
     expired: Visitor, instance: Instance, settings: Any
 ) -> None:
-    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 0.3}
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
     first = stored()
     # The answer may have been lost on its way: asked for once more, and no more than that.
-    instance.next_token_answer(hold=0.5, drop="before", times=2)
-    started = time.monotonic()
-    assert expired.get(API).status_code == 503
-    assert time.monotonic() - started < 2
+    instance.next_token_answer(hold=1.5, drop="before", times=2)
+    with within(4):
+        assert expired.get(API).status_code == 503
     assert [call["refresh_token"] for call in refreshes(instance)] == [first.refresh_token] * 2
     assert stored() == first
     wait_out_the_pause(settings)
@@ -462,11 +462,10 @@ def test_all_that_a_refresh_takes_fits_into_its_lease(
     """Metadata, tokens and keys, each of them just within the deadline of a single exchange."""
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
     for endpoint in ("discovery", "token", "jwks"):
-        instance.next_answer(endpoint, delay=0.9)
+        instance.next_answer(endpoint, delay=0.75)
     first = stored()
-    started = time.monotonic()
-    assert expired.get("/private").status_code == 200
-    assert time.monotonic() - started < 2.5
+    with within(3.5):
+        assert expired.get("/private").status_code == 200
     # The new tokens are kept; the ID token beside them had no key to be checked with.
     assert expired.get(API).status_code == 200
     assert len(refreshes(instance)) == 1

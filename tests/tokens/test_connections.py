@@ -1,0 +1,30 @@
+"""The database connections that a renewal works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.tokens.renewal import renew
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rollback_without_autocommit_undoes_no_renewal(
+    client: Client, instance_sign_in: Callable[..., Any], instance: Instance
+) -> None:
+    """The site has switched autocommit off, and commits by itself."""
+    instance_sign_in(client, "maria")
+    pk = SignIn.objects.get().pk
+    transaction.set_autocommit(False)
+    try:
+        assert renew(pk, 1, wait=True) is not None
+        transaction.rollback()
+    finally:
+        transaction.set_autocommit(True)
+    assert SignIn.objects.get().generation == 2
