@@ -19,4 +19,4 @@ class InstanceIDConfig(AppConfig):
         # They register what they hold, now that the models are there.
         from . import checks  # noqa: F401
         from .api import profile  # noqa: F401
-        from .tokens import endings  # noqa: F401
+        from .tokens import logins  # noqa: F401

@@ -19,6 +19,7 @@ from .signout.leaving import follow_session, leave
 from .tokens import attention
 from .tokens.engine import loaded, reopen, untouched
 from .tokens.entry import ENTRY_KEY, SessionEntry, catch_up, entry_in, read_entry
+from .tokens.logins import end_left, has_left, note_session
 from .tokens.refresh import Renewed
 from .tokens.refresh_async import arenew
 from .tokens.renewal import renew
@@ -58,6 +59,7 @@ class TokenRefreshMiddleware:
         self.due_at: dict[str, float] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        note_session(request)
         if self.is_async:
             return self._acall(request)
         if self._may_be_due(request):
@@ -68,6 +70,8 @@ class TokenRefreshMiddleware:
         response = told_to_sign_in(request, kept_forms.answer(request, response))
         if self._has_new_key(request):
             follow_session(request)
+        if has_left(request):
+            end_left(request)
         return keep_cookies_in_frame(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
@@ -82,6 +86,8 @@ class TokenRefreshMiddleware:
         response = told_to_sign_in(request, response)
         if self._has_new_key(request):
             await sync_to_async(follow_session)(request)
+        if has_left(request):
+            await sync_to_async(end_left)(request)
         return keep_cookies_in_frame(request, response)
 
     def _may_be_due(self, request: HttpRequest) -> bool:
@@ -144,7 +150,7 @@ class TokenRefreshMiddleware:
         if exception.facts.get("sign_in", own) != own:
             # The view was using another user's sign-in; what its end means is up to the view.
             return None
-        if entry is not None:
+        if entry is not None and not entry.is_carried:
             leave(request)
         return sign_in_required(request, request.get_full_path())
 

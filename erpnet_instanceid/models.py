@@ -45,6 +45,12 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
         """The sign-in with its account and user, None where it has ended or there is none."""
         return self.select_related("account__user").filter(pk=pk, ended=None).first()
 
+    def on_session(self, session_key: str) -> SignIn | None:
+        """The sign-in that is on the Django session with this key, None where there is none."""
+        found = self.select_related("account__user").filter(session_key=session_key, ended=None)
+        # The database may ignore case; a session's key does not.
+        return next((each for each in found if each.session_key == session_key), None)
+
 
 class Account(models.Model):
     """A person at one instance, and the Django user of that person."""
@@ -99,7 +105,7 @@ class SignIn(models.Model):
         Account, on_delete=models.CASCADE, null=True, related_name="sign_ins"
     )
     sid = models.CharField(max_length=255, blank=True, db_index=True)
-    session_key = models.CharField(max_length=40, blank=True)
+    session_key = models.CharField(max_length=40, blank=True, db_index=True)
     # Unix seconds by the instance's clock, to be compared with its later notices.
     issued_at = models.BigIntegerField(null=True, editable=False)
     generation = models.PositiveIntegerField(default=0)

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from .models import SignIn
 from .oidc.token_set import TokenSet
-from .tokens.entry import Identity, aread_entry, read_entry
+from .tokens.entry import Identity, aown_entry, own_entry
 
 __all__ = [
     "Identity",
@@ -26,7 +26,7 @@ def get_sign_in(request: HttpRequest) -> SignIn | None:
 
     Give its ``pk`` to a task queue: `SignIn.api` calls the instance after the response.
     """
-    entry = read_entry(request.session)
+    entry = own_entry(request.session)
     if entry is None or not request.user.is_authenticated:
         return None
     return SignIn.objects.open(entry.sign_in)
@@ -54,11 +54,11 @@ async def aget_tokens(request: HttpRequest) -> TokenSet | None:
 
 def get_identity(request: HttpRequest) -> Identity | None:
     """The person that the visitor is at the instance, None where they did not sign in there."""
-    entry = read_entry(request.session)
+    entry = own_entry(request.session)
     return None if entry is None else entry.person()
 
 
 async def aget_identity(request: HttpRequest) -> Identity | None:
     """As `get_identity`, in async views."""
-    entry = await aread_entry(request.session)
+    entry = await aown_entry(request.session)
     return None if entry is None else entry.person()

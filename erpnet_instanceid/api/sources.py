@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ..models import SignIn
 from ..oidc.errors import InstanceUnavailable, SignInExpired
 from ..tokens import attention
-from ..tokens.entry import SessionEntry, read_entry, store_newer
+from ..tokens.entry import SessionEntry, own_entry, store_newer
 from ..tokens.lease import has_active_user
 from ..tokens.refresh import Renewed
 from ..tokens.renewal import renew
@@ -34,7 +34,7 @@ class VisitorTokens:
         return token if token != refused else self._renewed(entry, was_refused=True)
 
     def _entry(self) -> tuple[SessionEntry, str]:
-        entry = read_entry(self._request.session)
+        entry = own_entry(self._request.session)
         # A user whom the site has deactivated still has a session.
         if entry is None or not self._request.user.is_authenticated:
             raise SignInExpired("not_signed_in")

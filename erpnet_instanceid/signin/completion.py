@@ -37,6 +37,7 @@ from ..tokens import backoff
 from ..tokens.connections import give_back
 from ..tokens.endings import end, end_all_of, sign_out
 from ..tokens.entry import Identity, SessionEntry, new_entry, read_entry, write_entry
+from ..tokens.logins import own_login
 from ..tokens.pruning import prune_now_and_then
 from .answers import Answer
 from .attempts import Attempt
@@ -179,7 +180,8 @@ def sign_visitor_in(
     kept_forms.note_sign_in(request, user)
     before, key_before = read_entry(request.session), request.session.session_key
     # Rotates an anonymous session's key; the session of another person is flushed.
-    tried_again(partial(auth.login, request, user))
+    with own_login(request):
+        tried_again(partial(auth.login, request, user))
     if request.session.session_key in (key_before, None):
         # The key of somebody who signs in once more is left by Django as it is, and there is none
         # yet after a flush, so that a sign-out notice would not find the session.

@@ -7,9 +7,7 @@ from typing import Any
 
 from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.auth.signals import user_logged_out
 from django.db import Error as DatabaseFailure
-from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -90,10 +88,3 @@ def sign_out(request: HttpRequest) -> None:
 
     # Before Django 6.1, logout() leaves the former user to async views.
     request.auser = auser
-
-
-@receiver(user_logged_out, dispatch_uid="erpnet_instanceid.endings")
-def _after_logout(*, request: HttpRequest | None, **_kwargs: Any) -> None:
-    # Django's own sign-out, such as the admin's, sends this before it flushes the session.
-    if request is not None and hasattr(request, "session"):
-        end_with_session(request, "logged_out")

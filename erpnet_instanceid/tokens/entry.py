@@ -51,7 +51,8 @@ class SessionEntry:
     """The tokens of one session. Times are Unix seconds; ``access_token`` is sealed.
 
     ``session_key`` is the key by which the SignIn row knows the session. ``target`` is the page
-    that the visitor came to after signing in.
+    that the visitor came to after signing in. ``is_carried``: the site has signed the visitor in as
+    another user since, who may not use these tokens.
     """
 
     VERSION: ClassVar[int] = 1
@@ -64,6 +65,7 @@ class SessionEntry:
     access_token: str = field(repr=False)
     target: str = ""
     identity: Mapping[str, Any] | None = None
+    is_carried: bool = False
 
     def __post_init__(self) -> None:
         """Raises TypeError or ValueError where it is not what this version writes."""
@@ -111,6 +113,7 @@ def new_entry(
     *,
     target: str = "",
     identity: Identity | None = None,
+    is_carried: bool = False,
 ) -> SessionEntry:
     """The entry for a sign-in that has just been completed on ``session``."""
     return SessionEntry(
@@ -118,6 +121,7 @@ def new_entry(
         session_key=session.session_key,
         target=target,
         identity=dataclasses.asdict(identity) if identity else None,
+        is_carried=is_carried,
         **_token_fields(generation, tokens),
     )
 
@@ -145,9 +149,18 @@ def read_entry(session: SessionBase) -> SessionEntry | None:
     return from_dict(SessionEntry, session.get(ENTRY_KEY))
 
 
-async def aread_entry(session: SessionBase) -> SessionEntry | None:
-    """As `read_entry`, for async code."""
-    return from_dict(SessionEntry, await session.aget(ENTRY_KEY))
+def own_entry(session: SessionBase) -> SessionEntry | None:
+    """The entry of the session, if it is the signed-in user's own."""
+    return _if_own(read_entry(session))
+
+
+async def aown_entry(session: SessionBase) -> SessionEntry | None:
+    """As `own_entry`, for async code."""
+    return _if_own(from_dict(SessionEntry, await session.aget(ENTRY_KEY)))
+
+
+def _if_own(entry: SessionEntry | None) -> SessionEntry | None:
+    return None if entry is None or entry.is_carried else entry
 
 
 def store_newer(

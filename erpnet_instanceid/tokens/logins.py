@@ -1,0 +1,127 @@
+"""Follows Django's own login() and logout() with the row of the sign-in.
+
+A site that signs a visitor in as another user (impersonation, a local password) calls login(), and
+login() flushes the session. The row would keep live tokens that no session leads to, and a notice
+about the person at the instance would not find the session in which they go on. So the row is
+carried over to the new session, marked as not this user's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import Error as DatabaseFailure
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from ..conf import conf
+from ..models import Account, SignIn
+from ..oidc.id_token import authentication_time, read_stored_id_token
+from ..oidc.token_set import TokenSet
+from .endings import end, end_with_session, sign_out
+from .entry import Identity, new_entry, read_entry, write_entry
+
+logger = logging.getLogger("erpnet_instanceid")
+
+_KEY = "_instance_session_key"
+_LEFT = "_instance_sign_in_left"
+
+
+def note_session(request: HttpRequest) -> None:
+    """Remembers the session that the request came with: login() forgets it."""
+    setattr(request, _KEY, request.session.session_key)
+
+
+@contextmanager
+def own_login(request: HttpRequest) -> Iterator[None]:
+    """For the login() of a sign-in at the instance, which sees to the former row itself."""
+    key = getattr(request, _KEY, None)
+    setattr(request, _KEY, None)
+    yield
+    setattr(request, _KEY, key)
+
+
+def has_left(request: HttpRequest) -> bool:
+    """Whether `end_left` has something to look at."""
+    return hasattr(request, _LEFT)
+
+
+def end_left(request: HttpRequest) -> None:
+    """Ends the sign-in of a visitor who was signed out as another user, and not signed in again."""
+    left = getattr(request, _LEFT)
+    entry = read_entry(request.session)
+    if entry is not None and entry.sign_in == left:
+        return
+    try:
+        sign_in = SignIn.objects.open(left)
+        if sign_in is not None:
+            end(sign_in, "logged_out")
+    except DatabaseFailure as error:
+        cause = type(error).__name__
+        logger.warning("sign_in_not_ended sign_in=%s error=%s", left, cause)
+
+
+@receiver(user_logged_in, dispatch_uid="erpnet_instanceid.logins")
+def _after_login(*, request: HttpRequest, user: Any, **_kwargs: Any) -> None:
+    key = getattr(request, _KEY, None)
+    if key is None or read_entry(request.session) is not None:
+        return
+    try:
+        _carry_over(request, user, key)
+    except DatabaseFailure as error:
+        logger.warning("sign_in_not_carried error=%s", type(error).__name__)
+
+
+def _carry_over(request: HttpRequest, user: Any, key: str) -> None:
+    sign_in = SignIn.objects.on_session(key)
+    if sign_in is None or sign_in.account is None:
+        return
+    tokens = sign_in.token_set()
+    if tokens is None:
+        end(sign_in, "tokens_unreadable")
+        return
+    if request.session.session_key is None:
+        # After a flush. The row needs a key by which a notice finds the session.
+        request.session.cycle_key()
+    if not sign_in.change({"session_key": request.session.session_key}):
+        # A notice was faster.
+        sign_out(request)
+        return
+    entry = new_entry(
+        request.session,
+        sign_in.pk,
+        sign_in.generation,
+        tokens,
+        identity=_identity(sign_in, sign_in.account, tokens),
+        is_carried=sign_in.account.user_id != user.pk,
+    )
+    write_entry(request.session, entry)
+
+
+def _identity(sign_in: SignIn, account: Account, tokens: TokenSet) -> Identity:
+    claims = read_stored_id_token(tokens.id_token, client=conf.client) or {}
+    return Identity(
+        sub=account.sub,
+        user_id=account.key,
+        user_type=account.user_type,
+        is_admin=account.is_admin,
+        signed_in_at=int(sign_in.started.timestamp()),
+        authenticated_at=authentication_time(claims),
+    )
+
+
+@receiver(user_logged_out, dispatch_uid="erpnet_instanceid.endings")
+def _after_logout(*, request: HttpRequest | None, **_kwargs: Any) -> None:
+    # Django's own sign-out, such as the admin's, sends this before it flushes the session.
+    if request is None or not hasattr(request, "session"):
+        return
+    entry = read_entry(request.session)
+    if entry is not None and entry.is_carried and hasattr(request, _KEY):
+        # An impersonation may end by logout() and login() as the person of before.
+        setattr(request, _LEFT, entry.sign_in)
+        return
+    end_with_session(request, "logged_out")

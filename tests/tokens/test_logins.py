@@ -1,0 +1,235 @@
+"""Somebody acts as another user: impersonation, and a local password over a sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model, login, logout
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+
+from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.session import get_identity, get_tokens
+from erpnet_instanceid.testing import Instance
+
+from ..support.visitor import Visitor
+from ..urls import urlpatterns as pages
+
+User = get_user_model()
+NewVisitor = Callable[..., Visitor]
+
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def become(request: HttpRequest, name: str) -> HttpResponse:
+    """A site's own way to act as somebody else, and back."""
+    login(request, User.objects.get(username=name), backend=MODEL_BACKEND)
+    return HttpResponse(name)
+
+
+def sign_in_locally(request: HttpRequest) -> HttpResponse:
+    login(request, authenticate(request, username="local", password="secret"))
+    return HttpResponse("local")
+
+
+def switch(request: HttpRequest, name: str) -> HttpResponse:
+    logout(request)
+    return become(request, name)
+
+
+def sign_out_locally(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return HttpResponse("anonymous")
+
+
+def known(request: HttpRequest) -> JsonResponse:
+    """What the visitor's own sign-in tells."""
+    identity = get_identity(request)
+    return JsonResponse(
+        {"sub": identity.sub if identity else None, "tokens": get_tokens(request) is not None}
+    )
+
+
+urlpatterns = [
+    path("become/<name>", become),
+    path("switch/<name>", switch),
+    path("local", sign_in_locally),
+    path("bye", sign_out_locally),
+    path("known", known),
+    path("hijack/", include("hijack.urls")),
+    path("loginas/", include("loginas.urls")),
+    *pages,
+]
+
+
+@pytest.fixture(autouse=True)
+def site(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+
+
+@pytest.fixture
+def admin(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:
+    """The administrator has signed in, and Maria has been here."""
+    new_visitor().sign_in("maria")
+    User.objects.create_user("local", password="secret")
+    visitor.sign_in("admin")
+    return visitor
+
+
+def by_own_login(visitor: Visitor) -> None:
+    visitor.get("/become/maria")
+
+
+def by_hijack(visitor: Visitor) -> None:
+    maria = User.objects.get(username="maria")
+    assert visitor.post("/hijack/acquire/", {"user_pk": maria.pk}).status_code == 302
+
+
+def by_loginas(visitor: Visitor) -> None:
+    maria = User.objects.get(username="maria")
+    assert visitor.post(f"/loginas/login/user/{maria.pk}/").status_code == 302
+
+
+def back_by_own_login(visitor: Visitor) -> None:
+    visitor.get("/become/admin")
+
+
+def back_by_hijack(visitor: Visitor) -> None:
+    assert visitor.post("/hijack/release/").status_code == 302
+
+
+def back_by_loginas(visitor: Visitor) -> None:
+    assert visitor.get("/loginas/logout/").status_code == 302
+
+
+WAYS = {
+    "own": (by_own_login, back_by_own_login),
+    "hijack": (by_hijack, back_by_hijack),
+    "loginas": (by_loginas, back_by_loginas),
+}
+each_way = pytest.mark.parametrize(("away", "back"), WAYS.values(), ids=WAYS)
+Step = Callable[[Visitor], None]
+
+
+def notify(instance: Instance, visitor: Visitor, **named: str) -> None:
+    """A sign-out notice about the administrator."""
+    token = instance.logout_token(**named)
+    answer = visitor.relay("/backchannel-signout", urlencode({"logout_token": token}))
+    assert answer.status_code == 200
+
+
+def row() -> SignIn:
+    return SignIn.objects.get(account__sub="admin")
+
+
+@each_way
+@pytest.mark.parametrize("by", ["sid", "sub"])
+def test_fld_16_notice_ends_an_impersonation(
+    admin: Visitor, instance: Instance, away: Step, back: Step, by: str
+) -> None:
+    away(admin)
+    assert admin.whoami()["user"] == "maria"
+
+    sid = instance.sessions_of("admin")[0].sid
+    notify(instance, admin, **({"sid": sid} if by == "sid" else {"sub": "admin"}))
+
+    assert admin.whoami()["user"] == ""
+    assert row().ended is not None
+
+
+@each_way
+def test_fld_16_release_brings_the_sign_in_back(
+    admin: Visitor, instance: Instance, away: Step, back: Step
+) -> None:
+    away(admin)
+    assert admin.get("/known").json() == {"sub": None, "tokens": False}
+
+    back(admin)
+
+    assert admin.whoami()["user"] == "admin"
+    assert admin.get("/known").json() == {"sub": "admin", "tokens": True}
+    assert admin.get("/api").status_code == 200
+    assert row().session_key == admin.whoami()["session"]
+
+
+@each_way
+@pytest.mark.parametrize("when", ["during", "after"])
+def test_fld_16_sign_out_reaches_the_instance(
+    admin: Visitor, instance: Instance, away: Step, back: Step, when: str
+) -> None:
+    away(admin)
+    if when == "after":
+        back(admin)
+
+    address = admin.post("/signout").headers["Location"]
+
+    assert address.startswith(f"{instance.issuer}/connect/endsession?id_token_hint=")
+    assert (row().ended is None, row().tokens) == (False, "")
+    assert admin.whoami()["user"] == ""
+
+
+@each_way
+def test_fld_16_api_is_not_called_as_the_administrator(
+    admin: Visitor, instance: Instance, away: Step, back: Step
+) -> None:
+    away(admin)
+    instance.forget_requests()
+
+    assert admin.get("/api").headers["Location"].startswith("/signin")
+
+    assert instance.calls("api") == []
+    assert admin.whoami()["user"] == "maria"
+
+
+def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin: Visitor) -> None:
+    by_own_login(admin)
+
+    admin.get("/bye")
+
+    assert row().ended is not None
+
+
+def test_fld_16_logout_as_oneself_ends_the_sign_in(admin: Visitor) -> None:
+    admin.get("/switch/maria")
+
+    assert row().ended is not None
+    assert admin.whoami()["user"] == "maria"
+
+
+def test_fld_16_local_password_over_a_sign_in(admin: Visitor, instance: Instance) -> None:
+    admin.get("/local")
+    assert admin.whoami()["user"] == "local"
+    assert row().session_key == admin.whoami()["session"]
+
+    address = admin.post("/signout").headers["Location"]
+
+    assert address.startswith(f"{instance.issuer}/connect/endsession")
+    assert row().ended is not None
+
+
+def test_fld_16_sign_in_ends_an_impersonation(admin: Visitor) -> None:
+    by_own_login(admin)
+
+    admin.sign_in("admin")
+
+    assert admin.whoami()["user"] == "admin"
+    assert admin.get("/known").json()["tokens"]
+    rows = SignIn.objects.filter(account__sub="admin", ended=None)
+    assert [each.session_key for each in rows] == [admin.whoami()["session"]]
+
+
+def test_local_sign_in_without_another_one_costs_one_query(
+    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
+) -> None:
+    new_visitor().sign_in("maria")
+    User.objects.create_user("local", password="secret")
+    visitor.get("/basket?add=tea")
+
+    visitor.get("/local")
+
+    assert visitor.whoami()["user"] == "local"
+    assert visitor.whoami()["basket"] == ["tea"]
+    assert visitor.get("/known").json() == {"sub": None, "tokens": False}
