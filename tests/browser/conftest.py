@@ -35,6 +35,12 @@ PATIENCE = 20_000  # milliseconds, for any one step of a page
 OpenBrowser = Callable[..., Page]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("browser")
+
+
 def _program(name: str) -> str:
     path = shutil.which(name)
     if path is None:

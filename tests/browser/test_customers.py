@@ -21,8 +21,6 @@ from .steps import (
     sign_in,
 )
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(

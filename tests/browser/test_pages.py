@@ -22,8 +22,6 @@ from .steps import (
     sign_in,
 )
 
-pytestmark = pytest.mark.browser
-
 SIZES = {"phone": {"width": 390, "height": 780}, "desk": {"width": 1200, "height": 750}}
 # WCAG 2.2, 1.4.3: text of normal size.
 MIN_CONTRAST = 4.5

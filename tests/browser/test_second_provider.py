@@ -9,8 +9,6 @@ from .conftest import OpenBrowser
 from .sites import SecondProvider
 from .steps import expect_at, expect_basket, expect_signed_in, fill_basket
 
-pytestmark = pytest.mark.browser
-
 REFRESHED = ["refresh token spent", "granted refresh_token"]
 
 

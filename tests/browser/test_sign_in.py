@@ -26,8 +26,6 @@ from .steps import (
     sign_in,
 )
 
-pytestmark = pytest.mark.browser
-
 
 def session_cookie(page: Page) -> dict[str, Any]:
     (cookie,) = (c for c in page.context.cookies() if c["name"] == "sessionid")

@@ -18,8 +18,6 @@ from .steps import (
     sign_in,
 )
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.mark.parametrize(
     ("same_site", "script"), [("Lax", True), ("Strict", False)], ids=["Lax", "Strict, no script"]
