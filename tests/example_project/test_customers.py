@@ -103,9 +103,9 @@ REFUSALS = {
         "An error occurred while saving data to the database\n"
         "The validation R17342: CustomerAndCustomerTypeEnterpriseCompanyAreDifferent failed for"
         " event Commit: \n\n"
-        "The customer with number 'C00001' was not saved, because its Enterprise Company is not"
-        " allowed here.\n\n"
-        "If a customer type belongs to one enterprise company, all customers of this type should"
+        "The customer with the number 'C00001' was not saved, because its Enterprise Company is"
+        " not allowed here.\n\n"
+        "If a customer type belongs to one enterprise company, all customers with this type should"
         " belong to the same enterprise company. (Constraint R17342)"
     ),
     "bg": (

@@ -90,10 +90,10 @@ def ready_rules() -> list[Rule]:
             CUSTOMERS,
             _is_of_another_company("CustomerType"),
             {
-                "en": "The customer with number '{Number}' was not saved, because its Enterprise "
-                "Company is not allowed here.\r\n\r\n"
-                "If a customer type belongs to one enterprise company, all customers of this type "
-                "should belong to the same enterprise company.",
+                "en": "The customer with the number '{Number}' was not saved, because its "
+                "Enterprise Company is not allowed here.\r\n\r\n"
+                "If a customer type belongs to one enterprise company, all customers with this "
+                "type should belong to the same enterprise company.",
                 "bg": "Клиентът с номер '{Number}' не е записан, защото стойността на полето "
                 "'Фирма' не е допустима.\r\n\r\n"
                 "Когато типът клиент принадлежи на определена фирма, всички клиенти от този тип "
