@@ -6,6 +6,7 @@ end a deadlock.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,8 +19,8 @@ T = TypeVar("T")
 SQL_STATES = frozenset({"40001", "40P01"})
 # Of MySQL and MariaDB: deadlock found, record has changed since last read.
 MYSQL_ERRORS = frozenset({1213, 1020})
-ATTEMPTS = 8
-PAUSE_SECONDS = 0.02
+ATTEMPTS = 12
+PAUSE_SECONDS = 0.04
 
 
 def is_conflict(error: DatabaseError) -> bool:
@@ -38,5 +39,6 @@ def tried_again(work: Callable[[], T]) -> T:
         except DatabaseError as error:
             if not is_conflict(error):
                 raise
-            time.sleep(PAUSE_SECONDS * attempt)
+            # Transactions that have met once must not meet again in step.
+            time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))  # noqa: S311
     return work()
