@@ -40,13 +40,13 @@ T = TypeVar("T")
 
 
 class TokenSource(Protocol):
-    """Whose tokens a session calls with."""
+    """Gives a session the tokens to call with."""
 
     def current(self) -> str:
         """The token to call with now."""
 
     def newer_than(self, refused: str) -> str | None:
-        """A newer token than the one the instance refused; None if there is none."""
+        """A token newer than the one that the instance refused, None if the source has no other."""
 
 
 class InstanceSession(requests.Session):
@@ -138,7 +138,7 @@ class InstanceSession(requests.Session):
         return _read_page(self.get(url, params=params))
 
     def me(self) -> dict[str, Any]:
-        """What the profile site tells of the signed-in user. Not for service tokens."""
+        """The signed-in user as the profile site knows them. Not for service tokens."""
         return json_object(self.get(self._profile()))
 
     async def ame(self) -> dict[str, Any]:

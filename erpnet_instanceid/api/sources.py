@@ -29,7 +29,7 @@ class VisitorTokens:
         return token if not entry.has_expired() else self._renewed(entry) or token
 
     def newer_than(self, refused: str) -> str | None:
-        """An access token other than the ``refused`` one, None where there is none."""
+        """An access token other than the ``refused`` one, None if the sign-in has no other."""
         entry, token = self._entry()
         return token if token != refused else self._renewed(entry, was_refused=True)
 
@@ -81,7 +81,7 @@ class SignInTokens:
         return self._newest.tokens.access_token
 
     def newer_than(self, refused: str) -> str | None:
-        """An access token other than the ``refused`` one, None where there is none."""
+        """An access token other than the ``refused`` one, None if the sign-in has no other."""
         if self._newest.tokens.access_token == refused:
             self._renew(was_refused=True)
         token = self._newest.tokens.access_token

@@ -11,7 +11,7 @@ def is_a(path: str, kind: type) -> bool:
 
 
 def imported(path: str) -> type:
-    """The class at ``path``; ``object`` where there is none."""
+    """The class at ``path``, ``object`` if no class stands there."""
     try:
         found = import_string(path)
     except (ImportError, ValueError):
