@@ -90,7 +90,7 @@ class Account(models.Model):
 
 
 class SignIn(models.Model):
-    """One sign-in, from its callback to its end.
+    """One sign-in, from its callback to its end. It ``started`` before, at its first page.
 
     ``generation`` counts the token sets. The request that holds the lease may spend the refresh
     token; it takes the lease by a conditional update. It stores the new tokens here before
@@ -117,8 +117,6 @@ class SignIn(models.Model):
     # When the instance last gave tokens for it; the sign-in itself counts as well.
     refreshed = models.DateTimeField(_("refreshed"), null=True, editable=False, db_index=True)
     ended = models.DateTimeField(_("ended"), null=True, editable=False, db_index=True)
-    # The sign-out notice that ended the sign-in. The same notice, sent again, ends no other.
-    ended_by = models.CharField(max_length=64, blank=True, editable=False, db_index=True)
 
     # The database's time when `lease.load` read the row.
     read_at: datetime
@@ -165,6 +163,25 @@ class SignIn(models.Model):
         """The tokens of the row, None where it has none or SECRET_KEY has changed since."""
         data = unseal("tokens", self.tokens) if self.tokens else None
         return None if data is None else unpack(TokenSet, data)
+
+
+class Notice(models.Model):
+    """A sign-out notice of the instance, kept while a sign-in that it names may be under way.
+
+    ``jti``, ``named`` and ``sub`` are hashes. ``named`` is of the ``sid``, or of the ``sub`` where
+    the notice has no ``sid``. ``issued_at`` is by the instance's clock, in Unix seconds.
+    """
+
+    jti = models.CharField(max_length=64, unique=True)
+    named = models.CharField(max_length=64, db_index=True)
+    sub = models.CharField(max_length=64, blank=True)
+    issued_at = models.BigIntegerField()
+    received = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = DecidingManager["Notice"]()
+
+    def __str__(self) -> str:
+        return str(self.received)
 
 
 def sealed_tokens(tokens: TokenSet) -> str:

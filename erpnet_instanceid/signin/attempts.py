@@ -53,7 +53,7 @@ class Plan:
 
     VERSION: ClassVar[int] = 1
 
-    started: int = 0
+    started: float = 0
     host: str = ""
     target: str = ""
     max_age: int | None = None

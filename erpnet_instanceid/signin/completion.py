@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,7 @@ from ..oidc.token_set import TokenSet
 from ..oidc.tracebacks import hides_own_frames
 from ..pages import kept_forms
 from ..signals import signed_in
-from ..tokens import backoff
+from ..tokens import backoff, notice_log
 from ..tokens.connections import give_back
 from ..tokens.endings import end, end_all_of, sign_out
 from ..tokens.entry import Identity, SessionEntry, new_entry, read_entry, write_entry
@@ -65,7 +66,7 @@ def redeem(attempt: Attempt, carried: Answer) -> tuple[Claims, TokenSet, SignIn]
             max_age=attempt.plan.max_age,
             now=time.time(),
         )
-    sign_in = _claim(attempt, front)
+    sign_in = _claim(attempt)
     with deleted_if_refused(sign_in):
         # Others can use the database connection while the instance works.
         give_back()
@@ -73,10 +74,10 @@ def redeem(attempt: Attempt, carried: Answer) -> tuple[Claims, TokenSet, SignIn]
     return claims, tokens, sign_in
 
 
-def _claim(attempt: Attempt, front: Claims | None) -> SignIn:
-    # A sign-out notice may arrive before the user is known, so the row already has what it names.
-    known: dict[str, Any] = {} if front is None else _named_by(front)
-    return SignIn.objects.create(attempt=attempt.state_hash, **known)
+def _claim(attempt: Attempt) -> SignIn:
+    # From its first page on, so that a sign-out notice which comes meanwhile counts.
+    under_way_for = timedelta(seconds=time.time() - attempt.plan.started)
+    return SignIn.objects.create(attempt=attempt.state_hash, started=timezone.now() - under_way_for)
 
 
 @contextmanager
@@ -194,10 +195,11 @@ def sign_visitor_in(
         "refreshed": timezone.now(),
         **_named_by(claims),
     }
-    if not tried_again(partial(sign_in.change, row)):
-        # A sign-out notice was faster.
-        sign_out(request)
-        raise AttemptError("sign_in_ended")
+    no_notice = notice_log.no_notice_of(claims, since=sign_in.started)
+    with deleted_if_refused(sign_in):
+        if not tried_again(partial(sign_in.change, row, no_notice)):
+            sign_out(request)
+            raise AttemptError("sign_in_ended")
     identity = _identity(account, claims)
     entry = new_entry(request.session, sign_in.pk, 1, tokens, target=target, identity=identity)
     write_entry(request.session, entry)

@@ -51,7 +51,7 @@ def start(
     except InstanceIDError as error:
         return sign_in_failed_page(request, error, target=target)
     plan = Plan(
-        started=int(time.time()),
+        started=round(time.time(), 3),
         host=request.get_host(),
         target=target,
         max_age=max_age,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from datetime import datetime
 
-from django.db.models import Min, Q
-from django.utils import timezone
+from django.db.models import Q
 
+from ..conf import conf
 from ..models import Account, SignIn
 from ..oidc.id_token import Claims, session_id
+from ..tokens import notice_log
 from ..tokens.endings import end
 from ..tokens.engine import delete_session
 
@@ -20,50 +20,37 @@ logger = logging.getLogger("erpnet_instanceid")
 def end_named_sign_ins(claims: Claims) -> int:
     """Ends the sign-ins that a checked logout token names, and their Django sessions.
 
-    Back-Channel Logout 2.7: the one of ``sid``, where it names one, else all of ``sub``. A notice
-    that is sent again ends what it did not come to before, and nothing that began since.
+    Back-Channel Logout 2.7: the one of ``sid``, where it names one, else all of ``sub``. Also
+    stops those that are under way. A notice that is sent again ends what it did not come to
+    before, and nothing that began since.
     """
-    notice = hashlib.sha256(f"{claims['iss']}\0{claims['jti']}".encode()).hexdigest()
-    heeded = SignIn.objects.filter(ended_by=notice).aggregate(first=Min("ended"))["first"]
+    first_received = notice_log.note(claims)
     count = 0
-    for sign_in in _named(claims, heeded):
-        if sign_in.account is None:
-            if _end_under_way(sign_in, notice):
-                count += 1
-                continue
-            # By now it is complete, and has a session.
-            sign_in.refresh_from_db()
+    for sign_in in _named(claims, first_received):
         # The session first: should that fail, the notice can be sent again and finds the row.
         delete_session(sign_in.session_key)
         if end(sign_in, "notice"):
-            SignIn.objects.filter(pk=sign_in.pk).update(ended_by=notice)
             count += 1
     logger.info("notice ended=%d", count)
     return count
 
 
-def _end_under_way(sign_in: SignIn, notice: str) -> bool:
-    """Ends a sign-in whose callback has not come to its user yet, and then will not."""
-    under_way = SignIn.objects.filter(pk=sign_in.pk, account=None, ended=None)
-    return bool(under_way.update(ended=timezone.now(), ended_by=notice))
-
-
-def _named(claims: Claims, heeded: datetime | None) -> list[SignIn]:
+def _named(claims: Claims, first_received: datetime | None) -> list[SignIn]:
     issuer, sid, sub = claims["iss"], session_id(claims), claims.get("sub")
-    if sid is None:
-        named = Q(account__issuer=issuer, account__sub=sub)
-    else:
-        named = Q(sid=sid) & (Q(account__issuer=issuer) | Q(account=None))
-    found = SignIn.objects.select_related("account").filter(named, ended=None)
+    named = Q(account__sub=sub) if sid is None else Q(sid=sid)
+    found = SignIn.objects.select_related("account").filter(
+        named, account__issuer=issuer, ended=None
+    )
+    # Two nodes of the instance do not agree on the time.
+    latest = claims["iat"] + conf.clock_skew
     # The database may compare by a looser collation than the instance does.
     return [
         sign_in
         for sign_in in found
         if (sid is None or sign_in.sid == sid)
         and (sub is None or _may_be(sign_in.account, sub, named_by_sid=sid is not None))
-        and (sign_in.issued_at is None or sign_in.issued_at <= claims["iat"])
-        # Within one second, the instance's times do not tell what came first.
-        and (heeded is None or sign_in.started <= heeded)
+        and (sign_in.issued_at is None or sign_in.issued_at <= latest)
+        and (first_received is None or sign_in.started <= first_received)
     ]
 
 

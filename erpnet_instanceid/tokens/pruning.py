@@ -6,20 +6,21 @@ import logging
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 from django.db import Error as DatabaseFailure
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from ..models import SignIn
+from ..models import Notice, SignIn
 from ..once import once
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# Longer than an answer can be replayed.
+# Longer than a sign-in can be under way, or its answer be replayed.
 CLAIMED_FOR = timedelta(hours=2)
-# Longer than a sign-out notice can be sent again.
+# The admin shows them for a day.
 ENDED_FOR = timedelta(days=1)
 # A refresh token lives for 30 days.
 UNUSED_FOR = timedelta(days=31)
@@ -31,24 +32,28 @@ PAUSE_SECONDS = 60.0
 
 
 def prune(limit: int | None = None) -> int:
-    """Deletes at most ``limit`` rows of rejected, ended and unused sign-ins. Returns how many."""
+    """Deletes at most ``limit`` rows: rejected, ended and unused sign-ins, and old notices.
+
+    Returns how many.
+    """
     total = 0
     for needless in _needless():
         while limit is None or total < limit:
             most = BATCH if limit is None else min(BATCH, limit - total)
-            batch = list(SignIn.objects.filter(needless).values_list("pk", flat=True)[:most])
+            batch = list(needless.values_list("pk", flat=True)[:most])
             if not batch:
                 break
-            total += SignIn.objects.filter(pk__in=batch).delete()[0]
+            total += needless.model._default_manager.filter(pk__in=batch).delete()[0]
     return total
 
 
-def _needless() -> tuple[Q, ...]:
+def _needless() -> tuple[QuerySet[Any], ...]:
     # Each is answered by one index: a single condition for all would read the whole table.
     return (
-        Q(account=None) & _older("started", CLAIMED_FOR),
-        _older("ended", ENDED_FOR),
-        _older("refreshed", UNUSED_FOR),
+        SignIn.objects.filter(_older("started", CLAIMED_FOR), account=None),
+        SignIn.objects.filter(_older("ended", ENDED_FOR)),
+        SignIn.objects.filter(_older("refreshed", UNUSED_FOR)),
+        Notice.objects.filter(_older("received", CLAIMED_FOR)),
     )
 
 

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.models import Account, Notice, SignIn
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens import pruning
 from erpnet_instanceid.tokens.pruning import prune
@@ -34,6 +34,10 @@ def row(name: str, account: Account | None = None, **ago: timedelta) -> SignIn:
     return SignIn.objects.create(attempt=name, account=account, **times)
 
 
+def notice(name: str, age: timedelta) -> Notice:
+    return Notice.objects.create(jti=name, issued_at=0, received=timezone.now() - age)
+
+
 def test_only_rows_that_are_over_go(account: Account) -> None:
     day = timedelta(days=1)
     row("rejected", started=3 * timedelta(hours=1))
@@ -44,11 +48,14 @@ def test_only_rows_that_are_over_go(account: Account) -> None:
     row("in use", account, started=40 * day, refreshed=1 * day)
     row("never refreshed", account, started=32 * day, refreshed=32 * day)
     row("new", account)
+    notice("old", timedelta(hours=3))
+    notice("about a sign-in under way", timedelta(hours=1))
 
-    assert prune() == 4
+    assert prune() == 5
 
     left = set(SignIn.objects.values_list("attempt", flat=True))
     assert left == {"being completed", "just ended", "in use", "new"}
+    assert Notice.objects.get().jti == "about a sign-in under way"
 
 
 @pytest.mark.parametrize("zone", ["America/Chicago", "Asia/Tokyo"])

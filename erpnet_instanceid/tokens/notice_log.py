@@ -1,0 +1,71 @@
+"""Sign-out notices of the last hours, for sign-ins that were under way when a notice came.
+
+Such a sign-in has no user yet, or no row at all, so the notice cannot find it. Its last step looks
+here, in the statement that completes it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Exists, Q
+
+from ..conf import conf
+from ..conflicts import tried_again
+from ..models import Notice, SignIn, fingerprint
+from ..oidc.id_token import Claims, session_id
+from .connections import database
+
+
+def note(claims: Claims) -> datetime | None:
+    """Notes a checked logout token: from now on it stops the sign-ins that it names.
+
+    Returns when this site first received it, None for the first time.
+    """
+    notice, is_new = Notice.objects.get_or_create(
+        jti=fingerprint(claims["iss"], "jti", claims["jti"]),
+        defaults={**_names(claims), "issued_at": int(claims["iat"])},
+    )
+    tried_again(partial(_wait_for_sign_ins, database()))
+    return None if is_new else notice.received
+
+
+def _wait_for_sign_ins(alias: str) -> None:
+    # A sign-in may have looked just before, and be about to complete. It holds its row meanwhile;
+    # after that the caller finds it.
+    under_way = SignIn.objects.filter(account=None, ended=None)
+    with transaction.atomic(using=alias):
+        list(under_way.select_for_update().values_list("pk", flat=True))
+
+
+def no_notice_of(claims: Claims, *, since: datetime) -> Q:
+    """The condition that no notice has come about the sign-in with these claims.
+
+    ``since`` is when the sign-in began, by this site's clock: an earlier notice is about an earlier
+    sign-in.
+    """
+    sub = _hash(claims, "sub", claims["sub"])
+    notices = Notice.objects.filter(
+        named__in=(_names(claims)["named"], sub),
+        sub__in=("", sub),
+        received__gte=since,
+        # Two nodes of the instance do not agree on the time.
+        issued_at__gte=int(claims["iat"]) - conf.clock_skew,
+    )
+    return Q(~Exists(notices))
+
+
+def _names(claims: Claims) -> dict[str, str]:
+    sid, sub = session_id(claims), claims.get("sub")
+    if sid is None:
+        return {"named": _hash(claims, "sub", str(sub))}
+    return {
+        "named": _hash(claims, "sid", sid),
+        "sub": _hash(claims, "sub", sub) if sub else "",
+    }
+
+
+def _hash(claims: Claims, kind: str, value: str) -> str:
+    return fingerprint(claims["iss"], kind, value)
