@@ -362,7 +362,7 @@ def test_key_11_redirected_metadata_is_not_followed(visitor: Visitor, instance: 
 @pytest.mark.parametrize(
     "wrong",
     [{"signed": False}, {"days": (-3, -1)}, {"days": (1, 3)}, {"host": "op.test"}],
-    ids=["self-signed", "expired", "not yet", "other host"],
+    ids=["unknown authority", "expired", "not yet", "other host"],
 )
 def test_key_12_certificate_that_does_not_hold_is_not_accepted(
     visitor: Visitor,

@@ -219,7 +219,7 @@ SPELLINGS: dict[str, Callable[[bytes], bytes]] = {
     "comment": lambda right: b"/**/" + right,
     "NaN": lambda right: right[:-1] + b',"x":NaN}',
     "Infinity": lambda right: right[:-1] + b',"x":-Infinity}',
-    "deep": lambda right: right[:-1] + b',"x":' + b"[" * 9000 + b"]" * 9000 + b"}",
+    "deep": lambda right: right[:-1] + b',"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
     "long number": lambda right: right[:-1] + b',"x":' + b"9" * 9000 + b"}",
     "a name twice": lambda right: right[:-1] + b',"x":1,"x":1}',
 }
