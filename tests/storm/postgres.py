@@ -34,12 +34,12 @@ def run_postgres() -> Iterator[dict[str, Any]]:
     if programs is None:
         pytest.skip("PostgreSQL's initdb and postgres are not installed")
     directory = Path(tempfile.mkdtemp(prefix="storm-"))
-    as_user = _not_root(directory)
+    as_user = not_root(directory)
     try:
         _run(programs / "initdb", "-D", directory / "data", as_user=as_user)
         server = _start(programs / "postgres", directory, as_user)
         try:
-            _wait(server, directory)
+            wait(server, directory)
             yield database(directory, "postgres")
         finally:
             server.terminate()
@@ -76,8 +76,8 @@ def _programs() -> Path | None:
     return next((path for path in candidates if (path / "initdb").exists()), None)
 
 
-def _not_root(directory: Path) -> dict[str, Any]:
-    # PostgreSQL refuses to run as root.
+def not_root(directory: Path) -> dict[str, Any]:
+    """Popen's arguments for a program of PostgreSQL's: they refuse to run as root."""
     if os.geteuid() != 0:
         return {}
     names = {entry.pw_name for entry in pwd.getpwall()}
@@ -108,7 +108,8 @@ def _start(program: Path, directory: Path, as_user: dict[str, Any]) -> subproces
         )
 
 
-def _wait(server: subprocess.Popen[bytes], directory: Path) -> None:
+def wait(server: subprocess.Popen[bytes], directory: Path) -> None:
+    """Waits until the program that listens in ``directory`` leads to a database."""
     ends_at = time.monotonic() + START_SECONDS
     while True:
         try:

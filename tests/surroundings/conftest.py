@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from ..storm.conftest import (  # noqa: F401 - pytest finds fixtures by their na
     sites,
     stand_in,
 )
+from ..storm.site import Settings
+from .pgbouncer import run_pgbouncer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,3 +23,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.storm)
+
+
+@pytest.fixture(scope="session")
+def new_pgbouncer_database(
+    new_postgres_database: Callable[[], Settings],  # noqa: F811 - the fixture of that name
+) -> Iterator[Callable[[], Settings]]:
+    """Makes migrated databases to which PgBouncer leads, over four connections."""
+    with run_pgbouncer(new_postgres_database()["HOST"], 4) as bounced:
+        yield lambda: {**new_postgres_database(), **bounced}

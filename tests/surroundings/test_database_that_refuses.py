@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,11 +32,12 @@ def read_only(site: Site, on: bool) -> None:
     )
 
 
-def test_read_only_database_signs_nobody_out(site: Site) -> None:
+def test_read_only_database_signs_nobody_out(site: Site, figure: Callable[..., None]) -> None:
     person = site.sign_in_due()
     read_only(site, True)
-    for _ in range(3):
-        assert site.get(person, "/private").status == 200
+    pages = [site.get(person, "/private") for _ in range(3)]
+    figure(slowest_page=round(max(page.seconds for page in pages), 2))
+    assert {page.status for page in pages} == {200}
     assert site.refreshes() == 0
     read_only(site, False)
     assert site.get(person, "/private").status == 200
@@ -44,7 +45,9 @@ def test_read_only_database_signs_nobody_out(site: Site) -> None:
     person.close()
 
 
-def test_visitor_can_sign_out_while_the_database_is_read_only(site: Site) -> None:
+def test_visitor_can_sign_out_while_the_database_is_read_only(
+    site: Site, figure: Callable[..., None]
+) -> None:
     person = site.sign_in()
     token = person.browser.csrf_token()
     read_only(site, True)
@@ -55,13 +58,14 @@ def test_visitor_can_sign_out_while_the_database_is_read_only(site: Site) -> Non
         allow_redirects=False,
         timeout=30,
     )
+    figure(seconds=round(out.elapsed.total_seconds(), 2))
     assert out.status_code == 302
     assert not person.browser.cookies("sessionid")
     person.close()
 
 
 def test_tokens_that_come_during_a_failover_are_stored_later(
-    site: Site, instance: RemoteInstance
+    site: Site, instance: RemoteInstance, figure: Callable[..., None]
 ) -> None:
     person = site.sign_in_expired()
     instance.next_token_answer(delay=1)
@@ -70,7 +74,9 @@ def test_tokens_that_come_during_a_failover_are_stored_later(
     read_only(site, True)
     time.sleep(2)
     read_only(site, False)
-    assert waiting.answer().status == 200
+    answer = waiting.answer()
+    figure(seconds=round(answer.seconds, 2))
+    assert answer.status == 200
     assert site.get(person, "/whoami").json()["generation"] == 2
     assert site.refreshes() == 1
     person.close()
