@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 from .conf import conf
 from .pages import kept_forms
 from .pages.challenge import sign_in_required
-from .session import get_identity
+from .tokens.entry import own_entry
 
 __all__ = ["reauthenticate"]
 
@@ -47,9 +47,9 @@ def reauthenticate(*, max_age: int) -> Callable[[View], View]:
 
 
 def _detour(request: HttpRequest, max_age: int) -> HttpResponseBase | None:
-    identity = get_identity(request)
-    if identity is not None and request.user.is_authenticated:
-        age = time.time() - identity.authenticated_at
+    entry = own_entry(request.session)
+    if entry is not None and request.user.is_authenticated:
+        age = time.time() - entry.authenticated_at
         if age <= max_age + conf.client.skew:
             return None
     asked = {"prompt": "login", "max_age": str(max_age)}

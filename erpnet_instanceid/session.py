@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 
 from .models import SignIn
 from .oidc.token_set import TokenSet
-from .tokens.entry import Identity, aown_entry, own_entry
+from .tokens.entry import own_entry
 
 __all__ = [
     "Identity",
@@ -19,6 +21,24 @@ __all__ = [
     "get_sign_in",
     "get_tokens",
 ]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The person that the visitor is at the instance. Times are Unix seconds.
+
+    ``user_id`` is the instance's own id of the person, which a rename does not change. Where the
+    instance sends none, it is the login name, ``sub``. ``authenticated_at`` is when the person
+    last typed their password, which may be long before they came to this site; 0 where the
+    instance does not tell. Both are by the instance's clock.
+    """
+
+    sub: str
+    user_id: str
+    user_type: str
+    is_admin: bool
+    signed_in_at: int
+    authenticated_at: int
 
 
 def get_sign_in(request: HttpRequest) -> SignIn | None:
@@ -53,12 +73,25 @@ async def aget_tokens(request: HttpRequest) -> TokenSet | None:
 
 
 def get_identity(request: HttpRequest) -> Identity | None:
-    """The person that the visitor is at the instance, None where they did not sign in there."""
-    entry = own_entry(request.session)
-    return None if entry is None else entry.person()
+    """The person that the visitor is at the instance, None where they did not sign in there.
+
+    User type and administrator are those of the person's newest sign-in or renewal, in whichever
+    browser. One query.
+    """
+    entry, sign_in = own_entry(request.session), get_sign_in(request)
+    if entry is None or sign_in is None or sign_in.account is None:
+        return None
+    account = sign_in.account
+    return Identity(
+        sub=account.sub,
+        user_id=account.key,
+        user_type=account.user_type,
+        is_admin=account.is_admin,
+        signed_in_at=sign_in.issued_at or 0,
+        authenticated_at=entry.authenticated_at,
+    )
 
 
 async def aget_identity(request: HttpRequest) -> Identity | None:
     """As `get_identity`, in async views."""
-    entry = await aown_entry(request.session)
-    return None if entry is None else entry.person()
+    return await sync_to_async(get_identity)(request)

@@ -366,10 +366,10 @@ def test_page_does_without_a_session_engine_that_is_away(
 def test_async_page_sees_the_user_with_a_loaded_session(
     client: Client, instance_sign_in: Callable[..., Any], get: Get
 ) -> None:
-    assert get("/async/identity").json() == {"sub": ""}
+    assert get("/async/identity").json() == {}
     instance_sign_in(client, "maria")
     for _ in range(2):
-        assert get("/async/identity").json() == {"sub": "maria"}
+        assert get("/async/identity").json()["sub"] == "maria"
 
 
 def test_number_of_remembered_sessions_is_bounded(

@@ -62,8 +62,7 @@ ODD = [
     {"renew_at": "soon"},
     {"expires_at": None, "renew_at": 0},
     {"sign_in": "not a UUID", "renew_at": 0},
-    {"identity": {"sub": "maria"}},
-    {"identity": "maria"},
+    {"authenticated_at": "maria"},
     {"access_token": 7},
 ]
 

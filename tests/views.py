@@ -154,7 +154,7 @@ async def async_whoami(request: HttpRequest) -> JsonResponse:
 async def async_identity(request: HttpRequest) -> JsonResponse:
     """Asks for nothing but who the visitor is at the instance."""
     identity = await aget_identity(request)
-    return JsonResponse({"sub": identity.sub if identity else ""})
+    return JsonResponse(vars(identity) if identity else {})
 
 
 async def async_api(request: HttpRequest) -> JsonResponse:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from ..conf import conf
 from ..conflicts import tried_again
-from ..models import Account, SignIn, sealed_tokens
+from ..models import SignIn, sealed_tokens
 from ..oidc.authorization import AuthorizationAnswer, check_answer, read_answer
 from ..oidc.client import Client
 from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, SignInDenied
@@ -37,7 +37,7 @@ from ..signals import signed_in
 from ..tokens import backoff, notice_log
 from ..tokens.connections import give_back
 from ..tokens.endings import end, end_all_of, sign_out
-from ..tokens.entry import Identity, SessionEntry, new_entry, read_entry, write_entry
+from ..tokens.entry import SessionEntry, new_entry, read_entry, write_entry
 from ..tokens.logins import own_login
 from ..tokens.pruning import prune_now_and_then
 from .answers import Answer
@@ -200,8 +200,14 @@ def sign_visitor_in(
         if not tried_again(partial(sign_in.change, row, no_notice)):
             sign_out(request)
             raise AttemptError("sign_in_ended")
-    identity = _identity(account, claims)
-    entry = new_entry(request.session, sign_in.pk, 1, tokens, target=target, identity=identity)
+    entry = new_entry(
+        request.session,
+        sign_in.pk,
+        1,
+        tokens,
+        target=target,
+        authenticated_at=authentication_time(claims),
+    )
     write_entry(request.session, entry)
     if before is not None:
         _end_replaced(before)
@@ -220,14 +226,3 @@ def _end_replaced(before: SessionEntry) -> None:
     replaced = SignIn.objects.open(before.sign_in)
     if replaced is not None:
         end(replaced, "replaced")
-
-
-def _identity(account: Account, claims: Claims) -> Identity:
-    return Identity(
-        sub=account.sub,
-        user_id=account.key,
-        user_type=account.user_type,
-        is_admin=account.is_admin,
-        signed_in_at=int(time.time()),
-        authenticated_at=authentication_time(claims),
-    )

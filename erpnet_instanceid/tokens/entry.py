@@ -30,29 +30,13 @@ ENTRY_KEY = "erpnet_instanceid"
 
 
 @dataclass(frozen=True)
-class Identity:
-    """The person that the visitor is at the instance. Times are Unix seconds.
-
-    ``user_id`` is the instance's own id of the person, which a rename does not change. Where the
-    instance sends none, it is the login name, ``sub``. ``authenticated_at`` is when the person
-    last typed their password, which may be long before they came to this site.
-    """
-
-    sub: str
-    user_id: str
-    user_type: str
-    is_admin: bool
-    signed_in_at: int
-    authenticated_at: int
-
-
-@dataclass(frozen=True)
 class SessionEntry:
     """The tokens of one session. Times are Unix seconds; ``access_token`` is sealed.
 
     ``session_key`` is the key by which the SignIn row knows the session. ``target`` is the page
-    that the visitor came to after signing in. ``is_carried``: the site has signed the visitor in as
-    another user since, who may not use these tokens.
+    that the visitor came to after signing in. ``authenticated_at`` is 0 where the instance did not
+    tell. ``is_carried``: the site has signed the visitor in as another user since, who may not use
+    these tokens.
     """
 
     VERSION: ClassVar[int] = 1
@@ -64,19 +48,18 @@ class SessionEntry:
     renew_at: float
     access_token: str = field(repr=False)
     target: str = ""
-    identity: Mapping[str, Any] | None = None
+    authenticated_at: int = 0
     is_carried: bool = False
 
     def __post_init__(self) -> None:
         """Raises TypeError or ValueError where it is not what this version writes."""
         texts = (self.sign_in, self.access_token, self.target)
-        numbers = (self.generation, self.expires_at, self.renew_at)
+        numbers = (self.generation, self.expires_at, self.renew_at, self.authenticated_at)
         if not all(isinstance(text, str) for text in texts):
             raise TypeError
         if not all(isinstance(number, int | float) for number in numbers):
             raise TypeError
         UUID(self.sign_in)
-        self.person()
 
     def seconds_left(self) -> float:
         """How long the access token still lives; negative once it has expired."""
@@ -94,10 +77,6 @@ class SessionEntry:
         data = unseal("access_token", self.access_token)
         return None if data is None else data.decode()
 
-    def person(self) -> Identity | None:
-        """The person at the instance, None where the sign-in did not tell."""
-        return Identity(**self.identity) if self.identity else None
-
     def with_key(self, session_key: str | None) -> SessionEntry:
         return dataclasses.replace(self, session_key=session_key)
 
@@ -106,23 +85,17 @@ class SessionEntry:
 
 
 def new_entry(
-    session: SessionBase,
-    sign_in_id: object,
-    generation: int,
-    tokens: TokenSet,
-    *,
-    target: str = "",
-    identity: Identity | None = None,
-    is_carried: bool = False,
+    session: SessionBase, sign_in_id: object, generation: int, tokens: TokenSet, **more: Any
 ) -> SessionEntry:
-    """The entry for a sign-in that has just been completed on ``session``."""
+    """The entry for a sign-in that has just been completed on ``session``.
+
+    ``more`` are further fields of the entry.
+    """
     return SessionEntry(
         sign_in=str(sign_in_id),
         session_key=session.session_key,
-        target=target,
-        identity=dataclasses.asdict(identity) if identity else None,
-        is_carried=is_carried,
         **_token_fields(generation, tokens),
+        **more,
     )
 
 
@@ -151,15 +124,7 @@ def read_entry(session: SessionBase) -> SessionEntry | None:
 
 def own_entry(session: SessionBase) -> SessionEntry | None:
     """The entry of the session, if it is the signed-in user's own."""
-    return _if_own(read_entry(session))
-
-
-async def aown_entry(session: SessionBase) -> SessionEntry | None:
-    """As `own_entry`, for async code."""
-    return _if_own(from_dict(SessionEntry, await session.aget(ENTRY_KEY)))
-
-
-def _if_own(entry: SessionEntry | None) -> SessionEntry | None:
+    entry = read_entry(session)
     return None if entry is None or entry.is_carried else entry
 
 

@@ -19,11 +19,10 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from ..conf import conf
-from ..models import Account, SignIn
+from ..models import SignIn
 from ..oidc.id_token import authentication_time, read_stored_id_token
-from ..oidc.token_set import TokenSet
 from .endings import end, end_with_session, sign_out
-from .entry import Identity, new_entry, read_entry, write_entry
+from .entry import new_entry, read_entry, write_entry
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -91,27 +90,16 @@ def _carry_over(request: HttpRequest, user: Any, key: str) -> None:
         # A notice was faster.
         sign_out(request)
         return
+    claims = read_stored_id_token(tokens.id_token, client=conf.client) or {}
     entry = new_entry(
         request.session,
         sign_in.pk,
         sign_in.generation,
         tokens,
-        identity=_identity(sign_in, sign_in.account, tokens),
+        authenticated_at=authentication_time(claims),
         is_carried=sign_in.account.user_id != user.pk,
     )
     write_entry(request.session, entry)
-
-
-def _identity(sign_in: SignIn, account: Account, tokens: TokenSet) -> Identity:
-    claims = read_stored_id_token(tokens.id_token, client=conf.client) or {}
-    return Identity(
-        sub=account.sub,
-        user_id=account.key,
-        user_type=account.user_type,
-        is_admin=account.is_admin,
-        signed_in_at=int(sign_in.started.timestamp()),
-        authenticated_at=authentication_time(claims),
-    )
 
 
 @receiver(user_logged_out, dispatch_uid="erpnet_instanceid.endings")

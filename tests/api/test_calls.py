@@ -517,7 +517,7 @@ def test_async_view_calls_without_holding_up_the_loop(maria: Visitor, instance: 
     assert maria.get("/in-async").json() == {"count": 2}
 
 
-def test_identity_is_on_the_session(visitor: Visitor, instance: Instance) -> None:
+def test_identity_of_a_visitor(visitor: Visitor, instance: Instance) -> None:
     assert visitor.get("/identity").json() == {}
     visitor.sign_in("maria")
     identity = visitor.get("/identity").json()
