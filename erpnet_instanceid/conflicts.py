@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import DatabaseError
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import DatabaseError, connections
 
 T = TypeVar("T")
 
@@ -23,8 +24,13 @@ ATTEMPTS = 12
 PAUSE_SECONDS = 0.04
 
 
-def is_conflict(error: DatabaseError) -> bool:
+def is_conflict(error: BaseException) -> bool:
     """Whether the same work may succeed if it is tried again."""
+    if isinstance(error, UpdateError):
+        # A session engine raises it in place of the database's error.
+        return error.__context__ is not None and is_conflict(error.__context__)
+    if not isinstance(error, DatabaseError):
+        return False
     # psycopg and psycopg2 have different names for it.
     cause = error.__cause__
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
@@ -32,13 +38,20 @@ def is_conflict(error: DatabaseError) -> bool:
 
 
 def tried_again(work: Callable[[], T]) -> T:
-    """Returns what ``work`` returns, done again where the database has given it up."""
+    """Returns what ``work`` returns, done again where the database has given it up.
+
+    Inside a transaction it is done once: only the whole transaction can be tried again.
+    """
     for attempt in range(1, ATTEMPTS):
         try:
             return work()
-        except DatabaseError as error:
-            if not is_conflict(error):
+        except (DatabaseError, UpdateError) as error:
+            if not is_conflict(error) or _inside_transaction():
                 raise
             # Transactions that have met once must not meet again in step.
             time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))  # noqa: S311
     return work()
+
+
+def _inside_transaction() -> bool:
+    return any(each.in_atomic_block for each in connections.all(initialized_only=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.utils.formats import date_format
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from .conflicts import tried_again
 from .oidc.token_set import TokenSet
 from .records import pack, unpack
 from .sealing import seal, unseal
@@ -153,7 +155,7 @@ class SignIn(models.Model):
         ``only_where`` do not hold.
         """
         rows = SignIn.objects.filter(*where, pk=self.pk, ended=None, **only_where)
-        changed = bool(rows.update(**values))
+        changed = bool(tried_again(partial(rows.update, **values)))
         if changed:
             for name, value in values.items():
                 setattr(self, name, value)

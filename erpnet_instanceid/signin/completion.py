@@ -37,6 +37,7 @@ from ..signals import signed_in
 from ..tokens import backoff, notice_log
 from ..tokens.connections import give_back
 from ..tokens.endings import end, end_all_of, sign_out
+from ..tokens.engine import repeat_in_conflict
 from ..tokens.entry import SessionEntry, new_entry, read_entry, write_entry
 from ..tokens.logins import own_login
 from ..tokens.pruning import prune_now_and_then
@@ -77,7 +78,8 @@ def redeem(attempt: Attempt, carried: Answer) -> tuple[Claims, TokenSet, SignIn]
 def _claim(attempt: Attempt) -> SignIn:
     # From its first page on, so that a sign-out notice which comes meanwhile counts.
     under_way_for = timedelta(seconds=time.time() - attempt.plan.started)
-    return SignIn.objects.create(attempt=attempt.state_hash, started=timezone.now() - under_way_for)
+    started = timezone.now() - under_way_for
+    return tried_again(partial(SignIn.objects.create, attempt=attempt.state_hash, started=started))
 
 
 @contextmanager
@@ -180,6 +182,7 @@ def sign_visitor_in(
             raise SignInDenied("no_user", sub=claims["sub"])
     kept_forms.note_sign_in(request, user)
     before, key_before = read_entry(request.session), request.session.session_key
+    repeat_in_conflict(request.session)
     # Rotates an anonymous session's key; the session of another person is flushed.
     with own_login(request):
         tried_again(partial(auth.login, request, user))
@@ -197,7 +200,7 @@ def sign_visitor_in(
     }
     no_notice = notice_log.no_notice_of(claims, since=sign_in.started)
     with deleted_if_refused(sign_in):
-        if not tried_again(partial(sign_in.change, row, no_notice)):
+        if not sign_in.change(row, no_notice):
             sign_out(request)
             raise AttemptError("sign_in_ended")
     entry = new_entry(

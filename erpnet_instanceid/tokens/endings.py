@@ -14,7 +14,7 @@ from django.utils import timezone
 from ..models import Account, SignIn
 from ..oidc.token_set import TokenSet
 from ..signals import sign_in_ended
-from .engine import delete_session
+from .engine import delete_session, repeat_in_conflict
 from .entry import read_entry
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -75,6 +75,7 @@ def _end_with_last_tokens(sign_in_id: str, reason: str) -> TokenSet | None:
 
 def sign_out(request: HttpRequest) -> None:
     """Signs the visitor out of this site, even where the session cannot be deleted."""
+    repeat_in_conflict(request.session)
     try:
         auth.logout(request)
     except Exception as error:  # noqa: BLE001 - each session engine fails in its own way

@@ -5,13 +5,23 @@ A quirk of one engine belongs here, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+
+from ..conflicts import tried_again
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+REPEATED_METHODS = ("save", "delete")
+# Each session object has these for itself.
+OWN_ATTRIBUTES = frozenset({"accessed", "modified", "serializer", *REPEATED_METHODS})
 
 
 def loaded(session: SessionBase) -> Mapping[str, Any] | None:
@@ -27,7 +37,7 @@ def reopen(session: SessionBase) -> SessionBase:
     again: SessionBase = session.__class__(session.session_key)
     # Some engines save the browser and the address of the visitor, which they keep as attributes.
     for name, value in vars(session).items():
-        if not name.startswith("_") and name not in ("accessed", "modified", "serializer"):
+        if not name.startswith("_") and name not in OWN_ATTRIBUTES:
             setattr(again, name, value)
     return again
 
@@ -43,7 +53,24 @@ def untouched(session: SessionBase) -> Iterator[None]:
         session.accessed, session.modified = accessed, modified
 
 
+def repeat_in_conflict(session: SessionBase) -> None:
+    """Lets ``session`` be saved and deleted again where the database has given that up.
+
+    Django saves a session after the view, and answers 400 where the database refuses that.
+    """
+    for name in REPEATED_METHODS:
+        setattr(session, name, _repeated(getattr(session, name)))
+
+
+def _repeated(method: Callable[P, T]) -> Callable[P, T]:
+    def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
+        return tried_again(partial(method, *args, **kwargs))
+
+    return repeated
+
+
 def delete_session(session_key: str) -> None:
     """Deletes a session of the configured engine. Nothing happens where there is none."""
     if session_key:
-        import_module(settings.SESSION_ENGINE).SessionStore(session_key).delete(session_key)
+        store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+        tried_again(partial(store.delete, session_key))

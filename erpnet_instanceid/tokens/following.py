@@ -6,9 +6,11 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from ..conf import conf
+from ..conflicts import tried_again
 from ..models import SignIn
 from ..oidc.access_token import access_token_claims
 from ..oidc.errors import InstanceIDError, SignInDenied, SignInExpired
@@ -59,7 +61,7 @@ def follow(sign_in: SignIn, claims: Claims) -> None:
     # This sign-in may still have a name that the account has no more.
     told = {name: value for name, value in claims.items() if name != "sub"}
     try:
-        rights.follow(account, told)
+        tried_again(partial(rights.follow, account, told))
     except SignInDenied as error:
         logger.info("rights_withdrawn error=%s account=%s", error, account.pk)
         end_all_of(account, error.code)

@@ -15,13 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, connections
 from django.db import Error as DatabaseFailure
+from django.db import connections
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from ..conflicts import is_conflict
 from ..models import SignIn
 from ..oidc.errors import InstanceUnavailable, SignInExpired
 from .backoff import LONGEST_SECONDS
@@ -85,13 +84,7 @@ def take(sign_in: SignIn, seconds: float) -> bool:
     )
     until = sign_in.read_at + timedelta(seconds=seconds)
     with refusal_means_later(sign_in.pk):
-        try:
-            return sign_in.change({"leased_until": until}, free, generation=sign_in.generation)
-        except DatabaseError as error:
-            if not is_conflict(error):
-                raise
-            # Another request has just changed the row.
-            return False
+        return sign_in.change({"leased_until": until}, free, generation=sign_in.generation)
 
 
 def release(sign_in: SignIn, **values: Any) -> None:

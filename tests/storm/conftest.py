@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import IsolationLevel
 
 from erpnet_instanceid.testing import RemoteInstance
 
@@ -57,6 +58,15 @@ def new_postgres_database() -> Iterator[Callable[[], Settings]]:
             return {**first, "NAME": name}
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def new_serializable_database(
+    new_postgres_database: Callable[[], Settings],
+) -> Callable[[], Settings]:
+    """Makes migrated PostgreSQL databases, used with the isolation level SERIALIZABLE."""
+    level = {"isolation_level": int(IsolationLevel.SERIALIZABLE)}
+    return lambda: {**new_postgres_database(), "OPTIONS": level}
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ TIMES = 5
 AT_ONCE = 8
 
 
-@pytest.mark.parametrize("database", ["postgres", "sqlite"])
+@pytest.mark.parametrize("database", ["postgres", "serializable", "sqlite"])
 def test_first_sign_ins_at_once_make_one_user(
     sites: Sites, instance: RemoteInstance, database: str
 ) -> None:
