@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import models, router
+from django.db.models import Index, UniqueConstraint
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.module_loading import import_string
@@ -72,10 +73,10 @@ class Account(models.Model):
         null=True,
         editable=False,
     )
-    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    fingerprint = models.CharField(max_length=64, editable=False)
     issuer = models.CharField(_("issuer"), max_length=255)
     key = models.CharField(_("instance user id"), max_length=255)
-    sub = models.CharField(_("login name"), max_length=255, db_index=True)
+    sub = models.CharField(_("login name"), max_length=255)
     user_type = models.CharField(_("user type"), max_length=64, blank=True)
     is_admin = models.BooleanField(_("instance administrator"), default=False)
     created = models.DateTimeField(_("first signed in"), default=timezone.now, editable=False)
@@ -86,6 +87,11 @@ class Account(models.Model):
     class Meta:
         verbose_name = _("instance account")
         verbose_name_plural = _("instance accounts")
+        # Not on the fields: PostgreSQL would get a second index for each, for LIKE.
+        constraints = [
+            UniqueConstraint(fields=["fingerprint"], name="instanceid_account_of_person")
+        ]
+        indexes = [Index(fields=["sub"], name="instanceid_account_sub")]
 
     def __str__(self) -> str:
         return self.sub
@@ -102,12 +108,17 @@ class SignIn(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # The whole hash of the attempt's state; the reference that pages and the log show is its
     # beginning. Of two identical callbacks, only one can insert it.
-    attempt = models.CharField(max_length=64, unique=True, editable=False)
+    attempt = models.CharField(max_length=64, editable=False)
     account = models.ForeignKey(
-        Account, on_delete=models.CASCADE, null=True, related_name="sign_ins"
+        # The index on both below serves as well.
+        Account,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="sign_ins",
+        db_index=False,
     )
-    sid = models.CharField(max_length=255, blank=True, db_index=True)
-    session_key = models.CharField(max_length=40, blank=True, db_index=True)
+    sid = models.CharField(max_length=255, blank=True)
+    session_key = models.CharField(max_length=40, blank=True)
     # Unix seconds by the instance's clock, to be compared with its later notices.
     issued_at = models.BigIntegerField(null=True, editable=False)
     generation = models.PositiveIntegerField(default=0)
@@ -117,8 +128,8 @@ class SignIn(models.Model):
     retry_at = models.DateTimeField(null=True, editable=False)
     started = models.DateTimeField(_("started"), default=timezone.now, editable=False)
     # When the instance last gave tokens for it; the sign-in itself counts as well.
-    refreshed = models.DateTimeField(_("refreshed"), null=True, editable=False, db_index=True)
-    ended = models.DateTimeField(_("ended"), null=True, editable=False, db_index=True)
+    refreshed = models.DateTimeField(_("refreshed"), null=True, editable=False)
+    ended = models.DateTimeField(_("ended"), null=True, editable=False)
 
     # The database's time when `lease.load` read the row.
     read_at: datetime
@@ -128,6 +139,14 @@ class SignIn(models.Model):
     class Meta:
         verbose_name = _("sign-in")
         verbose_name_plural = _("sign-ins")
+        constraints = [UniqueConstraint(fields=["attempt"], name="instanceid_signin_attempt")]
+        indexes = [
+            Index(fields=["account", "started"], name="instanceid_signin_account"),
+            Index(fields=["sid"], name="instanceid_signin_sid"),
+            Index(fields=["session_key"], name="instanceid_signin_session"),
+            Index(fields=["refreshed"], name="instanceid_signin_refreshed"),
+            Index(fields=["ended"], name="instanceid_signin_ended"),
+        ]
 
     def __str__(self) -> str:
         if self.account is None:
@@ -174,13 +193,20 @@ class Notice(models.Model):
     the notice has no ``sid``. ``issued_at`` is by the instance's clock, in Unix seconds.
     """
 
-    jti = models.CharField(max_length=64, unique=True)
-    named = models.CharField(max_length=64, db_index=True)
+    jti = models.CharField(max_length=64)
+    named = models.CharField(max_length=64)
     sub = models.CharField(max_length=64, blank=True)
     issued_at = models.BigIntegerField()
-    received = models.DateTimeField(default=timezone.now, db_index=True)
+    received = models.DateTimeField(default=timezone.now)
 
     objects = DecidingManager["Notice"]()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["jti"], name="instanceid_notice_jti")]
+        indexes = [
+            Index(fields=["named"], name="instanceid_notice_named"),
+            Index(fields=["received"], name="instanceid_notice_received"),
+        ]
 
     def __str__(self) -> str:
         return str(self.received)

@@ -11,12 +11,14 @@ from functools import partial
 
 from django.db import transaction
 from django.db.models import Exists, Q
+from django.utils import timezone
 
 from ..conf import conf
 from ..conflicts import tried_again
 from ..models import Notice, SignIn, fingerprint
 from ..oidc.id_token import Claims, session_id
 from .connections import database
+from .pruning import CLAIMED_FOR
 
 
 def note(claims: Claims) -> datetime | None:
@@ -35,7 +37,9 @@ def note(claims: Claims) -> datetime | None:
 def _wait_for_sign_ins(alias: str) -> None:
     # A sign-in may have looked just before, and be about to complete. It holds its row meanwhile;
     # after that the caller finds it.
-    under_way = SignIn.objects.filter(account=None, ended=None)
+    # Older ones are left over: their browsers have not come back.
+    since = timezone.now() - CLAIMED_FOR
+    under_way = SignIn.objects.filter(account=None, started__gt=since, ended=None)
     with transaction.atomic(using=alias):
         list(under_way.select_for_update().values_list("pk", flat=True))
 

@@ -63,7 +63,7 @@ def execute(settings: dict[str, Any], statement: str, *values: object) -> list[t
     with psycopg.connect(
         dbname=settings["NAME"], user=settings["USER"], host=settings["HOST"], autocommit=True
     ) as connection:
-        cursor = connection.execute(statement, values)  # type: ignore[call-overload]
+        cursor = connection.execute(statement, values or None)  # type: ignore[call-overload]
         return cursor.fetchall() if cursor.description else []
 
 
