@@ -11,7 +11,7 @@ from pathlib import Path
 from erpnet_instanceid.testing import RemoteInstance
 
 from .conftest import Sites
-from .crowd import IN_USE, NEEDLESS, add_people, add_sign_ins, analyze
+from .crowd import IN_USE, NEEDLESS, add_notices, add_people, add_sign_ins, analyze
 from .postgres import execute
 from .servers import ROOT, environment
 from .site import Person, Settings, Site
@@ -28,6 +28,7 @@ def test_no_request_scans_a_table(sites: Sites, instance: RemoteInstance) -> Non
     add_sign_ins(site.database, SIGN_INS, PEOPLE, **IN_USE)
     for values in NEEDLESS.values():
         add_sign_ins(site.database, SIGN_INS, PEOPLE, **values)
+    add_notices(site.database, SIGN_INS)
     analyze(site.database)
 
     log = explained(site.database)
