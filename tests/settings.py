@@ -17,7 +17,7 @@ STATIC_URL = "static/"
 LANGUAGES = [("en", "English"), ("bg", "Български")]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "erpnet_instanceid.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

@@ -90,7 +90,7 @@ def new_operator(new_visitor: NewVisitor) -> Callable[..., Visitor]:
             user.user_permissions.add(found)
         operator = new_visitor()
         form = {"username": "operator", "password": "right"}
-        assert operator.post("/admin/login/?next=/admin/", form).status_code == 302
+        assert operator.post("/admin/password/?next=/admin/", form).status_code == 302
         return operator
 
     return make

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import textwrap
-import types
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.urls import include, path
 
 from erpnet_instanceid import errors
 from erpnet_instanceid.api.errors import NO_LICENCE
@@ -110,50 +106,6 @@ def test_contributing_names_files_that_exist() -> None:
     named = set(re.findall(r"``([\w/]+(?:/|\.py|\.rst|\.po))``", CONTRIBUTING))
     missing = {name for name in named if not any((top / name).exists() for top in (PACKAGE, TREE))}
     assert not missing
-
-
-@pytest.fixture
-def admin_of_the_docs(settings: Any) -> None:
-    """A site whose urls.py holds what the reference says."""
-    code = section("The admin").partition("::\n\n")[2].partition("\nand remove the line")[0]
-    urls = types.ModuleType("urls_of_the_docs")
-    urls.urlpatterns = [path("", include("erpnet_instanceid.urls"))]
-    exec(textwrap.dedent(code), vars(urls))
-    settings.ROOT_URLCONF = urls
-
-
-@pytest.mark.django_db
-@pytest.mark.usefixtures("admin_of_the_docs")
-def test_the_admin_is_reached_by_the_same_sign_in(client: Any, instance_sign_in: Any) -> None:
-    page = "/admin/auth/user/?q=x"
-    response = client.get(page)
-    response = client.get(response.headers["Location"])
-    assert response.headers["Location"].startswith("/signin?next=/admin/auth/user/")
-    assert instance_sign_in(client, "admin", next=page).headers["Location"] == page
-    assert client.get(page).status_code == 200
-    response = client.post("/admin/logout/")
-    assert (response.status_code, response.headers["Location"]) == (307, "/signout")
-
-
-@pytest.mark.django_db
-@pytest.mark.usefixtures("admin_of_the_docs")
-def test_an_employee_is_told_that_the_admin_is_not_theirs(
-    client: Any, instance_sign_in: Any
-) -> None:
-    instance_sign_in(client, "maria")
-    response = client.get("/admin/", follow=True)
-    assert response.status_code == 403
-
-
-@pytest.mark.django_db
-@pytest.mark.usefixtures("admin_of_the_docs")
-def test_a_local_superuser_still_comes_in_by_password(client: Any) -> None:
-    get_user_model().objects.create_superuser("root", password="tests only")
-    assert client.get("/admin/password/").status_code == 200
-    form = {"username": "root", "password": "tests only", "next": "/admin/"}
-    response = client.post("/admin/password/", form)
-    assert response.headers["Location"] == "/admin/"
-    assert client.get("/admin/").status_code == 200
 
 
 def python_blocks() -> list[Any]:

@@ -26,5 +26,6 @@ urlpatterns = [
     path("async/whoami", views.async_whoami),
     path("async/identity", views.async_identity),
     path("async/api", views.async_api),
+    path("admin/password/", admin.site.login_with_password),
     path("admin/", admin.site.urls),
 ]

@@ -15,7 +15,8 @@ ALLOWED_HOSTS = os.environ.get("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1").sp
 
 INSTALLED_APPS = [
     "shop",
-    "django.contrib.admin",
+    # Django's own admin, with the instance as its way in.
+    "erpnet_instanceid.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

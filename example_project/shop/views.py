@@ -3,16 +3,12 @@ from datetime import datetime, timezone
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.signals import user_logged_out
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
-from django.views.defaults import permission_denied
 
 from erpnet_instanceid.session import get_identity, get_tokens
 
@@ -82,19 +78,3 @@ def tell_signed_out(*, request: HttpRequest | None, **_kwargs: object) -> None:
     """Leaves a message for the page on which the visitor comes back from the instance."""
     if request is not None:
         messages.success(request, _("You are signed out. See you soon."))
-
-
-def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """Stands in for the admin's login page: the instance is the only way in."""
-    target = request.GET.get("next") or reverse("admin:index")
-    if request.user.is_authenticated and not request.user.is_staff:
-        # The instance would send the same person straight back, and so round for ever.
-        refusal = PermissionDenied(_("The admin pages are for administrators of the instance."))
-        return permission_denied(request, refusal)
-    return redirect_to_login(target)
-
-
-@require_POST
-def admin_sign_out(request: HttpRequest) -> HttpResponse:
-    """The admin's button ends the session at the instance too, form and all."""
-    return redirect("erpnet_instanceid:signout", preserve_request=True)

@@ -248,7 +248,7 @@ def test_hyg_04_backend_leaves_passwords_to_others(visitor: Visitor, instance: I
     assert authenticate(request, code="x", state="y", nonce="z") is None
 
     answer = visitor.post(
-        "/admin/login/?next=/admin/", {"username": "operator", "password": "right"}
+        "/admin/password/?next=/admin/", {"username": "operator", "password": "right"}
     )
     assert answer.status_code == 302
     assert visitor.get("/admin/").status_code == 200

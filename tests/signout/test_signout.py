@@ -246,7 +246,7 @@ def test_lrp_05_visitor_with_a_local_password_signs_out_here(
     visitor: Visitor, instance: Instance
 ) -> None:
     get_user_model().objects.create_superuser("local", password="with a password")
-    visitor.post("/admin/login/", {"username": "local", "password": "with a password"})
+    visitor.post("/admin/password/", {"username": "local", "password": "with a password"})
     who = visitor.whoami()
     assert who["user"] == "local"
 

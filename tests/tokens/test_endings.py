@@ -15,15 +15,6 @@ from ..support.visitor import Visitor
 CSRF = "x" * 64
 
 
-def test_djangos_own_logout_ends_the_sign_in(visitor: Visitor) -> None:
-    visitor.sign_in("admin")
-    visitor.post("/admin/logout/")
-    assert visitor.whoami()["user"] == ""
-    sign_in = SignIn.objects.get()
-    assert sign_in.ended is not None
-    assert sign_in.tokens == ""
-
-
 @pytest.mark.urls("tests.api.site")
 def test_form_without_a_session_opens_no_session(visitor: Visitor) -> None:
     visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")

@@ -180,7 +180,7 @@ def test_uin_13_former_administrator_loses_the_right_everywhere(
     for visitor in (first, second):
         assert visitor.whoami()["user"] == "admin"
         assert visitor.whoami()["is_staff"] is False
-        assert visitor.get("/admin/").status_code == 302
+        assert visitor.get("/admin/").status_code == 403
     user = User.objects.get()
     assert (user.is_staff, user.is_superuser) == (False, False)
 
