@@ -40,7 +40,7 @@ from django.test import override_settings
 
 from erpnet_instanceid.api import service_api, user_api
 from erpnet_instanceid.api.governor import CallLimits
-from erpnet_instanceid.api.service import service_tokens
+from erpnet_instanceid.api.service import OwnTokens
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.testing import RemoteInstance
 from erpnet_instanceid.tokens.entry import new_entry, write_entry
@@ -84,7 +84,7 @@ def signed_in(token: str) -> HttpRequest:
 
 
 def make_calls(instance: RemoteInstance) -> dict[str, Callable[[], object]]:
-    token = service_tokens().current()
+    token = OwnTokens().current()
     request = signed_in(token)
     plain, bare, user, service, unlimited = (
         requests.Session(),

@@ -54,9 +54,10 @@ KNOWS = {
     "requests": {
         "oidc.adapter",
         "oidc.http",
+        "api.answers",
+        "api.authorized",
         "api.calls",
         "api.files",
-        "api.session",
         # The stand-in calls itself, and plays the browser.
         "testing.instance",
         "testing.pytest_plugin",
@@ -64,7 +65,7 @@ KNOWS = {
         "testing.visitor",
         "testing.world.notices",
     },
-    "urllib3": {"oidc.adapter", "oidc.pool", "oidc.http", "api.session"},
+    "urllib3": {"oidc.adapter", "oidc.pool", "oidc.http", "api.answers", "api.authorized"},
     "cryptography": {"sealing", "testing.instance", "testing.world.forging", "testing.world.keys"},
     "mozilla_django_oidc": {"mozilla"},
 }

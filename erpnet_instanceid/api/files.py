@@ -10,8 +10,9 @@ from django.http import FileResponse
 
 from ..oidc import http
 from ..oidc.errors import InvalidResponse
+from .answers import json_object
 from .query import Reference
-from .session import InstanceSession, json_object
+from .session import InstanceSession
 
 __all__ = ["printout"]
 

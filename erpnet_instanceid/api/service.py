@@ -97,15 +97,14 @@ class OwnTokens:
     Looked up each time: a session that was opened before a fork may be used after it.
     """
 
+    def __init__(self) -> None:
+        self._application = conf.issuer, conf.application_uri, conf.service_scope
+
     def current(self) -> str:
-        return service_tokens().current()
+        return _service_tokens(*self._application).current()
 
     def newer_than(self, refused: str) -> str | None:
-        return service_tokens().newer_than(refused)
-
-
-def service_tokens() -> ServiceTokens:
-    return _service_tokens(conf.issuer, conf.application_uri, conf.service_scope)
+        return _service_tokens(*self._application).newer_than(refused)
 
 
 # A token belongs to one process: a child asks for its own.

@@ -32,15 +32,6 @@ def environment(origin: str) -> Mapping[str, Any]:
     return {"proxies": dict(found["proxies"]), "verify": found["verify"]}
 
 
-def with_environment(origin: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``options`` of a call, completed from the environment as requests does it."""
-    found = environment(origin)
-    merged = {**options, "proxies": {**found["proxies"], **(options.get("proxies") or {})}}
-    if options.get("verify") in (None, True) and found["verify"] is not True:
-        merged["verify"] = found["verify"]
-    return merged
-
-
 class InstanceAdapter(HTTPAdapter):
     """Keeps connections open between calls, and never repeats a call.
 
@@ -62,14 +53,14 @@ class InstanceAdapter(HTTPAdapter):
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, **options: Any
     ) -> requests.Response:
-        proxy = select_proxy(str(request.url), options.get("proxies"))
         try:
             return super().send(request, **options)
         except requests.exceptions.InvalidProxyURL:
-            raise _unsupported(proxy) from None
+            raise _unsupported(_proxy_of(request, options)) from None
         except (requests.exceptions.SSLError, requests.Timeout):
             raise
         except requests.ConnectionError:
+            proxy = _proxy_of(request, options)
             if proxy is None or has_sent():
                 raise
             # The proxy is down, or refused to connect us to the instance.
@@ -95,6 +86,10 @@ class InstanceAdapter(HTTPAdapter):
             raise InstanceUnavailable(
                 "client_certificate_missing", setting="cert", answer_lost=False
             ) from None
+
+
+def _proxy_of(request: requests.PreparedRequest, options: Mapping[str, Any]) -> str | None:
+    return select_proxy(str(request.url), options.get("proxies"))
 
 
 def _bound_pools_of(manager: Any) -> None:

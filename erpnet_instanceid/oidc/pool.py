@@ -21,20 +21,33 @@ from urllib3.exceptions import ConnectTimeoutError
 # over such a connection is lost.
 MAX_IDLE_SECONDS = 20.0
 
-_now = threading.local()
-
 
 @dataclass
 class Bound:
     """How long a thread may still wait for the instance, and whether it has sent anything yet.
 
+    It waits until ``ends_at``, of the monotonic clock, and at most ``each_read`` seconds at a time.
     A connection that is ready with less than ``to_answer`` seconds left is closed and sends
     nothing.
     """
 
-    left: Callable[[], float]
+    ends_at: float = math.inf
+    each_read: float = math.inf
     to_answer: float = 0.0
     sent: bool = False
+
+    def left(self) -> float:
+        """Seconds that the next wait may last; infinite without a deadline."""
+        return min(self.each_read, self.ends_at - time.monotonic())
+
+
+class _Now(threading.local):
+    """The innermost `deadline` of this thread."""
+
+    bound: Bound | None = None
+
+
+_now = _Now()
 
 
 @contextmanager
@@ -45,14 +58,16 @@ def deadline(seconds: float, *, each_read: bool = False) -> Iterator[Bound]:
     ``each_read`` each single wait may take so long, for an answer of any length. An inner bound
     never exceeds the one around it.
     """
-    around = _bound()
-    ends_at = time.monotonic() + seconds
+    around, outer = _now.bound, _bound()
     if each_read:
-        bound = Bound(lambda: min(seconds, around.left()))
+        bound = Bound(outer.ends_at, min(seconds, outer.each_read))
     else:
-        bound = Bound(lambda: min(ends_at - time.monotonic(), around.left()))
-    with _bounded_by(bound):
+        bound = Bound(min(time.monotonic() + seconds, outer.ends_at), outer.each_read)
+    _now.bound = bound
+    try:
         yield bound
+    finally:
+        _now.bound = around
 
 
 def seconds_left() -> float:
@@ -66,37 +81,26 @@ def has_sent() -> bool:
 
 
 def _bound() -> Bound:
-    found: Bound | None = getattr(_now, "bound", None)
-    return found if found is not None else Bound(lambda: math.inf)
-
-
-@contextmanager
-def _bounded_by(bound: Bound) -> Iterator[None]:
-    around = getattr(_now, "bound", None)
-    _now.bound = bound
-    try:
-        yield
-    finally:
-        _now.bound = around
+    return _now.bound or Bound()
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Reads a socket. Each read lasts at most as many seconds as ``left()`` returns.
+    """Reads a socket. Each read lasts at most as long as ``bound`` allows.
 
     A socket's own timeout starts again with every byte, so an answer of one byte a second would
     never time out.
     """
 
-    def __init__(self, sock: Any, left: Callable[[], float]) -> None:
+    def __init__(self, sock: Any, bound: Bound) -> None:
         self._socket = sock
         self._raw = sock.makefile("rb", buffering=0)
-        self._left = left
+        self._bound = bound
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._left()
+        left = self._bound.left()
         if left <= 0:
             raise TimeoutError("deadline")
         self._socket.settimeout(_timeout(left))
@@ -109,19 +113,19 @@ class _DeadlineReader(io.RawIOBase):
 
 
 class _DeadlineSocket:
-    def __init__(self, sock: Any, left: Callable[[], float]) -> None:
+    def __init__(self, sock: Any, bound: Bound) -> None:
         self._socket = sock
-        self._left = left
+        self._bound = bound
 
     def makefile(self, *_args: Any, **_kwargs: Any) -> io.BufferedReader:
-        return io.BufferedReader(_DeadlineReader(self._socket, self._left))
+        return io.BufferedReader(_DeadlineReader(self._socket, self._bound))
 
 
 class _DeadlineResponse(http.client.HTTPResponse):
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         # Outside a deadline the socket's own timeout counts.
-        bound: Bound | None = getattr(_now, "bound", None)
-        bounded: Any = sock if bound is None else _DeadlineSocket(sock, bound.left)
+        bound = _now.bound
+        bounded: Any = sock if bound is None else _DeadlineSocket(sock, bound)
         super().__init__(bounded, *args, **kwargs)
 
 
@@ -159,14 +163,14 @@ def _connect_within(seconds: float, connect: Callable[[], None], close: Callable
     Runs it in a thread of its own, because nothing interrupts a slow look-up of a name. A
     connection that is made too late is closed there.
     """
-    bound = Bound(_bound().left)
+    around = _bound()
     done: futures.Future[None] = futures.Future()
 
     def work() -> None:
         error: BaseException | None = None
         try:
-            with _bounded_by(bound):
-                connect()
+            _now.bound = Bound(around.ends_at, around.each_read)
+            connect()
         except BaseException as raised:  # noqa: BLE001 - the caller raises it
             error = raised
         if not done.set_running_or_notify_cancel():

@@ -22,6 +22,7 @@ from django.utils.translation import override
 from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api.session import InstanceSession, open_session
 from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.oidc.adapter import CA_BUNDLE_VARIABLES, environment
 from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.testing import Instance, run_instance
 from erpnet_instanceid.tokens.refresh import Renewed
@@ -211,6 +212,27 @@ def test_proxy_of_the_environment_is_used(
             instance.url.removeprefix("http://")
         ]
     assert not instance.calls("api")
+
+
+def test_what_a_call_gives_is_completed_from_the_environment(
+    api: InstanceSession, monkeypatch: pytest.MonkeyPatch, no_proxies: None
+) -> None:
+    def told(proxies: object = None, verify: object = None) -> tuple[object, object]:
+        url = "https://op.test/api/x"
+        merged = api.merge_environment_settings(url, proxies, True, verify, None)
+        return merged["proxies"].get("https"), merged["verify"]
+
+    for name in CA_BUNDLE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    api.verify = False
+    assert (told(), told(verify=True)) == ((None, False), (None, True))
+    environment.cache_clear()
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/company.pem")
+    assert told() == told(verify=True) == told(proxies={}) == ("http://proxy.test", "/company.pem")
+    assert told(verify=False) == ("http://proxy.test", False)
+    assert told(verify="/own.pem") == ("http://proxy.test", "/own.pem")
+    assert told(proxies={"https": "http://own.test"}) == ("http://own.test", "/company.pem")
 
 
 @pytest.mark.parametrize("timeout", [30, (1, 30)])

@@ -11,13 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import certifi
 import pytest
 import requests
 
-from erpnet_instanceid.oidc import adapter, http
+from erpnet_instanceid.oidc import http
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange, origin_of
 
@@ -448,22 +447,6 @@ def test_ca_bundle_that_cannot_be_used_is_named(
     # The file may be mounted later. Then the host is what cannot be reached.
     bundle.write_bytes(Path(certifi.where()).read_bytes())
     assert failure_of(url="https://127.0.0.1:9/").code == "unreachable"
-
-
-def test_what_a_call_gives_is_completed_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch, no_proxies: None
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/company.pem")
-
-    def told(**options: Any) -> tuple[Any, Any]:
-        merged = adapter.with_environment("https://op.test", options)
-        return merged["proxies"].get("https"), merged.get("verify")
-
-    assert told() == told(verify=True) == told(proxies={}) == ("http://proxy.test", "/company.pem")
-    assert told(verify=False) == ("http://proxy.test", False)
-    assert told(verify="/own.pem") == ("http://proxy.test", "/own.pem")
-    assert told(proxies={"https": "http://own.test"}) == ("http://own.test", "/company.pem")
 
 
 def test_client_certificate_that_is_not_there_is_named(no_proxies: None) -> None:
