@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
 from ..conf import conf
 from ..oidc.authorization import with_parameters
 from ..oidc.errors import InstanceIDError
@@ -20,8 +23,41 @@ MAX_HINT_CHARACTERS = 2000
 MAX_STATE_CHARACTERS = 400
 
 
-def end_at_instance(tokens: TokenSet, target: str, *, back: str) -> str | None:
-    """Revokes the refresh token; the address where the visitor's session there ends, if any.
+@dataclasses.dataclass(frozen=True)
+class EndSession:
+    """The request by which the visitor's browser ends the session at the instance."""
+
+    endpoint: str
+    client_id: str
+    back: dict[str, str | None] = dataclasses.field(repr=False)
+    id_token: str = dataclasses.field(repr=False)
+
+    @property
+    def fits_address(self) -> bool:
+        """Whether a redirect can carry the ID token."""
+        return len(self.id_token) <= MAX_HINT_CHARACTERS
+
+    @property
+    def address(self) -> str:
+        """The address of the request. Without the ID token where that is too long."""
+        if self.id_token and self.fits_address:
+            return with_parameters(self.endpoint, {"id_token_hint": self.id_token, **self.back})
+        # The instance then asks the visitor, and may not send them back here.
+        return with_parameters(self.endpoint, {"client_id": self.client_id, **self.back})
+
+    @property
+    def inputs(self) -> SafeString:
+        """The request as the fields of a form, which have no limit of length."""
+        fields = {"id_token_hint": self.id_token, **self.back}
+        return format_html_join(
+            "\n",
+            '<input type="hidden" name="{}" value="{}">',
+            [(name, value) for name, value in fields.items() if value is not None],
+        )
+
+
+def end_at_instance(tokens: TokenSet, target: str, *, back: str) -> EndSession | None:
+    """Revokes the refresh token; how the visitor's session at the instance ends, if it can.
 
     ``back`` is the address to which the instance sends the visitor afterwards; empty for none.
     """
@@ -36,16 +72,11 @@ def end_at_instance(tokens: TokenSet, target: str, *, back: str) -> str | None:
         revoke(hurried, tokens.refresh_token)
     if endpoint is None:
         return None
-    has_hint = 0 < len(tokens.id_token) <= MAX_HINT_CHARACTERS
-    return with_parameters(
+    return EndSession(
         endpoint,
-        {
-            "id_token_hint": tokens.id_token if has_hint else None,
-            # The instance then asks the visitor, and may not send them back here.
-            "client_id": None if has_hint else client.client_id,
-            "post_logout_redirect_uri": back or None,
-            "state": _state(target) if back else None,
-        },
+        client.client_id,
+        {"post_logout_redirect_uri": back or None, "state": _state(target) if back else None},
+        tokens.id_token,
     )
 
 

@@ -17,7 +17,7 @@ from ..pages.frames import allow_framing, is_framed
 from ..pages.render import form_page, page, private
 from ..pages.targets import requested_target, safe_target, signed_out_address
 from ..signin import loops as arrivals
-from ..signout.at_instance import end_at_instance, read_state
+from ..signout.at_instance import EndSession, end_at_instance, read_state
 from ..tokens.endings import end_with_session, sign_out
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -51,13 +51,10 @@ class SignOutView(LogoutView):
         tokens = end_with_session(request, "signed_out")
         sign_out(request)
         back = signed_out_address(request)
-        address = end_at_instance(tokens, target, back=back) if tokens else None
-        if address and is_framed(request):
-            # The instance's pages cannot be framed.
-            response = _signed_out(request, address)
-            allow_framing(request, response)
-        else:
-            response = HttpResponseRedirect(address or target)
+        at_instance = end_at_instance(tokens, target, back=back) if tokens else None
+        response: HttpResponse = HttpResponseRedirect(target)
+        if at_instance is not None:
+            response = _on_to_instance(request, at_instance)
         arrivals.forget(request, response)
         return private(response)
 
@@ -72,6 +69,15 @@ class SignOutCallbackView(View):
         if not url and settings.LOGOUT_REDIRECT_URL:
             url = resolve_url(settings.LOGOUT_REDIRECT_URL)
         return private(HttpResponseRedirect(url)) if url else _signed_out(request)
+
+
+def _on_to_instance(request: HttpRequest, at_instance: EndSession) -> HttpResponse:
+    if is_framed(request):
+        # The instance's pages cannot be framed.
+        return allow_framing(request, _signed_out(request, at_instance.address))
+    if at_instance.fits_address:
+        return HttpResponseRedirect(at_instance.address)
+    return page(request, "signing_out.html", {"at_instance": at_instance})
 
 
 def _signed_out(request: HttpRequest, at_instance: str = "") -> HttpResponse:

@@ -45,6 +45,24 @@ def test_signing_out_ends_the_session_here_and_at_the_instance(
     expect_customers(page, demo.shop, ADMINISTRATOR)
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_large_id_token_is_posted_to_the_instance(
+    open_browser: OpenBrowser, demo: Demo, script: bool
+) -> None:
+    """So the instance does not ask, and sends the visitor back."""
+    demo.instance.change_claims("id_token", {"note": "x" * 3000})
+    page = open_browser(java_script_enabled=script)
+    page.goto(f"{demo.shop}/customers/")
+    choose(page, EMPLOYEE, script=script)
+    page.get_by_role("button", name="Sign out").click()
+    if not script:
+        page.get_by_role("button", name="Continue").click()
+    expect_at(page, f"{demo.shop}/")
+    assert not demo.instance.has_session("maria")
+    (sent,) = demo.instance.calls("end_session")
+    assert len(sent["id_token_hint"]) > 4800
+
+
 def test_back_button_shows_no_page_from_before_the_sign_out(
     open_browser: OpenBrowser, demo: Demo
 ) -> None:

@@ -52,6 +52,8 @@ MEANT_FOR_INSTANCE = {
     "/id/connect/authorize": {"state", "nonce"},
     "/id/connect/endsession": {"id_token_hint", "state"},
 }
+# The same as a form, where it does not fit into an address.
+FORM_FOR_INSTANCE = re.compile(r'name="(id_token_hint|state)" value="[^"]*"')
 
 
 class Watch:
@@ -153,6 +155,7 @@ class Watch:
             self.note(f"header {name} of {request.path}", shown)
         if not response.streaming:
             text = response.content.decode(errors="replace")  # type: ignore[attr-defined]
+            text = FORM_FOR_INSTANCE.sub("", text)
             self.note(f"page {request.path}", text)
 
     def note_mail(self) -> None:
