@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_cache_control
 
 FRAMES = ("iframe", "frame", "embed", "object")
 # Cookies whose names start so are only in the jar of a frame of another site.
 FRAME_PREFIX = "erpnet_frame_"
+
+_NOTED = "_instance_cookies"
 
 
 def full_name(request: HttpRequest, name: str) -> str:
@@ -65,6 +68,20 @@ def put(
         # Lax, whatever the session's is: it has to be there when the instance sends back.
         samesite="None" if in_frame else "Lax",
     )
+
+
+def note(request: HttpRequest, name: str, value: str, seconds: int) -> None:
+    """As `put`, for code that has no response: the middleware puts the cookie on it."""
+    request.__dict__.setdefault(_NOTED, {})[name] = (value, seconds)
+
+
+def put_noted(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Sets the cookies that were noted. No cache keeps such a page for other visitors."""
+    noted = getattr(request, _NOTED, {})
+    for name, (value, seconds) in noted.items():
+        put(request, response, name, value, seconds)
+    if noted:
+        patch_cache_control(response, private=True)
 
 
 def is_in_frame_of_another_site(request: HttpRequest) -> bool:

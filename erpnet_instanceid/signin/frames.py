@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
 
 from .. import cookies, records
 from ..models import SignIn
@@ -30,6 +31,7 @@ COOKIE_SECONDS = 24 * 3600
 # For a frame in a page of this site, which shares the site's jar.
 OWN_PREFIX = "erpnet_ownframe_"
 MARK = "here"
+OPENER = "opener"
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,22 @@ class Result:
     tokens: dict[str, Any] = field(repr=False)
 
 
-def sealed_opener(request: HttpRequest, response: HttpResponseBase, target: str) -> str:
-    """What the popup's address says of the frame; the frame's secret is put on the response."""
+def popup_address(request: HttpRequest, target: str) -> str:
+    """The address of the popup for the frame that this request is for.
+
+    The middleware puts the frame's secret on the response.
+    """
     prefix = _prefix(request)
     # Frames in one page share the jar. Of two that load at once each makes a secret.
     kept = [value for name, value in cookies.starting_with(request, prefix).items() if name != MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
-    cookies.put(request, response, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
-    return seal("opener", records.pack(Opener(_hash(secret), target)))
+    cookies.note(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
+    opener = seal("opener", records.pack(Opener(_hash(secret), target)))
+    return f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}={opener}"
 
 
 def read_opener(sealed: str) -> Opener | None:
-    """What `sealed_opener` made, None where it is not ours or too old."""
+    """The frame that `popup_address` sealed, None where it is not ours or too old."""
     data = unseal("opener", sealed, max_age=COOKIE_SECONDS)
     return None if data is None else records.unpack(Opener, data)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.urls import reverse
 
+from ..pages.frames import is_framed
 from ..pages.targets import signin_address
+from ..signin.frames import popup_address
 
 register = template.Library()
 
@@ -15,12 +18,21 @@ register = template.Library()
 def signin_button(context: template.Context, target: str = "") -> dict[str, Any]:
     """A link that signs the visitor in and comes back to ``target``, else to this page.
 
-    Its script is a file, so a strict Content-Security-Policy lets it run. In a frame the link
-    leads to the page whose button opens a popup.
+    Its script is a file, so a strict Content-Security-Policy lets it run. In a frame a click
+    opens the popup.
     """
     request = context.get("request")
-    own = request.get_full_path() if request is not None else ""
+    target = target or (request.get_full_path() if request is not None else "")
     return {
-        "address": signin_address(target or own),
+        "address": signin_address(target),
+        "popup": _popup_address(request, target),
+        "redeem": reverse("erpnet_instanceid:signin_frame"),
         "csp_nonce": context.get("csp_nonce", ""),
     }
+
+
+def _popup_address(request: Any, target: str) -> str:
+    # Django REST framework's templates get a request of its own, around Django's.
+    request = getattr(request, "_request", request)
+    in_frame = request is not None and is_framed(request)
+    return popup_address(request, target) if in_frame else ""

@@ -21,18 +21,15 @@ from ..signin.completion import sign_visitor_in
 from ..signin.start import start
 from .reporting import sensitive_request
 
-OPENER = "opener"
-
 
 def framed_page(request: HttpRequest, target: str) -> HttpResponse:
     """The page in the frame: a button that opens the popup, and a link where scripts are off."""
-    # The cookie is put on a response, and the response shows what belongs to it.
-    holder = HttpResponse()
-    popup = f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}="
-    popup += frames.sealed_opener(request, holder, target)
-    context = {"popup": popup, "window": signin_address(target)}
+    context = {
+        "window": signin_address(target),
+        "popup": frames.popup_address(request, target),
+        "redeem": reverse("erpnet_instanceid:signin_frame"),
+    }
     response = page(request, "framed.html", context)
-    response.cookies.update(holder.cookies)
     response["Referrer-Policy"] = "same-origin"
     return allow_framing(request, response)
 
@@ -54,7 +51,7 @@ class PopupView(View):
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        opener = frames.read_opener(request.GET.get(OPENER, ""))
+        opener = frames.read_opener(request.GET.get(frames.OPENER, ""))
         if opener is None or is_speculative(request):
             error = AttemptError("frame_code_refused", reason="opener_unknown")
             return for_popup(sign_in_failed_page(request, error))
