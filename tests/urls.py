@@ -17,6 +17,7 @@ urlpatterns = [
     path("basket", views.basket),
     path("customers", views.customers),
     path("plain", views.plain),
+    path("button", views.button),
     path("api", views.api),
     path("slow", views.slow),
     path("fails", views.fails),

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import RequestContext, Template
 
 from erpnet_instanceid.api import user_api
 from erpnet_instanceid.models import SignIn, sealed_tokens
@@ -29,6 +30,12 @@ class MeantToFailError(Exception):
 
 def home(request: HttpRequest) -> HttpResponse:
     return HttpResponse("home")
+
+
+def button(request: HttpRequest) -> HttpResponse:
+    """A public page of the site, with the button of the app."""
+    template = Template("{% load instanceid %}<title>Orders</title>{% signin_button '/private' %}")
+    return HttpResponse(template.render(RequestContext(request)))
 
 
 def plain(request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from .frames import HOSTS, Scene, run_scene
 from .sites import (
     Demo,
     SecondProvider,
@@ -30,9 +32,13 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+RULES = "--host-resolver-rules=" + ", ".join(f"MAP {host} 127.0.0.1" for host in HOSTS)
+BLOCKED = "--test-third-party-cookie-phaseout"
+ALLOWED = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
 PATIENCE = 20_000  # milliseconds, for any one step of a page
 
 OpenBrowser = Callable[..., Page]
+NewContext = Callable[..., BrowserContext]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -116,6 +122,73 @@ def demo(demos: Callable[[str], Demo], same_site: str) -> Demo:
     demo = demos(same_site)
     demo.instance.reset()
     return demo
+
+
+@pytest.fixture(scope="package")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Scene]]:
+    """Runs a scene for each interface that is asked for, WSGI or ASGI, and keeps it."""
+    running: dict[str, Scene] = {}
+    with ExitStack() as stack:
+
+        def scene_of(interface: str) -> Scene:
+            if interface not in running:
+                folder = tmp_path_factory.mktemp(interface)
+                running[interface] = stack.enter_context(run_scene(folder, interface))
+            return running[interface]
+
+        yield scene_of
+
+
+@pytest.fixture
+def interface() -> str:
+    """How the site of the scene is served; tests vary it."""
+    return "wsgi"
+
+
+@pytest.fixture
+def scene(scenes: Callable[[str], Scene], interface: str) -> Scene:
+    """A site, and pages of other sites that frame it, as new."""
+    scene = scenes(interface)
+    scene.instance.reset()
+    scene.pages.clear()
+    return scene
+
+
+@pytest.fixture
+def third_party_cookies() -> str:
+    """Whether the browser has them allowed or blocked; tests vary it."""
+    return "allowed"
+
+
+@pytest.fixture
+def new_context(
+    third_party_cookies: str, chromium: Browser, tmp_path: Path
+) -> Iterator[NewContext]:
+    """Makes browsers that find the hosts of the scene. Arguments are Playwright's."""
+    contexts: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        profile = tmp_path / str(len(contexts))
+        (profile / "Default").mkdir(parents=True)
+        arguments = [*CHROMIUM_ARGUMENTS, RULES]
+        if third_party_cookies == "allowed":
+            (profile / "Default" / "Preferences").write_text(json.dumps(ALLOWED))
+        else:
+            arguments.append(BLOCKED)
+        context = chromium.browser_type.launch_persistent_context(
+            profile,
+            executable_path=shutil.which("chromium"),
+            args=arguments,
+            ignore_https_errors=True,
+            **{"locale": "en-GB", **options},
+        )
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        return context
+
+    yield make
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="package")

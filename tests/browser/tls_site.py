@@ -1,17 +1,20 @@
 """The site under test over TLS, at host names of its own: ``python -m tests.browser.tls_site``.
 
-Takes a file with key and certificate; prints its port.
+Takes a file with key and certificate, and ``wsgi`` or ``asgi``; prints its port.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
 import sys
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from django.contrib.staticfiles.handlers import StaticFilesHandler
+import uvicorn
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler, StaticFilesHandler
+from django.core.asgi import get_asgi_application
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
@@ -28,10 +31,9 @@ class Handler(WSGIRequestHandler):
         pass
 
 
-def main(certificate: str) -> None:
-    application = get_wsgi_application()
-    call_command("migrate", verbosity=0)
-    server = make_server("127.0.0.1", 0, StaticFilesHandler(application), Server, Handler)
+def serve_wsgi(certificate: str) -> None:
+    application = StaticFilesHandler(get_wsgi_application())
+    server = make_server("127.0.0.1", 0, application, Server, Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -39,5 +41,20 @@ def main(certificate: str) -> None:
     server.serve_forever()
 
 
+def serve_asgi(certificate: str) -> None:
+    application = ASGIStaticFilesHandler(get_asgi_application())
+    config = uvicorn.Config(application, ssl_certfile=certificate, access_log=False)
+    listener = socket.create_server(("127.0.0.1", 0))
+    print("port", listener.getsockname()[1], flush=True)  # noqa: T201
+    uvicorn.Server(config).run([listener])
+
+
+def main(certificate: str, interface: str) -> None:
+    # Settings are read here, so that the tables are there before the first request.
+    get_wsgi_application()
+    call_command("migrate", verbosity=0)
+    {"wsgi": serve_wsgi, "asgi": serve_asgi}[interface](certificate)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -111,3 +111,16 @@ def test_signin_button_has_no_inline_script() -> None:
     assert 'href="/signin?next=%2Forders%2F%3Fpage%3D2"' in html
     assert re.findall(r"<script[^>]*>(.*?)</script>", html) == [""]
     assert 'nonce="n0"' in html
+
+
+def test_signin_button_in_a_frame_opens_the_popup(client: Client, configure: Any) -> None:
+    configure(FRAMED_BY=["https://mycompany.my.erp.net"])
+    response = client.get("/button", headers=frame_headers("cross-site"), secure=True)
+    assert 'data-instanceid-popup="/signin-popup?opener=' in response.text
+    assert response["Cache-Control"] == "private"
+    (cookie,) = response.cookies.values()
+    assert cookie.key.startswith("__Host-erpnet_frame_")
+    assert "Partitioned" in cookie.OutputString()
+    at_top = client.get("/button", secure=True)
+    assert "data-instanceid-popup" not in at_top.text
+    assert not at_top.cookies
