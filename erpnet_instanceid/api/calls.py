@@ -11,6 +11,7 @@ import requests
 from requests.auth import AuthBase
 
 from ..oidc.http import Limits
+from ..oidc.pool import seconds_left
 from .governor import Gate
 
 TOO_MANY_REQUESTS = 429
@@ -54,7 +55,7 @@ class Call:
     @property
     def patience(self) -> float:
         """Seconds that the call may still wait before it is sent."""
-        return self.started + self.limits.deadline - time.monotonic()
+        return min(self.started + self.limits.deadline - time.monotonic(), seconds_left())
 
     def passes(self, gate: Gate) -> bool:
         admitted = self.admitted_by is gate or gate.enter_now(self.patience)

@@ -17,7 +17,7 @@ def rights_at_profile(access_token: str) -> Claims:
     Raises InstanceIDError.
     """
     me = open_session(OneToken(access_token)).me()
-    return {claim: me[name] for name, claim in RIGHTS.items() if name in me}
+    return {claim: me[name] for name, claim in RIGHTS.items() if me.get(name) is not None}
 
 
 register_source("profile", rights_at_profile)

@@ -15,6 +15,7 @@ from ..models import SignIn
 from ..oidc.access_token import access_token_claims
 from ..oidc.errors import InstanceIDError, SignInDenied, SignInExpired
 from ..oidc.id_token import Claims, read_stored_id_token
+from ..oidc.pool import deadline
 from ..oidc.token_set import TokenSet
 from ..once import once
 from ..users import rights
@@ -32,11 +33,17 @@ def asks_the_instance() -> bool:
     return rights.has_source()
 
 
-def claims_of(sign_in: SignIn, tokens: TokenSet) -> Claims:
+def claims_of(sign_in: SignIn, tokens: TokenSet, seconds: float) -> Claims:
     """The claims of the new access token, and of what else RIGHTS_FROM asks. Uses no database.
 
-    Empty where the token cannot be checked: then nothing changes.
+    Waits for the instance for so many ``seconds``, for keys as well. Empty where the token cannot
+    be checked: then nothing changes.
     """
+    with deadline(seconds):
+        return _claims_of(sign_in, tokens)
+
+
+def _claims_of(sign_in: SignIn, tokens: TokenSet) -> Claims:
     assert sign_in.account is not None  # noqa: S101 - told to the type checker; see lease.load
     client = conf.client
     # Not the account's `sub`: after a rename this sign-in may go on under the former one.
@@ -84,7 +91,7 @@ def _follow_late(sign_in_id: str | UUID, tokens: TokenSet) -> None:
         return
     # Nobody is left to tell that it has ended.
     with suppress(SignInExpired):
-        follow(sign_in, claims_of(sign_in, tokens))
+        follow(sign_in, claims_of(sign_in, tokens, conf.deadline))
 
 
 @once(inherited=False)

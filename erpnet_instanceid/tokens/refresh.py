@@ -94,6 +94,10 @@ class Leased:
         """Seconds since the lease began."""
         return time.monotonic() - self.started
 
+    def seconds_to_follow(self) -> float:
+        """How long the caller may wait for the instance to say what the person may do now."""
+        return min(conf.deadline, lease_seconds() - STORE_RESERVE_SECONDS - self.age())
+
 
 @dataclass(frozen=True)
 class Pending:

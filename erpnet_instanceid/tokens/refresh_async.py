@@ -17,7 +17,6 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
-from ..models import SignIn
 from ..oidc.errors import InstanceIDError
 from ..oidc.token_set import TokenSet
 from ..once import once
@@ -69,11 +68,12 @@ class Renewal:
             return None
         renewed = await sync_to_async(settle)(found, answer)
         if renewed is not None and renewed.by_this_call:
-            await self._follow(found.sign_in, renewed.tokens)
+            await self._follow(found, renewed.tokens)
         return renewed
 
-    async def _follow(self, sign_in: SignIn, tokens: TokenSet) -> None:
-        claims = await _in_thread(claims_of, sign_in, tokens)
+    async def _follow(self, leased: Leased, tokens: TokenSet) -> None:
+        sign_in = leased.sign_in
+        claims = await _in_thread(claims_of, sign_in, tokens, leased.seconds_to_follow())
         if self.is_awaited:
             await sync_to_async(follow)(sign_in, claims)
         else:

@@ -95,7 +95,8 @@ def _followed(leased: Leased, renewed: Renewed | None) -> Renewed | None:
     if renewed is not None and renewed.by_this_call and leased.wanted.follows:
         if asks_the_instance():
             give_back()
-        follow(leased.sign_in, claims_of(leased.sign_in, renewed.tokens))
+        claims = claims_of(leased.sign_in, renewed.tokens, leased.seconds_to_follow())
+        follow(leased.sign_in, claims)
     return renewed
 
 

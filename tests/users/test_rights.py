@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -214,7 +215,7 @@ def test_profile_shows_people_who_are_not_active(
     assert other.whoami()["user"] == ""
 
 
-def test_profile_that_does_not_answer_costs_no_sign_in(
+def test_profile_that_fails_costs_no_sign_in(
     visitor: Visitor,
     instance: Instance,
     configure: Configure,
@@ -227,6 +228,22 @@ def test_profile_that_does_not_answer_costs_no_sign_in(
     assert visitor.get("/admin/").status_code == 200
 
     assert "rights_not_asked" in caplog.text
+
+
+@pytest.mark.parametrize("page", ["/admin/", "/async/identity"])
+def test_profile_that_hangs_delays_a_page_once(
+    visitor: Visitor, instance: Instance, configure: Configure, page: str
+) -> None:
+    configure(RIGHTS_FROM="profile", DEADLINE=2)
+    sign_in_expired(visitor, instance)
+    instance.always("auto_discovery", delay=30)
+    instance.always("me", delay=30)
+    begun = time.monotonic()
+
+    assert visitor.get(page).status_code == 200
+
+    assert time.monotonic() - begun < 3.8
+    assert SignIn.objects.get().generation == 2
 
 
 # A refusal at a sign-in
