@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import Group
@@ -165,4 +164,8 @@ async def async_identity(request: HttpRequest) -> JsonResponse:
 
 
 async def async_api(request: HttpRequest) -> JsonResponse:
-    return await sync_to_async(api)(request)
+    try:
+        answer = await user_api(request).arequest("GET", CUSTOMERS, params={"$top": 1})
+    except InstanceUnavailable as error:
+        return JsonResponse({"error": error.code}, status=503)
+    return JsonResponse({"customers": len(answer.json()["value"])})

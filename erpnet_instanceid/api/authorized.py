@@ -6,13 +6,13 @@ It decides where a token is sent, which call is sent again, and what an error is
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from asgiref.sync import sync_to_async
 from django.utils.translation import get_language
 
 from ..oidc import http
@@ -20,7 +20,7 @@ from ..oidc.adapter import environment
 from ..oidc.errors import InvalidResponse
 from ..oidc.pool import deadline
 from ..oidc.tracebacks import ahides_own_frames, hides_own_frames
-from ..tokens.connections import closing_connections
+from ..tokens.connections import Caller
 from .answers import json_object, refusal
 from .calls import Bearer, Call, limits_of
 from .errors import check_import
@@ -205,8 +205,9 @@ async def in_thread(work: Callable[..., T], *args: Any) -> T:
 
     The gate that admits a call waits for that end.
     """
-    call = functools.partial(closing_connections, work, *args)
-    task = asyncio.ensure_future(asyncio.to_thread(call))
+    # The thread of the request has its database connection.
+    caller = await sync_to_async(Caller)()
+    task = asyncio.ensure_future(asyncio.to_thread(caller.run, work, *args))
     task.add_done_callback(_look_at)
     return await asyncio.shield(task)
 

@@ -1,12 +1,14 @@
-"""Database connections: gives the request's own back, and borrows a second one."""
+"""Database connections: gives the request's own back, and works on others in other threads."""
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import ParamSpec, TypeVar
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error as DatabaseFailure
 from django.db import connections, router, transaction
@@ -70,7 +72,7 @@ def beside_transaction(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
         return work(*args, **kwargs)
 
     threads = ThreadPoolExecutor(max_workers=1)
-    done = threads.submit(closing_connections, on_own_connection)
+    done = threads.submit(Caller().run, on_own_connection)
     threads.shutdown(wait=False)
     try:
         # Requests that hold the whole pool and wait for each other do not all give up at once.
@@ -102,15 +104,36 @@ def _open_connection(opened: Future[None]) -> None:
         raise InstanceUnavailable("database_busy") from None
 
 
-def closing_connections(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Returns what ``work`` returns, and closes the connections of this thread.
+class Caller:
+    """What the caller's thread has chosen, for work that another thread does on its behalf.
 
-    For a thread that serves no request: nobody else closes them there.
+    The other thread's connections know nothing of the schema that django-tenants has chosen here,
+    and its context variables are others.
     """
-    try:
-        return work(*args, **kwargs)
-    finally:
-        connections.close_all()
+
+    def __init__(self) -> None:
+        self._context = copy_context()
+        self._tenants = {
+            connection.alias: getattr(connection, "tenant", None)
+            for connection in connections.all(initialized_only=True)
+            if hasattr(connection, "set_tenant")
+        }
+
+    def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Returns what ``work`` returns, and closes the connections of this thread.
+
+        For a thread that serves no request: nobody else closes them there.
+        """
+        return self._context.copy().run(self._run, functools.partial(work, *args, **kwargs))
+
+    def _run(self, work: Callable[[], T]) -> T:
+        try:
+            for alias, tenant in self._tenants.items():
+                connection: Any = connections[alias]
+                connection.set_tenant(tenant)
+            return work()
+        finally:
+            connections.close_all()
 
 
 def after_commit(work: Callable[[], object]) -> None:

@@ -19,7 +19,7 @@ from ..oidc.pool import deadline
 from ..oidc.token_set import TokenSet
 from ..once import once
 from ..users import rights
-from .connections import closing_connections
+from .connections import Caller
 from .endings import end_all_of
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -82,7 +82,7 @@ def follow(sign_in: SignIn, claims: Claims) -> None:
 def follow_in_background(sign_in_id: str | UUID, tokens: TokenSet) -> None:
     """As `claims_of` and `follow`, in a thread of its own: the caller can wait for neither the
     instance nor a lock on the user's row."""
-    _threads().submit(closing_connections, _follow_late, sign_in_id, tokens)
+    _threads().submit(Caller().run, _follow_late, sign_in_id, tokens)
 
 
 def _follow_late(sign_in_id: str | UUID, tokens: TokenSet) -> None:

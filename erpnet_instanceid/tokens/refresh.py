@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -36,6 +36,7 @@ from ..oidc.token_set import TokenSet
 from ..oidc.tracebacks import hides_frames
 from ..signals import tokens_refreshed
 from . import backoff, lease
+from .connections import Caller
 from .endings import end
 from .pruning import prune_now_and_then
 from .same_person import with_checked_id_token
@@ -82,13 +83,15 @@ class Renewed:
 class Leased:
     """The caller holds the lease on this row, and has to spend ``tokens.refresh_token``.
 
-    ``started`` is a monotonic time from before the row was read, when the lease begins.
+    ``started`` is a monotonic time from before the row was read, when the lease begins. ``caller``
+    is for work that outlives the request.
     """
 
     sign_in: SignIn
     tokens: TokenSet
     wanted: Wanted
     started: float
+    caller: Caller = field(default_factory=Caller, repr=False)
 
     def age(self) -> float:
         """Seconds since the lease began."""

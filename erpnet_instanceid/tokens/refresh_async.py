@@ -21,7 +21,7 @@ from ..oidc.errors import InstanceIDError
 from ..oidc.token_set import TokenSet
 from ..once import once
 from . import lease
-from .connections import closing_connections, give_back
+from .connections import give_back
 from .following import claims_of, follow
 from .refresh import Answer, Leased, Pending, Renewed, Wanted, look, newest
 from .renewal import (
@@ -64,7 +64,7 @@ class Renewal:
         answer = await asyncio.wrap_future(handed_over)
         if not self.is_awaited:
             # The request has ended, and its thread with it.
-            await _in_thread(closing_connections, settle_late, found, answer)
+            await _in_thread(found.caller.run, settle_late, found, answer)
             return None
         renewed = await sync_to_async(settle)(found, answer)
         if renewed is not None and renewed.by_this_call:
@@ -77,7 +77,7 @@ class Renewal:
         if self.is_awaited:
             await sync_to_async(follow)(sign_in, claims)
         else:
-            await _in_thread(closing_connections, follow, sign_in, claims)
+            await _in_thread(leased.caller.run, follow, sign_in, claims)
 
 
 def _look(wanted: Wanted) -> Renewed | Leased | Pending | None:

@@ -19,7 +19,7 @@ from django.db import Error as DatabaseFailure
 from ..oidc.errors import InstanceIDError, InstanceUnavailable
 from ..once import once
 from . import lease
-from .connections import beside_transaction, closing_connections, give_back, inside_transaction
+from .connections import beside_transaction, give_back, inside_transaction
 from .following import asks_the_instance, claims_of, follow, follow_in_background
 from .refresh import (
     Answer,
@@ -127,7 +127,7 @@ def settle(leased: Leased, answer: Answer) -> Renewed | None:
     except DatabaseFailure as error:
         if not leased.wanted.wait:
             # The caller does not need them; the tokens must not get lost all the same.
-            _threads().submit(closing_connections, settle_late, leased, answer)
+            _threads().submit(leased.caller.run, settle_late, leased, answer)
         cause = type(error).__name__
         raise InstanceUnavailable(
             "database_busy", sign_in=str(leased.sign_in.pk), cause=cause
@@ -190,7 +190,7 @@ def exchange_and_hand_over(leased: Leased, handed_over: Future[Answer]) -> None:
     try:
         handed_over.set_result(answer)
     except InvalidStateError:
-        closing_connections(settle_late, leased, answer)
+        leased.caller.run(settle_late, leased, answer)
 
 
 def settle_late(leased: Leased, answer: Answer) -> None:

@@ -92,13 +92,19 @@ def run_stand_in(log: Path) -> Iterator[RemoteInstance]:
 
 
 def migrate(settings: dict[str, Any]) -> None:
-    for command in (["migrate", "-v", "0"], ["createcachetable"]):
-        subprocess.run(
-            [sys.executable, "-m", "django", *command],
-            cwd=ROOT,
-            env=environment(settings),
-            check=True,
-        )
+    run_command(settings, "migrate", "-v", "0")
+    run_command(settings, "createcachetable")
+
+
+def run_command(settings: dict[str, Any], *command: str) -> None:
+    """Runs a management command of the site under test."""
+    subprocess.run(
+        [sys.executable, "-m", "django", *command],
+        cwd=ROOT,
+        env=environment(settings),
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def _command(kind: Kind, listener: int) -> list[str]:

@@ -1,0 +1,112 @@
+"""A site with django-tenants: each host has its own PostgreSQL schema, sign-ins included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from django.conf import settings
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from ..storm import postgres
+from ..storm.servers import Kind, run_command
+from ..storm.site import Settings, Site, eventually, run_site
+
+HOSTS = ["127.0.0.1", "localhost"]
+TENANTS_APPS = ["django_tenants", "tests.surroundings.tenants"]
+SITE_APPS: list[str] = list(settings.INSTALLED_APPS)
+SETTINGS: Settings = {
+    "INSTALLED_APPS": [*TENANTS_APPS, *SITE_APPS],
+    "SHARED_APPS": TENANTS_APPS,
+    "TENANT_APPS": SITE_APPS,
+    "TENANT_MODEL": "tenants.Customer",
+    "TENANT_DOMAIN_MODEL": "tenants.Domain",
+    "DATABASE_ROUTERS": ["django_tenants.routers.TenantSyncRouter"],
+    "MIDDLEWARE": ["django_tenants.middleware.main.TenantMainMiddleware", *settings.MIDDLEWARE],
+}
+MAKE_CUSTOMERS = f"""
+from tests.surroundings.tenants.models import Customer, Domain
+for number, host in enumerate({HOSTS}):
+    customer = Customer.objects.create(schema_name=f"customer{{number}}")
+    Domain.objects.create(domain=host, tenant=customer)
+"""
+
+
+@pytest.fixture(scope="module")
+def database(new_postgres_database: Callable[[], Settings]) -> Settings:
+    """A database with two customers. Its schema ``public`` has no table of the site's."""
+    server = new_postgres_database()
+    postgres.execute(server, "CREATE DATABASE customers")
+    engine = "django_tenants.postgresql_backend"
+    database = {**server, "NAME": "customers", "ENGINE": engine}
+    told = {"DATABASES": {"default": database}, **SETTINGS}
+    run_command(told, "migrate_schemas", "--shared", "-v", "0")
+    run_command(told, "shell", "-v", "0", "-c", MAKE_CUSTOMERS)
+    return database
+
+
+@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
+def customers(
+    request: pytest.FixtureRequest,
+    stand_in: RemoteInstance,
+    database: Settings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[list[Site]]:
+    """One running site, at the host of each customer."""
+    kind: Kind = request.param
+    directory = tmp_path_factory.mktemp("site")
+    with run_site(
+        kind,
+        1,
+        instance=stand_in,
+        database=database,
+        directory=directory,
+        app={},
+        settings=SETTINGS,
+    ) as site:
+        (server,) = site.servers
+        yield [
+            replace(site, servers=[replace(server, url=server.url.replace(HOSTS[0], host))])
+            for host in HOSTS
+        ]
+
+
+def test_renewal_works_in_the_schema_of_its_host(
+    customers: list[Site], instance: RemoteInstance, figure: Callable[..., None]
+) -> None:
+    for site in customers:
+        person = site.sign_in_expired()
+        answer = site.get(person, "/whoami")
+        figure(seconds=round(answer.seconds, 2))
+        assert (answer.json()["user"], answer.json()["generation"]) == ("maria", 2)
+        person.close()
+
+
+def test_late_answer_is_stored_in_the_schema_of_its_host(
+    customers: list[Site], instance: RemoteInstance, figure: Callable[..., None]
+) -> None:
+    site = customers[-1]
+    person = site.sign_in_due()
+    instance.next_token_answer(delay=2)
+    answer = site.get(person, "/whoami")
+    figure(seconds=round(answer.seconds, 2))
+    assert answer.json()["generation"] == 1
+    eventually(lambda: site.get(person, "/whoami").json()["generation"] == 2)
+    assert site.refreshes() == 1
+    person.close()
+
+
+@pytest.mark.parametrize("path", ["/api-in-atomic", "/async/api"])
+def test_call_renews_in_the_schema_from_another_thread(
+    customers: list[Site], instance: RemoteInstance, path: str, figure: Callable[..., None]
+) -> None:
+    for site in customers:
+        person = site.sign_in()
+        instance.next_answer("api", status=401)
+        answer = site.get(person, path)
+        figure(seconds=round(answer.seconds, 2))
+        assert answer.status == 200, answer
+        assert site.get(person, "/whoami").json()["generation"] == 2
+        person.close()
