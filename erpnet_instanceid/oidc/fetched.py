@@ -7,8 +7,9 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from .errors import InstanceIDError, InstanceUnavailable
@@ -22,11 +23,39 @@ RENEWAL_SECONDS = 60.0
 # Visitors who are not signed in may cause a fetch. While the instance hangs, a server's threads
 # wait for it so long, counted from the start of the fetch. After that they do not wait at all.
 PATIENCE_SECONDS = 3.0
+# How many threads of a process wait so long in requests that anybody can send, and how long the
+# others of that kind do.
+MOST_STRANGERS = 2
+HURRIED_SECONDS = 1.0
+PENDING = "metadata_pending"
 
 Clock = Callable[[], float]
 T = TypeVar("T")
 
 _all: weakref.WeakSet[Fetched[Any]] = weakref.WeakSet()
+
+
+class _Now(threading.local):
+    """Whether this thread is inside `as_stranger`."""
+
+    is_strangers = False
+
+
+_now = _Now()
+
+
+@contextmanager
+def as_stranger() -> Iterator[None]:
+    """For requests that anybody can send: few of them may wait long for a fetch at the same time.
+
+    Inside the block, the next one raises InstanceUnavailable (``metadata_pending``) a second after
+    the fetch has begun.
+    """
+    around, _now.is_strangers = _now.is_strangers, True
+    try:
+        yield
+    finally:
+        _now.is_strangers = around
 
 
 class Fetched(Generic[T]):
@@ -149,8 +178,12 @@ class _Fetch(Generic[T]):
 
     def wait(self, patience: float) -> T:
         """The fetched value. Raises the fetch's error, or InstanceUnavailable for a slow one."""
-        left = min(self._started_at + patience - time.monotonic(), seconds_left())
-        futures.wait([self.outcome], max(0.0, left))
+        with _place() as has_place:
+            patience = patience if has_place else min(patience, HURRIED_SECONDS)
+            left = min(self._started_at + patience - time.monotonic(), seconds_left())
+            futures.wait([self.outcome], max(0.0, left))
+        if not self.outcome.done() and not has_place:
+            raise InstanceUnavailable(PENDING, url=self._url, answer_lost=False)
         if not self.outcome.done():
             raise InstanceUnavailable("timeout", url=self._url, answer_lost=False)
         try:
@@ -160,7 +193,27 @@ class _Fetch(Generic[T]):
             raise error.again() from None
 
 
+_places = threading.BoundedSemaphore(MOST_STRANGERS)
+
+
+@contextmanager
+def _place() -> Iterator[bool]:
+    """Whether the thread may wait as long as it likes."""
+    places = _places
+    if not _now.is_strangers:
+        yield True
+    elif places.acquire(blocking=False):
+        try:
+            yield True
+        finally:
+            places.release()
+    else:
+        yield False
+
+
 def _start_in_child() -> None:
+    global _places
+    _places = threading.BoundedSemaphore(MOST_STRANGERS)
     for fetched in list(_all):
         fetched.start_in_child()
 

@@ -59,6 +59,9 @@ _SENTENCES: dict[str, Promise] = {
         "This window and the page that opened it no longer belong together. Reload that page. "
         "If this happens again, open the site in a window of its own."
     ),
+    "metadata_pending": _(
+        "This site is still waiting for the instance. This page tries again by itself."
+    ),
     "attempt_expired": _("Too much time has passed since you started to sign in."),
     "answer_lost": _(
         "The answer of the instance did not reach this page. "
@@ -192,10 +195,11 @@ def sign_in_failed_page(
     reference: str = "",
     target: str = "",
     refresh: str = "",
+    delay: int = 0,
 ) -> HttpResponse:
     """A page that says why the sign-in failed, with a way to start again. Also logs it.
 
-    ``refresh`` is where the page goes on by itself.
+    ``refresh`` is where the page goes on by itself, after ``delay`` seconds.
     """
     sign_in_failed.send(type(error), request=request, error=error)
     again, again_text = signin_address(target), _("Start again")
@@ -212,6 +216,7 @@ def sign_in_failed_page(
         "again": again,
         "again_text": again_text,
         "refresh": refresh,
+        "delay": delay,
     }
     return _error_page(request, status, context)
 
@@ -235,6 +240,7 @@ def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpRe
             "again": again,
             "again_text": _("Try again"),
             "refresh": "",
+            "delay": 0,
         }
         return _error_page(request, status, context)
     told = {"error": error.code, "message": str(sentence), "reference": reference}

@@ -21,6 +21,7 @@ from ..models import SignIn, sealed_tokens
 from ..oidc.authorization import AuthorizationAnswer, check_answer, read_answer
 from ..oidc.client import Client
 from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, SignInDenied
+from ..oidc.fetched import as_stranger
 from ..oidc.id_token import (
     Claims,
     authentication_time,
@@ -54,25 +55,32 @@ def redeem(attempt: Attempt, carried: Answer) -> tuple[Claims, TokenSet, SignIn]
     Raises InstanceIDError, and IntegrityError where the attempt has been claimed before.
     """
     client = conf.client
-    answer = read_answer(carried.pairs)
-    code = _check_answer(answer, carried, attempt, client)
-    front = None
-    if answer.id_token is not None:
-        front = check_front_id_token(
-            answer.id_token,
-            client=client,
-            nonce=attempt.secrets.nonce,
-            code=code,
-            state=attempt.secrets.state,
-            max_age=attempt.plan.max_age,
-            now=time.time(),
-        )
+    with as_stranger():
+        code, front = _checked(read_answer(carried.pairs), carried, attempt, client)
     sign_in = _claim(attempt)
     with deleted_if_refused(sign_in):
         # Others can use the database connection while the instance works.
         give_back()
         claims, tokens = _exchange(client, attempt, code, front)
     return claims, tokens, sign_in
+
+
+def _checked(
+    answer: AuthorizationAnswer, carried: Answer, attempt: Attempt, client: Client
+) -> tuple[str, Claims | None]:
+    """The code of the answer, and the claims of the ID token beside it, if one came."""
+    code = _check_answer(answer, carried, attempt, client)
+    if answer.id_token is None:
+        return code, None
+    return code, check_front_id_token(
+        answer.id_token,
+        client=client,
+        nonce=attempt.secrets.nonce,
+        code=code,
+        state=attempt.secrets.state,
+        max_age=attempt.plan.max_age,
+        now=time.time(),
+    )
 
 
 def _claim(attempt: Attempt) -> SignIn:

@@ -11,9 +11,10 @@ from django.utils.translation import get_language
 from ..conf import conf, redirect_field_name
 from ..oidc.authorization import authorization_url
 from ..oidc.errors import InstanceIDError, SignInDenied
+from ..oidc.fetched import PENDING, as_stranger
 from ..pages.failures import sign_in_failed_page
 from ..pages.render import private
-from ..pages.targets import path_of, requested_target
+from ..pages.targets import path_of, requested_target, signin_address
 from . import attempts, loops
 from .attempts import Plan
 from .proxies import note_unknown_https
@@ -47,9 +48,13 @@ def start(
     note_unknown_https(request)
     client = conf.client
     try:
-        metadata = client.provider.metadata()
+        with as_stranger():
+            metadata = client.provider.metadata()
     except InstanceIDError as error:
-        return sign_in_failed_page(request, error, target=target)
+        refresh = ""
+        if error.code == PENDING and not frame:
+            refresh = _same_start(target, prompt, max_age, restarts)
+        return sign_in_failed_page(request, error, target=target, refresh=refresh, delay=1)
     plan = Plan(
         started=round(time.time(), 3),
         host=request.get_host(),
@@ -77,6 +82,13 @@ def start(
     )
     attempts.remember(request, response, attempt, cookie)
     return private(response)
+
+
+def _same_start(target: str, prompt: str | None, max_age: int | None, restarts: int) -> str:
+    asked = {"prompt": prompt, "max_age": max_age, RESTARTS: restarts or None}
+    return signin_address(
+        target, **{name: str(value) for name, value in asked.items() if value is not None}
+    )
 
 
 def asked_restarts(request: HttpRequest) -> int:

@@ -36,7 +36,7 @@ from ..oidc.token_set import TokenSet
 from ..oidc.tracebacks import hides_frames
 from ..signals import tokens_refreshed
 from . import backoff, lease
-from .connections import Caller
+from .connections import Caller, give_back
 from .endings import end
 from .pruning import prune_now_and_then
 from .same_person import with_checked_id_token
@@ -261,6 +261,7 @@ def _store(leased: Leased, tokens: TokenSet, seconds: float) -> Renewed:
         return Renewed(generation, tokens, by_this_call=True)
     # The sign-in ended while the instance was answering, and stays ended.
     if tokens.refresh_token is not None:
+        give_back()
         with deadline(REVOCATION_SECONDS):
             revoke(conf.client, tokens.refresh_token)
     return _of_another(sign_in)

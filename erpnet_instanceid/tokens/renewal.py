@@ -93,8 +93,8 @@ def _renew_now(leased: Leased) -> Renewed | None:
 
 def _followed(leased: Leased, renewed: Renewed | None) -> Renewed | None:
     if renewed is not None and renewed.by_this_call and leased.wanted.follows:
-        if asks_the_instance():
-            give_back()
+        # The instance may be asked for its keys, or for what the person may do.
+        give_back()
         claims = claims_of(leased.sign_in, renewed.tokens, leased.seconds_to_follow())
         follow(leased.sign_in, claims)
     return renewed

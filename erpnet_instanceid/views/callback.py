@@ -22,6 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from ..conf import redirect_field_name
 from ..mozilla import CallbackView
 from ..oidc.errors import AttemptError, InstanceIDError
+from ..oidc.fetched import PENDING
 from ..pages.failures import sign_in_failed_page
 from ..pages.render import page, private
 from ..pages.targets import default_target, requested_target, signin_address
@@ -149,11 +150,8 @@ class SignInCallbackView(CallbackView):
 def _next_start(plan: Plan, error: InstanceIDError) -> str:
     """Where the sign-in starts again by itself; empty where it does not."""
     # A popup has its frame to start again from.
-    if (
-        plan.frame
-        or error.facts.get("reason") not in STARTS_AGAIN
-        or plan.restarts >= attempts.MAX_RESTARTS
-    ):
+    is_passing = error.facts.get("reason") in STARTS_AGAIN or error.code == PENDING
+    if plan.frame or not is_passing or plan.restarts >= attempts.MAX_RESTARTS:
         return ""
     return signin_address(plan.target, **{RESTARTS: str(plan.restarts + 1)})
 

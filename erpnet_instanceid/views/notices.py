@@ -14,6 +14,7 @@ from django.views.generic import View
 from ..conf import conf
 from ..models import SignIn
 from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, InvalidResponse
+from ..oidc.fetched import as_stranger
 from ..oidc.id_token import Claims, check_logout_token
 from ..signout.notices import end_named_sign_ins
 from ..tokens.endings import end, sign_out
@@ -49,7 +50,8 @@ def _checked_claims(request: HttpRequest) -> Claims:
     tokens = [value for name, value in posted_pairs(request) if name == "logout_token"]
     if len(tokens) != 1:
         raise AttemptError("parameter_missing", parameter="logout_token")
-    return check_logout_token(tokens[0], client=conf.client, now=time.time())
+    with as_stranger():
+        return check_logout_token(tokens[0], client=conf.client, now=time.time())
 
 
 @method_decorator(xframe_options_exempt, name="dispatch")

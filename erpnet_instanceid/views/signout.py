@@ -18,6 +18,7 @@ from ..pages.render import form_page, page, private
 from ..pages.targets import requested_target, safe_target, signed_out_address
 from ..signin import loops as arrivals
 from ..signout.at_instance import EndSession, end_at_instance, read_state
+from ..tokens.connections import give_back
 from ..tokens.endings import end_with_session, sign_out
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -51,6 +52,8 @@ class SignOutView(LogoutView):
         tokens = end_with_session(request, "signed_out")
         sign_out(request)
         back = signed_out_address(request)
+        # Others can use the database connection while the instance works.
+        give_back()
         at_instance = end_at_instance(tokens, target, back=back) if tokens else None
         response: HttpResponse = HttpResponseRedirect(target)
         if at_instance is not None:

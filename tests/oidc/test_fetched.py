@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
-from erpnet_instanceid.oidc.fetched import PATIENCE_SECONDS, Fetched
+from erpnet_instanceid.oidc.fetched import HURRIED_SECONDS, PATIENCE_SECONDS, Fetched, as_stranger
 from erpnet_instanceid.oidc.pool import deadline, seconds_left
 
 
@@ -127,6 +127,24 @@ def test_mistake_in_a_fetch_is_raised_and_blocks_nothing(
 
     source.error = None
     assert fetched.get() == "value 2"
+
+
+def test_two_strangers_wait_and_the_next_hurries(fetched: Fetched[str], source: Source) -> None:
+    """Requests that anybody can send leave threads for the others."""
+
+    def stranger(_: int) -> tuple[Any, float]:
+        with as_stranger():
+            return timed(fetched.get)
+
+    with ThreadPoolExecutor(6) as threads:
+        strangers = [threads.submit(stranger, number) for number in range(5)]
+        known = threads.submit(timed, fetched.get)
+        time.sleep(HURRIED_SECONDS + 0.3)
+        told = [each.result() for each in strangers if each.done()]
+        source.is_open.set()
+        assert known.result()[0] == "value 1"
+        assert sorted(each.result()[0] for each in strangers)[3:] == ["value 1"] * 2
+    assert [result for result, _ in told] == ["metadata_pending"] * 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from typing import Any
 
 import pytest
@@ -173,3 +175,20 @@ def test_req_06_two_hundred_unfinished_sign_ins(
     response = visitor.bring(visitor.at(location))
 
     assert_signed_in(visitor, response, before, target=page)
+
+
+def test_few_starts_wait_while_the_instance_hangs(
+    new_visitor: Callable[..., Visitor], instance: Instance
+) -> None:
+    """The next visitors get a page that tries again by itself."""
+    instance.next_answer("discovery", delay=2)
+    visitors = [new_visitor() for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(
+            threads.map(lambda visitor: visitor.get("/signin?next=/plain&max_age=60"), visitors)
+        )
+    assert sorted(answer.status_code for answer in answers) == [302, 302, 503, 503]
+    told = next(answer.text for answer in answers if answer.status_code == 503)
+    assert "metadata_pending" in told
+    (again,) = re.findall(r'content="1;url=([^"]+)"', told)
+    assert visitors[0].get(unescape(again)).status_code == 302
