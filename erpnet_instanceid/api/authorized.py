@@ -6,6 +6,7 @@ It decides where a token is sent, which call is sent again, and what an error is
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -54,6 +55,8 @@ class AuthorizedSession(requests.Session):
     call_limits: CallLimits
     max_bytes: int
     language: str | None = None
+    # Seconds for an answer that must be heard. Others come within the deadline of their call.
+    answer_within: float | None = None
 
     @hides_own_frames
     def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:  # type: ignore[override]
@@ -68,12 +71,12 @@ class AuthorizedSession(requests.Session):
     async def arequest(self, method: str, url: str, **kwargs: Any) -> requests.Response:
         """Like `request`, on an event loop. Only a call that is being sent takes a thread."""
         # A thread does not know the language that is active here.
-        language = get_language()
-        call, step = await in_thread(self._begin, method, str(url), kwargs, language)
+        language, caller = get_language(), await caller_here()
+        call, step = await in_thread(caller, self._begin, method, str(url), kwargs, language)
         while isinstance(step, Gate):
             await step.aenter(call.patience)
             call.admitted_by = step
-            step = await in_thread(self._step, call)
+            step = await in_thread(caller, self._step, call)
         return step
 
     def close(self) -> None:
@@ -173,7 +176,8 @@ class AuthorizedSession(requests.Session):
 
     def _send(self, call: Call) -> requests.Response:
         sent = {**call.options, "auth": call.bearer, "stream": True}
-        with deadline(call.limits.deadline, each_read=call.is_streamed) as bound:
+        seconds = self.answer_within or call.limits.deadline
+        with deadline(seconds, each_read=call.is_streamed) as bound:
             try:
                 response = super().request(call.method, call.address, **sent)
                 if not call.is_streamed:
@@ -200,19 +204,25 @@ class AuthorizedSession(requests.Session):
             check_import(json_object(response), http.shown_address(call.address))
 
 
-async def in_thread(work: Callable[..., T], *args: Any) -> T:
-    """What ``work`` returns. It is done in a thread to its end, even if the caller goes away.
-
-    The gate that admits a call waits for that end.
-    """
+async def caller_here() -> Caller:
+    """What threads have to know that work for this task."""
     # The thread of the request has its database connection.
-    caller = await sync_to_async(Caller)()
-    task = asyncio.ensure_future(asyncio.to_thread(caller.run, work, *args))
-    task.add_done_callback(_look_at)
-    return await asyncio.shield(task)
+    return await sync_to_async(Caller)()
 
 
-def _look_at(task: asyncio.Future[Any]) -> None:
+async def in_thread(caller: Caller, work: Callable[..., T], *args: Any) -> T:
+    """What ``work`` returns. It is done in a thread to its end, even if the task goes away.
+
+    The gate that admits a call waits for that end. `asyncio.to_thread` is a task, which may be
+    cancelled before it begins, as all tasks are at the end of a loop.
+    """
+    run = functools.partial(caller.run, work, *args)
+    done = asyncio.get_running_loop().run_in_executor(None, run)
+    done.add_done_callback(_look_at)
+    return await asyncio.shield(done)
+
+
+def _look_at(done: asyncio.Future[Any]) -> None:
     # asyncio reports an exception that nobody looks at.
-    if not task.cancelled():
-        task.exception()
+    if not done.cancelled():
+        done.exception()

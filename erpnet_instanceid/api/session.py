@@ -12,7 +12,7 @@ from ..conf import conf
 from ..oidc import http
 from ..oidc.errors import InvalidResponse
 from .answers import json_object, read_page
-from .authorized import AuthorizedSession, TokenSource, in_thread
+from .authorized import AuthorizedSession, TokenSource, caller_here, in_thread
 from .governor import CallLimits
 from .sites import site_directory
 from .walk import PAGE_SIZE, Walk
@@ -80,7 +80,7 @@ class InstanceSession(AuthorizedSession):
 
     async def ame(self) -> dict[str, Any]:
         """Like `me`, on an event loop."""
-        return json_object(await self.arequest("GET", await in_thread(self._profile)))
+        return json_object(await self.arequest("GET", await in_thread(await caller_here(), self._profile)))
 
     def _profile(self) -> str:
         return self.directory.sites().profile + "me"

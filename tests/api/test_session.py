@@ -20,6 +20,7 @@ from django.db import connection
 from django.utils.translation import override
 
 from erpnet_instanceid.api import service_api
+from erpnet_instanceid.api.governor import gate_of
 from erpnet_instanceid.api.session import InstanceSession, open_session
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.adapter import CA_BUNDLE_VARIABLES, environment
@@ -330,6 +331,27 @@ def test_async_call_that_is_given_up_lets_the_next_one_in(instance: Instance) ->
 
     with within(5):
         asyncio.run(give_up())
+
+
+@pytest.mark.parametrize("ticks", range(5))
+def test_loop_that_ends_lets_the_next_call_in(instance: Instance, ticks: int) -> None:
+    """The end cancels all tasks: that of a call, and that of the thread which it has just got."""
+    instance.always("api", status=204)
+    api = open_session(OneToken())
+    gate = gate_of(api.tokens.current(), api.call_limits)
+
+    async def end_soon() -> None:
+        gate.enter(1)
+        task = asyncio.ensure_future(api.arequest("GET", "/api/x"))
+        while not gate._queue:
+            await asyncio.sleep(0)
+        gate.leave()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        assert not task.done()
+
+    asyncio.run(end_soon())
+    gate.enter(1)
 
 
 def test_count_asks_for_one_entity(api: InstanceSession, instance: Instance) -> None:
