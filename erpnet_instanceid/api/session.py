@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -37,6 +37,13 @@ class InstanceSession(AuthorizedSession):
         """See `erpnet_instanceid.api.transactions.transaction`."""
         # A site without transactions does not load that module.
         begin = import_string("erpnet_instanceid.api.transactions.transaction")
+        return begin(self, model, track_changes=track_changes)  # type: ignore[no-any-return]
+
+    def atransaction(
+        self, model: str = "common", *, track_changes: bool = False
+    ) -> AbstractAsyncContextManager[InstanceSession]:
+        """Like `transaction`, on an event loop."""
+        begin = import_string("erpnet_instanceid.api.transactions.atransaction")
         return begin(self, model, track_changes=track_changes)  # type: ignore[no-any-return]
 
     def items(

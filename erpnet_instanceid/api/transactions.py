@@ -5,12 +5,21 @@ ErpNetDocs, domain-api/data-manipulation/transactions.
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
-from ..oidc.errors import InstanceIDError, InvalidResponse
+from django.utils.translation import get_language
+
+from ..oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
+from ..oidc.pool import done_within, started
+from ..tokens.connections import closing_connections
+from .authorized import in_thread
 from .governor import gate_of
 from .session import InstanceSession, open_session
 from .sources import OneToken
@@ -21,6 +30,11 @@ BEGIN, END = "BeginTransaction", "EndTransaction"
 HEADER = "TransactionId"
 # The id becomes a header, so it must not hold anything else.
 TRANSACTION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+# Only the answer to BeginTransaction tells which transaction to end, so a slow instance is heard
+# for so long, also after the caller has given up.
+LATE_SECONDS = 120.0
+# Seconds before each further attempt to roll back, at an instance that does not answer.
+PAUSES = (10.0, 60.0, 300.0)
 
 
 @contextmanager
@@ -31,25 +45,83 @@ def transaction(
 
     ``model`` is "common" or "frontend"; the rules of the user interface run only in a frontend one.
     Only the calls of the yielded session belong to the transaction. Raises APIError if the instance
-    refuses the commit; then nothing is stored. Another transaction of the same token in this
-    process waits for the end of the block. With ``track_changes`` the instance answers to
-    ``changes.get("GetChanges")``.
+    refuses the commit; then nothing is stored. Raises InstanceUnavailable with ``transaction_open``
+    if another transaction of the same token does not end in time. With ``track_changes`` the
+    instance answers to ``changes.get("GetChanges")``.
     """
+    wanted = {"model": model, "trackChanges": track_changes}
+    with _transaction(session, wanted, get_language()) as changes:
+        yield changes
+
+
+@asynccontextmanager
+async def atransaction(
+    session: InstanceSession, model: str = "common", *, track_changes: bool = False
+) -> AsyncIterator[InstanceSession]:
+    """Like `transaction`, on an event loop: ``await changes.arequest("PATCH", …)``."""
+    wanted = {"model": model, "trackChanges": track_changes}
+    # A thread does not know the language that is active here.
+    opened = _transaction(session, wanted, get_language())
+    changes = await _entered(opened)
+    try:
+        yield changes
+    except BaseException as error:
+        await in_thread(opened.__exit__, type(error), error, error.__traceback__)
+        raise
+    await in_thread(opened.__exit__, None, None, None)
+
+
+async def _entered(opened: AbstractContextManager[InstanceSession]) -> InstanceSession:
+    """Enters ``opened`` in a thread. If the task is cancelled meanwhile, it is left again."""
+    given_up = asyncio.CancelledError()
+    leave = functools.partial(opened.__exit__, type(given_up), given_up, None)
+    entering = started(functools.partial(closing_connections, opened.__enter__), leave)
+    try:
+        return await asyncio.wrap_future(entering)
+    except asyncio.CancelledError:
+        if not entering.cancel():
+            started(leave, leave)
+        raise
+
+
+@contextmanager
+def _transaction(
+    session: InstanceSession, wanted: Mapping[str, object], language: str | None
+) -> Iterator[InstanceSession]:
     # One token to the end: with its next one a service has another session at the instance, which
     # does not know the transaction.
     tokens = OneToken(session.tokens.current())
+    changes = open_session(tokens)
+    changes.headers.update(session.headers)
+    changes.language = session.language or language
     gate = gate_of(tokens.current(), session.call_limits)
     with gate.transaction(session.limits.deadline):
-        changes = open_session(tokens)
-        changes.language = session.language
-        wanted = {"model": model, "trackChanges": track_changes}
-        changes.headers[HEADER] = _id(changes.post(BEGIN, json=wanted).text)
         try:
+            _begin(changes, wanted)
             yield changes
             changes.post(END, json={"commit": True})
         except BaseException:
             _roll_back(changes)
             raise
+
+
+def _begin(changes: InstanceSession, wanted: Mapping[str, object]) -> None:
+    beginning = open_session(changes.tokens)
+    beginning.headers, beginning.language = changes.headers, changes.language
+    beginning.answer_within = LATE_SECONDS
+
+    def begin() -> None:
+        changes.headers[HEADER] = _id(beginning.post(BEGIN, json=wanted).text)
+
+    # As long as any other call: it may wait before it is sent, and then for its answer.
+    patience = 2 * changes.limits.deadline
+    try:
+        if not done_within(patience, begin, lambda: _roll_back(changes)):
+            raise InstanceUnavailable("timeout", url=changes.address(BEGIN), answer_lost=True)
+    except InstanceUnavailable as error:
+        if error.code == "too_many_requests":
+            raise InstanceUnavailable("transaction_open", **error.facts) from None
+        raise
 
 
 def _id(text: str) -> str:
@@ -60,8 +132,25 @@ def _id(text: str) -> str:
 
 
 def _roll_back(changes: InstanceSession) -> None:
+    if HEADER in changes.headers and not _rolls_back(changes):
+        # The caller gets the error that led here. Until the instance ends the transaction by
+        # itself, the token can begin no other.
+        name = "erpnet-instanceid-roll-back"
+        threading.Thread(target=_keep_rolling_back, args=(changes,), name=name, daemon=True).start()
+
+
+def _keep_rolling_back(changes: InstanceSession) -> None:
+    for pause in PAUSES:
+        time.sleep(pause)
+        if _rolls_back(changes):
+            return
+
+
+def _rolls_back(changes: InstanceSession) -> bool:
+    """Whether the instance has answered, so that another attempt would change nothing."""
     try:
         changes.post(END, json={"commit": False})
     except InstanceIDError as error:
-        # The caller gets the error that led here. The instance ends the transaction by itself.
         logger.warning("transaction_not_rolled_back error=%s", error)
+        return not isinstance(error, InstanceUnavailable)
+    return True

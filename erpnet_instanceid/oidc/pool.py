@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError
@@ -20,6 +20,8 @@ from urllib3.exceptions import ConnectTimeoutError
 # Firewalls drop connections that are idle for long and tell nobody. A one-time code that is sent
 # over such a connection is lost.
 MAX_IDLE_SECONDS = 20.0
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -141,7 +143,7 @@ class _Bounded(HTTPConnection):
 
     def connect(self) -> None:
         bound = _bound()
-        in_time = _connect_within(bound.left() - bound.to_answer, super().connect, self.close)
+        in_time = done_within(bound.left() - bound.to_answer, super().connect, self.close)
         if not in_time or bound.left() < bound.to_answer:
             self.close()
             raise ConnectTimeoutError(self, "connected too late to send anything")
@@ -157,35 +159,40 @@ class _Bounded(HTTPConnection):
         return super().getresponse()
 
 
-def _connect_within(seconds: float, connect: Callable[[], None], close: Callable[[], None]) -> bool:
-    """Whether ``connect`` has returned within ``seconds``. Raises what ``connect`` raises.
+def done_within(seconds: float, work: Callable[[], object], undo: Callable[[], object]) -> bool:
+    """Whether ``work`` has returned within ``seconds``. Raises what ``work`` raises.
 
-    Runs it in a thread of its own, because nothing interrupts a slow look-up of a name. A
-    connection that is made too late is closed there.
+    Runs it in a thread of its own, because nothing interrupts a slow look-up of a name, or the wait
+    for an answer that must be heard. What is done too late is undone there.
     """
+    done = started(work, undo)
+    try:
+        futures.wait([done], _timeout(seconds))
+    finally:
+        is_late = done.cancel()
+    if not is_late:
+        done.result()
+    return not is_late
+
+
+def started(work: Callable[[], T], undo: Callable[[], object]) -> futures.Future[T]:
+    """What ``work`` will return, in a thread of its own. A cancelled future is undone there."""
     around = _bound()
-    done: futures.Future[None] = futures.Future()
+    done: futures.Future[T] = futures.Future()
 
-    def work() -> None:
-        error: BaseException | None = None
+    def run() -> None:
+        _now.bound = Bound(around.ends_at, around.each_read)
         try:
-            _now.bound = Bound(around.ends_at, around.each_read)
-            connect()
-        except BaseException as raised:  # noqa: BLE001 - the caller raises it
-            error = raised
-        if not done.set_running_or_notify_cancel():
-            close()
-        elif error is None:
-            done.set_result(None)
+            finish = functools.partial(done.set_result, work())
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
+            finish = functools.partial(done.set_exception, error)
+        if done.set_running_or_notify_cancel():
+            finish()
         else:
-            done.set_exception(error)
+            undo()
 
-    threading.Thread(target=work, name="erpnet-instanceid-connect", daemon=True).start()
-    futures.wait([done], _timeout(seconds))
-    if done.cancel():
-        return False
-    done.result()
-    return True
+    threading.Thread(target=run, name="erpnet-instanceid-wait", daemon=True).start()
+    return done
 
 
 def _timeout(seconds: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,13 +14,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
-from erpnet_instanceid.api import service_api
+from erpnet_instanceid.api import service_api, transactions
 from erpnet_instanceid.api.session import InstanceSession, open_session
 from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.testing import Instance
 
+from ..support.outcomes import within
 from .test_session import OneToken
 
 ROOT = "/api/domain/odata/"
@@ -200,12 +203,51 @@ def test_timeout_leaves_no_transaction_open(service: InstanceSession, instance: 
 
     with pytest.raises(InstanceUnavailable, match="timeout"):
         wait_too_long()
-    end = time.monotonic() + 5
-    while instance.open_transactions:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until_none_is_open(instance)
     rename_first(service, instance)
     assert name_of_first(instance) == "New"
+
+
+def test_transactions_of_tasks_take_turns(service: InstanceSession, instance: Instance) -> None:
+    """None of them holds up the event loop, on which the first has to come to its end."""
+    key = instance.customers[0]["Id"]
+
+    async def rename(name: str) -> None:
+        async with service.atransaction() as changes:
+            await changes.arequest("PATCH", f"Crm_Sales_Customers({key})", json={"Name": name})
+            if name == "refused":
+                raise BrokenError
+
+    async def both() -> list[BaseException | None]:
+        with override("bg"):
+            return await asyncio.gather(*map(rename, ["refused", "New"]), return_exceptions=True)
+
+    refused, done = asyncio.run(both())
+    assert (type(refused), done) == (BrokenError, None)
+    assert (name_of_first(instance), instance.open_transactions) == ("New", 0)
+    assert {call.headers["Accept-Language"] for call in instance.calls("api")} == {"bg"}
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3])
+def test_cancelled_task_leaves_no_transaction_open(
+    service: InstanceSession, instance: Instance, delay: float
+) -> None:
+    """Whether it waits for the begin or in the block, and if the loop ends at once."""
+    instance.next_answer("api", delay=delay)
+
+    async def begin() -> None:
+        async with service.atransaction():
+            await asyncio.sleep(10)
+
+    async def give_up() -> None:
+        task = asyncio.ensure_future(begin())
+        await asyncio.to_thread(instance.wait_for_calls, "api")
+        await asyncio.sleep(0.1)
+        task.cancel()
+
+    asyncio.run(give_up())
+    rename_first(service, instance)
+    assert instance.open_transactions == 0
 
 
 KILLED = """
@@ -214,7 +256,7 @@ from django.conf import settings
 settings.configure(SECRET_KEY="k" * 50, INSTALLED_APPS=["django.contrib.contenttypes",
     "django.contrib.auth", "erpnet_instanceid"], ERPNET_INSTANCEID=eval(sys.argv[1]))
 django.setup()
-from erpnet_instanceid.api import service_api
+from erpnet_instanceid.api import service_api, transactions
 with service_api().transaction():
     print("open", flush=True)
     time.sleep(60)
@@ -239,13 +281,47 @@ def test_killed_process_does_not_keep_the_next_one_out(
     assert instance.open_transactions == 0
 
 
+def wait_until_none_is_open(instance: Instance) -> None:
+    end = time.monotonic() + 5
+    while instance.open_transactions:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_begin_that_is_answered_too_late_is_rolled_back(
+    service: InstanceSession, instance: Instance
+) -> None:
+    instance.next_answer("api", delay=2.5)
+    with pytest.raises(InstanceUnavailable, match="timeout"):
+        rename_first(service, instance)
+    instance.wait_for_calls("api", 2)
+    wait_until_none_is_open(instance)
+    rename_first(service, instance)
+
+
+def test_rollback_is_tried_again_until_the_instance_answers(
+    service: InstanceSession, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "PAUSES", (0.1, 0.1))
+
+    def fail() -> None:
+        with service.transaction():
+            instance.next_answer("api", status=503, times=2)
+            raise BrokenError
+
+    with pytest.raises(BrokenError):
+        fail()
+    wait_until_none_is_open(instance)
+    rename_first(service, instance)
+
+
 def test_lost_answer_to_the_begin_blocks_the_token_25_minutes(
     service: InstanceSession, instance: Instance
 ) -> None:
     instance.next_answer("api", drop="after")
     with pytest.raises(InstanceUnavailable, match="connection_lost"):
         rename_first(service, instance)
-    with pytest.raises(InstanceUnavailable, match="too_many_requests"):
+    with within(5), pytest.raises(InstanceUnavailable, match="transaction_open"):
         rename_first(service, instance)
     instance.clock_offset += 25 * 60
     rename_first(service, instance)
