@@ -87,7 +87,9 @@ class InstanceSession(AuthorizedSession):
 
     async def ame(self) -> dict[str, Any]:
         """Like `me`, on an event loop."""
-        return json_object(await self.arequest("GET", await in_thread(await caller_here(), self._profile)))
+        return json_object(
+            await self.arequest("GET", await in_thread(await caller_here(), self._profile))
+        )
 
     def _profile(self) -> str:
         return self.directory.sites().profile + "me"

@@ -14,12 +14,12 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 
 from ..oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from ..oidc.pool import done_within, started
-from ..tokens.connections import closing_connections
-from .authorized import in_thread
+from ..tokens.connections import Caller
+from .authorized import caller_here, in_thread
 from .governor import gate_of
 from .session import InstanceSession, open_session
 from .sources import OneToken
@@ -49,9 +49,21 @@ def transaction(
     if another transaction of the same token does not end in time. With ``track_changes`` the
     instance answers to ``changes.get("GetChanges")``.
     """
-    wanted = {"model": model, "trackChanges": track_changes}
-    with _transaction(session, wanted, get_language()) as changes:
-        yield changes
+    # One token to the end: with its next one a service has another session at the instance, which
+    # does not know the transaction.
+    tokens = OneToken(session.tokens.current())
+    changes = open_session(tokens)
+    changes.headers.update(session.headers)
+    changes.language = session.language or get_language()
+    gate = gate_of(tokens.current(), session.call_limits)
+    with gate.transaction(session.limits.deadline):
+        try:
+            _begin(changes, {"model": model, "trackChanges": track_changes})
+            yield changes
+            changes.post(END, json={"commit": True})
+        except BaseException:
+            _roll_back(changes)
+            raise
 
 
 @asynccontextmanager
@@ -59,50 +71,35 @@ async def atransaction(
     session: InstanceSession, model: str = "common", *, track_changes: bool = False
 ) -> AsyncIterator[InstanceSession]:
     """Like `transaction`, on an event loop: ``await changes.arequest("PATCH", …)``."""
-    wanted = {"model": model, "trackChanges": track_changes}
-    # A thread does not know the language that is active here.
-    opened = _transaction(session, wanted, get_language())
-    changes = await _entered(opened)
+    opened, caller = transaction(session, model, track_changes=track_changes), await caller_here()
+    changes = await _entered(opened, caller)
     try:
         yield changes
     except BaseException as error:
-        await in_thread(opened.__exit__, type(error), error, error.__traceback__)
+        await in_thread(caller, opened.__exit__, type(error), error, error.__traceback__)
         raise
-    await in_thread(opened.__exit__, None, None, None)
+    await in_thread(caller, opened.__exit__, None, None, None)
 
 
-async def _entered(opened: AbstractContextManager[InstanceSession]) -> InstanceSession:
+async def _entered(
+    opened: AbstractContextManager[InstanceSession], caller: Caller
+) -> InstanceSession:
     """Enters ``opened`` in a thread. If the task is cancelled meanwhile, it is left again."""
-    given_up = asyncio.CancelledError()
+    given_up, language = asyncio.CancelledError(), get_language()
+
+    def enter() -> InstanceSession:
+        # A thread does not know the language that is active in the task.
+        with override(language):
+            return opened.__enter__()
+
     leave = functools.partial(opened.__exit__, type(given_up), given_up, None)
-    entering = started(functools.partial(closing_connections, opened.__enter__), leave)
+    entering = started(functools.partial(caller.run, enter), leave)
     try:
         return await asyncio.wrap_future(entering)
     except asyncio.CancelledError:
         if not entering.cancel():
             started(leave, leave)
         raise
-
-
-@contextmanager
-def _transaction(
-    session: InstanceSession, wanted: Mapping[str, object], language: str | None
-) -> Iterator[InstanceSession]:
-    # One token to the end: with its next one a service has another session at the instance, which
-    # does not know the transaction.
-    tokens = OneToken(session.tokens.current())
-    changes = open_session(tokens)
-    changes.headers.update(session.headers)
-    changes.language = session.language or language
-    gate = gate_of(tokens.current(), session.call_limits)
-    with gate.transaction(session.limits.deadline):
-        try:
-            _begin(changes, wanted)
-            yield changes
-            changes.post(END, json={"commit": True})
-        except BaseException:
-            _roll_back(changes)
-            raise
 
 
 def _begin(changes: InstanceSession, wanted: Mapping[str, object]) -> None:

@@ -101,8 +101,12 @@ def test_lost_commit_is_rolled_back(api: InstanceSession, instance: Instance) ->
 
 
 def test_failed_rollback_does_not_hide_the_error(
-    api: InstanceSession, instance: Instance, caplog: pytest.LogCaptureFixture
+    api: InstanceSession,
+    instance: Instance,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(transactions, "PAUSES", ())
     answers(instance, {"status": 503})
     with pytest.raises(BrokenError), api.transaction():
         raise BrokenError
