@@ -31,7 +31,7 @@ from .users.profile import (
     set_groups,
     usernames,
 )
-from .users.refusals import constraint, is_about_a_value
+from .users.refusals import constraint, is_about_a_value, says_taken
 from .users.rights import check_user_type
 from .users.saving import create, update
 
@@ -220,7 +220,14 @@ class InstanceIDBackend(AuthenticationBackend):
         if self._is_email_taken(claims):
             cure = "link that user by LINK_USERS_BY, or change their e-mail"
             return SignInDenied("email_taken", sub=sub, cure=cure, constraint=named)
+        if not says_taken(conflict.__cause__) or self._lacks_email(claims, named):
+            return SignInDenied("user_not_saved", sub=sub, constraint=named)
         return SignInDenied("account_conflict", sub=sub, constraint=named)
+
+    def _lacks_email(self, claims: Claims, constraint: str) -> bool:
+        # Of users without an e-mail, a unique column holds one.
+        is_about_email = self.UserModel.get_email_field_name() in constraint
+        return is_about_email and email_address(claims) is None
 
     def _is_email_taken(self, claims: Claims) -> bool:
         email, field = email_address(claims), self.UserModel.get_email_field_name()

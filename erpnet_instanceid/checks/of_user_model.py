@@ -21,6 +21,7 @@ from .messages import error, name, warning
 def check_user_model() -> Iterator[CheckMessage]:
     yield from _not_filled()
     yield from _without_groups()
+    yield from _without_email()
 
 
 def _not_filled() -> Iterator[CheckMessage]:
@@ -42,6 +43,16 @@ def _without_groups() -> Iterator[CheckMessage]:
             f"{name('USER_TYPE_GROUPS')} is set, and your user model has no groups.",
             "Add django.contrib.auth.models.PermissionsMixin to your user model, or remove the "
             "setting.",
+        )
+
+
+def _without_email() -> Iterator[CheckMessage]:
+    model = get_user_model()
+    if conf.link_users_by == "email" and not has_fields(model, model.get_email_field_name()):
+        yield error(
+            36,
+            f"{name('LINK_USERS_BY')} is 'email', and your user model has no e-mail field.",
+            "Use 'username' or None, or name the field in EMAIL_FIELD of your user model.",
         )
 
 
@@ -80,6 +91,9 @@ def _parameters(manager: Any) -> set[str]:
 def _creates_users_itself() -> bool:
     return any(
         is_a(path, InstanceIDBackend)
-        and imported(path).create_user is not InstanceIDBackend.create_user  # type: ignore[attr-defined]
+        and any(
+            getattr(imported(path), method) is not getattr(InstanceIDBackend, method)
+            for method in ("create_user", "get_username")
+        )
         for path in settings.AUTHENTICATION_BACKENDS
     )

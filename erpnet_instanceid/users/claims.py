@@ -13,7 +13,9 @@ from ..oidc.id_token import is_subject
 
 Claims = Mapping[str, Any]
 
-_WITHOUT_JOINERS = dict.fromkeys((0x200C, 0x200D))
+_JOINERS = "\u200c\u200d"
+# Unicode's categories of control characters, halves of a character, and line ends.
+_NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def merge_claims(sources: Iterable[Claims]) -> dict[str, Any]:
@@ -64,13 +66,20 @@ def text(value: object) -> str | None:
     """The claim as it can be shown; None where it is not text, is empty, or has control characters.
 
     Blanks around it are removed, and a no-break space becomes a plain one. Joiners stay: names
-    in Persian and in Indian scripts are spelled with them.
+    in Persian and in Indian scripts are spelled with them. Other marks that nobody sees, such as
+    soft hyphens and changes of direction, are left out.
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or any(category(each) in _NO_TEXT for each in value):
         return None
-    shown = "".join(" " if category(each) == "Zs" else each for each in value).strip()
-    letters = shown.translate(_WITHOUT_JOINERS)
-    return shown if letters and letters.isprintable() else None
+    shown = "".join(map(_shown, value)).strip()
+    return shown if shown.strip(_JOINERS) else None
+
+
+def _shown(character: str) -> str:
+    kind = category(character)
+    if kind == "Zs":
+        return " "
+    return "" if kind == "Cf" and character not in _JOINERS else character
 
 
 def email_address(claims: Claims) -> str | None:

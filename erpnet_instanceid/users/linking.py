@@ -11,6 +11,7 @@ from ..conf import conf
 from ..models import Account
 from .accounts import create_account
 from .claims import Claims, email_address, is_true
+from .profile import has_fields, takes_text
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -47,6 +48,8 @@ def adopt(user: User, claims: Claims) -> Account:
 
 
 def _same(model: UserModel, field: str, value: str, *, lookup: str) -> list[User]:
+    if not has_fields(model, field) or not takes_text(model, field):
+        return []
     never_linked = model._default_manager.filter(instance_accounts=None)
     found = never_linked.filter(**{f"{field}__{lookup}": value})
     # The database may ignore more than case: an accent, a dot, the width of a letter. Two such

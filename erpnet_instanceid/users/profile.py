@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import Group
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 
 from ..conf import conf
 from .claims import Claims, account_key, email_address, is_true, text
@@ -43,8 +43,19 @@ def free_name(model: UserModel, names: Sequence[str], field: str) -> str:
 def _is_free(model: UserModel, name: str, field: str) -> bool:
     if len(name) > _length(model, field) or model.normalize_username(name) != name:
         return False
+    if not takes_text(model, field):
+        return False
     # Also the users whom the site's default manager hides, such as deleted ones.
     return not model._base_manager.filter(**{field: name}).exists()
+
+
+def takes_text(model: UserModel, field: str) -> bool:
+    """Whether a name can be stored in this field: a number cannot hold one."""
+    try:
+        model._meta.get_field(field).to_python("name")
+    except ValidationError:
+        return False
+    return True
 
 
 def first_profile(model: UserModel, claims: Claims) -> dict[str, Any]:
@@ -61,8 +72,9 @@ def first_profile(model: UserModel, claims: Claims) -> dict[str, Any]:
 def filled_fields(model: UserModel) -> set[str]:
     """The fields of a new user that this app fills, where the claims are complete."""
     names = ("first_name", "last_name") if _has_two_names(model) else ("name",)
+    username = model.USERNAME_FIELD
     return {
-        model.USERNAME_FIELD,
+        *([username] if takes_text(model, username) else []),
         model.get_email_field_name(),
         "username",
         "password",

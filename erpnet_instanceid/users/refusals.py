@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DataError, IntegrityError, OperationalError
 
 # What MySQL and MariaDB answer to a value that a column cannot hold, or to none. A driver may raise
@@ -16,12 +16,16 @@ UNIQUE = frozenset({"unique", "unique_together"})
 
 _COLUMN = re.compile(r"(?i)column\s+[`'\"]?(?:[^\s`'\"]+[`'\"]?\.[`'\"]?)*(\w+)")
 _LENGTH = re.compile(r"character(?: varying)?\((\d+)\)")
-_NO_VALUE = re.compile(r"NOT NULL|null value|cannot be null|have a default value")
+# A column without a value, or a condition of the table's.
+_NOT_TAKEN = re.compile(
+    r"NOT NULL|null value|cannot be null|have a default value|(?i:check constraint)|` failed for"
+)
 # SQLite, PostgreSQL, MySQL; then the column that has no value.
 _CONSTRAINTS = tuple(
     re.compile(pattern)
     for pattern in (
         r"constraint failed: (?:index )?(.+)",
+        r"(?i)check constraint [`'\"]([^`'\"]+)",
         r"(?:constraint|CONSTRAINT) [`'\"]([^`'\"]+)",
         r"for key [`'\"]([^`'\"]+)",
         _COLUMN.pattern,
@@ -54,8 +58,14 @@ def is_about_a_value(error: Exception) -> bool:
 def may_be_taken(error: Exception) -> bool:
     """Whether another user may have the same value already."""
     if isinstance(error, ValidationError):
-        return not _invalid_fields(error)
-    return isinstance(error, IntegrityError) and not _NO_VALUE.search(str(error))
+        # An error of the whole model may be that of a unique constraint.
+        return _invalid_fields(error) <= {NON_FIELD_ERRORS}
+    return isinstance(error, IntegrityError) and not _NOT_TAKEN.search(str(error))
+
+
+def says_taken(error: BaseException | None) -> bool:
+    """Whether it is certain that another user has the same value: `may_be_taken` only suspects."""
+    return not isinstance(error, ValidationError) or not _invalid_fields(error)
 
 
 def constraint(error: Exception) -> str:
@@ -64,9 +74,16 @@ def constraint(error: Exception) -> str:
     if told:
         return str(told)
     if isinstance(error, ValidationError):
-        return ", ".join(_problems(error))
+        return ", ".join(_named(error))
     found = (pattern.search(str(error)) for pattern in _CONSTRAINTS)
     return next((match[1].strip("'\"`") for match in found if match), "unknown")
+
+
+def _named(error: ValidationError) -> list[str]:
+    problems = _problems(error)
+    # An error of the whole model tells the constraint's name in its text.
+    of_the_model = [text for each in problems.get(NON_FIELD_ERRORS, ()) for text in each.messages]
+    return [*(name for name in problems if name != NON_FIELD_ERRORS), *of_the_model]
 
 
 def _suspects(error: Exception, values: Mapping[str, Any]) -> set[str]:
@@ -87,4 +104,4 @@ def _invalid_fields(error: ValidationError) -> set[str]:
 
 def _problems(error: ValidationError) -> Mapping[str, Iterable[ValidationError]]:
     by_field: Mapping[str, list[ValidationError]] | None = getattr(error, "error_dict", None)
-    return by_field if by_field is not None else {"model": error.error_list}
+    return by_field if by_field is not None else {NON_FIELD_ERRORS: error.error_list}

@@ -34,7 +34,8 @@ def create(model: UserModel, usernames: Sequence[str], values: Values) -> User:
             refused = refused_fields(error, kept)
             if refused:
                 kept = _left(kept, refused, error)
-            elif others and (may_be_taken(error) or is_about_a_value(error)):
+            elif others and _is_refusal(error):
+                # Taken, too long, or not what the model takes for a name.
                 name, *others = others
             else:
                 _give_up(error)
@@ -153,6 +154,10 @@ def _give_up(error: Exception) -> None:
         raise error
     if isinstance(error, ValidationError) and may_be_taken(error):
         raise IntegrityError(f"constraint '{constraint(error)}'") from error
-    if isinstance(error, ValidationError | IntegrityError) or is_about_a_value(error):
+    if _is_refusal(error):
         raise SignInDenied("user_not_saved", constraint=constraint(error)) from error
     raise error
+
+
+def _is_refusal(error: Exception) -> bool:
+    return isinstance(error, ValidationError | IntegrityError) or is_about_a_value(error)

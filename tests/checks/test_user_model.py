@@ -57,6 +57,20 @@ def easy_model() -> Any:
     return Easy
 
 
+@isolate_apps("tests")
+def numbered_model() -> Any:
+    class Numbered(AbstractBaseUser):
+        number = models.BigIntegerField(unique=True)
+
+        USERNAME_FIELD = "number"
+        objects: Any = BaseUserManager()
+
+        class Meta:
+            app_label = "tests"
+
+    return Numbered
+
+
 @pytest.fixture
 def user_model(monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda model: monkeypatch.setattr(of_user_model, "get_user_model", lambda: model)
@@ -84,10 +98,24 @@ def test_w012_is_silent_for_fields_that_claims_fill(user_model: Any) -> None:
     assert list(check_user_model()) == []
 
 
-def test_e027_groups_need_a_user_model_with_groups(user_model: Any, settings: Any) -> None:
-    groups = {"InternalUser": ["employees"]}
-    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "USER_TYPE_GROUPS": groups}
+def test_w012_a_number_holds_no_name(user_model: Any) -> None:
+    user_model(numbered_model())
+    (found,) = check_user_model()
+    assert "demands number" in found.msg
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "id_"),
+    [
+        ("USER_TYPE_GROUPS", {"InternalUser": ["employees"]}, "E027"),
+        ("LINK_USERS_BY", "email", "E036"),
+    ],
+)
+def test_setting_needs_a_field_of_the_user_model(
+    user_model: Any, settings: Any, name: str, value: Any, id_: str
+) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, name: value}
     assert list(check_user_model()) == []
 
     user_model(demanding_model())
-    assert "erpnet_instanceid.E027" in [found.id for found in check_user_model()]
+    assert f"erpnet_instanceid.{id_}" in [found.id for found in check_user_model()]

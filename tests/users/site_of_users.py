@@ -36,6 +36,9 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     # A joiner, which the name is spelled with, and a no-break space.
     ("alireza", {"name": "علی‌رضا\u00a0احمدی"}),
     ("l" * 200, {"name": "Long Login"}),
+    # A user model may take this name for the first person's, and may take no blank in a name.
+    ("Maria", {"name": "Other Maria", "email": "other@company.example"}),
+    ("ivan petrov", {"name": "Иван Петров", "email": "ivan@company.example"}),
     ("maria", {"name": "Мария 🌸 Петрова", "is_admin": True}),
 ]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from erpnet_instanceid.users.claims import is_true, merge_claims
+from erpnet_instanceid.users.claims import is_true, merge_claims, text
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,20 @@ def test_uin_08_true_is_read_in_each_spelling(value: Any) -> None:
 )
 def test_uin_06_other_values_are_false(value: Any) -> None:
     assert not is_true(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (" Мария\u00a0Иванова\u3000", "Мария Иванова"),
+        ("علی\u200cرضا", "علی\u200cرضا"),
+        ("Роза \U0001f338", "Роза \U0001f338"),
+        ("Ivan\u00ad \u200ePetrov\ufeff", "Ivan Petrov"),
+        # Younger than Python 3.10.
+        ("\U00031350", "\U00031350"),
+        *((empty, None) for empty in ("", " \u00a0", "\u200c\u200d", "\u200e", 5, None, ["a"])),
+        *((control, None) for control in ("a\0b", "a\nb", "a\u2028b", "\ud800")),
+    ],
+)
+def test_text_of_a_claim(value: Any, shown: str | None) -> None:
+    assert text(value) == shown

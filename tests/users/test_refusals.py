@@ -11,6 +11,7 @@ from erpnet_instanceid.users.refusals import constraint, may_be_taken, refused_f
 VALUES = {"first_name": "Мария", "last_name": "Иванова-Петрова", "email": "m@company.example"}
 FLOWER = r"Incorrect string value: '\xF0\x9F\x8C\xB8' for column `site`.`auth_user`.`{}` at row 1"
 UNIQUE = ValidationError({"email": ValidationError("taken", code="unique")})
+OF_THE_MODEL = ValidationError("Constraint \u201cone_login\u201d is violated.")
 INVALID = ValidationError({"first_name": ValidationError("no", code="invalid")})
 
 
@@ -46,6 +47,11 @@ def test_finds_the_fields_that_are_refused(error: Exception, fields: set[str]) -
         (IntegrityError('null value in column "born" of relation "people"'), "born", False),
         (IntegrityError(1048, "Column 'born' cannot be null"), "born", False),
         (OperationalError(1364, "Field 'born' doesn't have a default value"), "born", False),
+        (IntegrityError("CHECK constraint failed: ascii"), "ascii", False),
+        (IntegrityError('violates check constraint "ascii"'), "ascii", False),
+        (IntegrityError(4025, "CONSTRAINT `ascii` failed for `s`.`u`"), "ascii", False),
+        (IntegrityError(3819, "Check constraint 'ascii' is violated."), "ascii", False),
+        (OF_THE_MODEL, "Constraint \u201cone_login\u201d is violated.", True),
         (UNIQUE, "email", True),
         (INVALID, "first_name", False),
     ],

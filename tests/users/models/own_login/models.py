@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
+from django.db.models.functions import Lower
 
 
 class People(BaseUserManager["User"]):
@@ -26,6 +27,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "mail"
     REQUIRED_FIELDS = ["name"]
     objects: Any = People()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("login"), name="one_login_in_any_case")]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.full_clean()
