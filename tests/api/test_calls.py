@@ -20,6 +20,7 @@ from erpnet_instanceid.oidc.errors import SignInExpired
 from erpnet_instanceid.testing import Instance, run_instance
 from erpnet_instanceid.tokens.refresh_async import arenew
 
+from ..support.event_loop import run_async
 from ..support.visitor import Visitor
 
 pytestmark = pytest.mark.urls("tests.api.site")
@@ -148,7 +149,7 @@ def test_waiting_for_a_token_ends_when_none_can_be_had(
     instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
     visitor.sign_in("maria")
     renewing = arenew(SignIn.objects.get().pk, 1, wait=True)
-    assert asyncio.run(asyncio.wait_for(renewing, 10)) is None
+    assert run_async(asyncio.wait_for(renewing, 10)) is None
 
 
 def test_api_03_insufficient_scope_is_an_error_without_refresh(

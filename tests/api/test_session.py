@@ -15,7 +15,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from asgiref.sync import ThreadSensitiveContext
 from django.db import connection
 from django.utils.translation import override
 
@@ -26,9 +25,9 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.adapter import CA_BUNDLE_VARIABLES, environment
 from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.testing import Instance, run_instance
-from erpnet_instanceid.tokens.refresh import Renewed
 from erpnet_instanceid.tokens.refresh_async import arenew
 
+from ..support.event_loop import run_async
 from ..support.outcomes import within
 from ..support.visitor import Visitor
 
@@ -443,13 +442,8 @@ def test_child_waits_for_a_renewal_in_threads_of_its_own(visitor: Visitor) -> No
     visitor.sign_in("maria")
     pk = SignIn.objects.get().pk
 
-    async def renew_in_a_request() -> Renewed | None:
-        # As Django's ASGI handler does for each request.
-        async with ThreadSensitiveContext():
-            return await arenew(pk, 0, wait=True)
-
     def renew() -> None:
-        renewed = asyncio.run(renew_in_a_request())
+        renewed = run_async(arenew(pk, 0, wait=True))
         assert renewed is not None
         assert renewed.generation == 1
 

@@ -23,6 +23,7 @@ from erpnet_instanceid.tokens.refresh_async import arenew
 from erpnet_instanceid.tokens.renewal import renew, settle
 
 from ..storm.site import eventually
+from ..support.event_loop import run_async
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,7 +77,7 @@ def test_unexpected_error_in_async_code_frees_the_row(
 ) -> None:
     configure(APPLICATION_SECRET="\ud800")
     with pytest.raises(UnicodeEncodeError):
-        asyncio.run(arenew(row.pk, 1, wait=True))
+        run_async(arenew(row.pk, 1, wait=True))
     assert SignIn.objects.get().leased_until is None
 
 
@@ -134,7 +135,7 @@ def test_event_loop_that_stops_loses_no_tokens(row: SignIn, instance: Instance, 
             await asyncio.sleep(0.01)
         visit.cancel()
 
-    asyncio.run(visit())
+    run_async(visit())
     eventually(lambda: SignIn.objects.get().generation == 2)
 
 
@@ -152,7 +153,7 @@ def test_few_async_renewals_in_passing_run_at_once(
         each = (arenew(pk, 1, wait=False) for pk in rows)
         return await asyncio.gather(*each, return_exceptions=True)
 
-    results = asyncio.run(renew_all())
+    results = run_async(renew_all())
     assert sum(isinstance(result, Renewed) for result in results) == 4
     assert len(instance.calls("token", "refresh_token")) == 4
     assert not SignIn.objects.exclude(leased_until=None).exists()

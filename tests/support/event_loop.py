@@ -1,0 +1,25 @@
+"""An event loop for work that uses the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.db import connections
+
+T = TypeVar("T")
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` returns. As a request under ASGI does, it leaves no connection open."""
+
+    async def in_a_request() -> T:
+        async with ThreadSensitiveContext():
+            try:
+                return await work
+            finally:
+                await sync_to_async(connections.close_all)()
+
+    return asyncio.run(in_a_request())
