@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Manager, QuerySet
 from django.utils import timezone
 
 from ..models import Account, fingerprint
@@ -33,21 +33,15 @@ class Person:
 
 
 def find_person(claims: Claims) -> Person | None:
-    """The person whom these claims describe, None where they have no account. One query.
+    """The person whom these claims describe, None where they have no account.
 
-    Raises SignInDenied where the claims lack the ``id`` by which the account is kept.
+    One query, if the account is kept by the ``id`` in the claims. Raises SignInDenied where the
+    claims lack the ``id`` by which the account is kept.
     """
-    shown = get_user_model()._default_manager.filter(pk=OuterRef("user_id"))
-    namesakes = Q(issuer=claims["iss"], sub=claims["sub"])
-    found = (
-        Account.objects.filter(namesakes | Q(fingerprint=_fingerprint(claims)))
-        .select_related("user")
-        .annotate(is_shown=Exists(shown))
-    )
-    account = _chosen(claims, list(found))
+    account = _account_by_id(claims) or _account_by_login_name(claims)
     if account is None:
         return None
-    return Person(account.user, account, is_hidden=not account.is_shown)
+    return Person(account.user, account, is_hidden=_is_hidden(account.user))
 
 
 def is_of(account: Account, claims: Claims) -> bool:
@@ -116,23 +110,38 @@ def _save_changed(account: Account, values: dict[str, Any]) -> None:
         setattr(account, name, value)
 
 
-def _chosen(claims: Claims, found: list[Any]) -> Any | None:
-    own = [account for account in found if is_of(account, claims)]
+def _account_by_id(claims: Claims) -> Account | None:
+    kind, _ = account_key(claims)
+    return _accounts().filter(fingerprint=_fingerprint(claims)).first() if kind == "id" else None
+
+
+def _account_by_login_name(claims: Claims) -> Account | None:
     # The database may ignore case or accents; a login name does not.
     namesakes = [
         account
-        for account in found
+        for account in _accounts().filter(issuer=claims["iss"], sub=claims["sub"])
         if (account.issuer, account.sub) == (claims["iss"], claims["sub"])
     ]
-    with_id = [account for account in namesakes if not is_kept_by_sub(account)]
     kind, _ = account_key(claims)
-    if kind == "sub" and with_id:
+    if all(is_kept_by_sub(account) for account in namesakes):
+        # The first `id` that comes with this `sub` belongs to the account that was kept by it.
+        return namesakes[0] if namesakes else None
+    if kind == "sub":
         # The login name alone does not tell: it may have been given to somebody else.
         raise SignInDenied("identity_incomplete", sub=claims["sub"], missing="id")
-    if own:
-        return own[0]
-    # The first `id` that comes with this `sub` belongs to the account that was kept by it.
-    return next(filter(is_kept_by_sub, namesakes), None) if not with_id else None
+    return None
+
+
+def _accounts() -> QuerySet[Account]:
+    return Account.objects.select_related("user")
+
+
+def _is_hidden(user: Any) -> bool:
+    manager = get_user_model()._default_manager
+    # Most managers show every user. There is no need to ask the database then.
+    if type(manager).get_queryset is Manager.get_queryset:
+        return False
+    return not manager.using(user._state.db).filter(pk=user.pk).exists()
 
 
 def _fingerprint(claims: Claims) -> str:
