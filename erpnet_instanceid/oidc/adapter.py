@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -53,19 +54,40 @@ class InstanceAdapter(HTTPAdapter):
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, **options: Any
     ) -> requests.Response:
-        try:
+        with _proxy_named(request, options.get("proxies")):
             return super().send(request, **options)
-        except requests.exceptions.InvalidProxyURL:
-            raise _unsupported(_proxy_of(request, options)) from None
-        except (requests.exceptions.SSLError, requests.Timeout):
-            raise
-        except requests.ConnectionError:
-            proxy = _proxy_of(request, options)
-            if proxy is None or has_sent():
-                raise
-            # The proxy is down, or refused to connect us to the instance.
-            setting = _proxy_variable(proxy)
-            raise InstanceUnavailable("proxy_failed", setting=setting, answer_lost=False) from None
+
+    def send_plainly(
+        self,
+        request: requests.PreparedRequest,
+        *,
+        body: str | None,
+        headers: Mapping[str, str],
+        timeout: urllib3.Timeout,
+        proxies: Mapping[str, str],
+        verify: bool | str,
+    ) -> urllib3.BaseHTTPResponse:
+        """As `send`, over the same connections; the answer is urllib3's own.
+
+        Cookies, hooks and the Response of requests take as long as the rest of the call.
+        ``request`` needs an address and a method only.
+        """
+        with _proxy_named(request, proxies):
+            pool: Any = self.get_connection_with_tls_context(request, verify, proxies=proxies)
+            self.cert_verify(pool, request.url, verify, None)
+            answer: urllib3.BaseHTTPResponse = pool.urlopen(
+                str(request.method),
+                self.request_url(request, proxies),
+                body=body,
+                headers=headers,
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            return answer
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         try:
@@ -88,8 +110,36 @@ class InstanceAdapter(HTTPAdapter):
             ) from None
 
 
-def _proxy_of(request: requests.PreparedRequest, options: Mapping[str, Any]) -> str | None:
-    return select_proxy(str(request.url), options.get("proxies"))
+def is_tls_failure(error: Exception) -> bool:
+    return isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError)
+
+
+def is_timeout(error: Exception) -> bool:
+    # To urllib3 a connection that is refused is a timeout as well.
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return False
+    return isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError)
+
+
+@contextmanager
+def _proxy_named(
+    request: requests.PreparedRequest, proxies: Mapping[str, str] | None
+) -> Iterator[None]:
+    """Names the proxy, if it is the proxy that fails: it is down, or refuses to connect us."""
+    try:
+        yield
+    except requests.exceptions.InvalidProxyURL:
+        raise _unsupported(_proxy_of(request, proxies)) from None
+    except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
+        proxy = _proxy_of(request, proxies)
+        if proxy is None or has_sent() or is_tls_failure(error) or is_timeout(error):
+            raise
+        setting = _proxy_variable(proxy)
+        raise InstanceUnavailable("proxy_failed", setting=setting, answer_lost=False) from None
+
+
+def _proxy_of(request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str | None:
+    return select_proxy(str(request.url), proxies)
 
 
 def _bound_pools_of(manager: Any) -> None:

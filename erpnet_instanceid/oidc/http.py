@@ -12,18 +12,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
 from requests.auth import AuthBase
+from requests.utils import check_header_validity
 
-from .adapter import InstanceAdapter, environment
+from .adapter import InstanceAdapter, environment, is_timeout, is_tls_failure
 from .errors import InstanceUnavailable, InvalidResponse
 from .jose import read_json
 from .pool import Bound, deadline
 
 MAX_ANSWER_BYTES = 1024 * 1024
+# No compression: a small answer could unpack to a size that fills the memory.
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 # A code or a refresh token is not sent with less than this left of the deadline, nor with less than
 # a third of it: the answer would come too late, and what was sent would be spent for nothing.
 LEAST_ANSWER_SECONDS = 0.5
@@ -152,40 +155,41 @@ def exchange(
         if left <= bound.to_answer:
             raise InstanceUnavailable("timeout", url=shown, answer_lost=False)
         try:
-            response = _send(_request(method, url, form, headers), bound, limits)
+            response = _send(method, url, form, headers or {}, limits.shortened_to(left))
             try:
                 body = _read_whole(response, shown)
             finally:
                 response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise unavailable(error, shown, bound) from None
-    return Answer(url=shown, status=response.status_code, headers=dict(response.headers), body=body)
+    return Answer(url=shown, status=response.status, headers=dict(response.headers), body=body)
 
 
-def _request(
-    method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str] | None
-) -> requests.PreparedRequest:
-    request = _prepared(method, url).copy()
-    if form is not None:
-        request.prepare_body(form, None)
-    if headers:
-        request.prepare_headers({**request.headers, **headers})
-    return request
+def _send(
+    method: str,
+    url: str,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    limits: Limits,
+) -> urllib3.BaseHTTPResponse:
+    request = _prepared(method, url)
+    kind = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+    for header in headers.items():
+        check_header_validity(header)
+    return _shared_adapter().send_plainly(
+        request,
+        body=None if form is None else urlencode(form),
+        headers={**HEADERS, **kind, **headers},
+        timeout=urllib3.Timeout(connect=limits.connect, read=limits.deadline),
+        **environment(origin_of(str(request.url))),
+    )
 
 
-def _send(request: requests.PreparedRequest, bound: Bound, limits: Limits) -> requests.Response:
-    # Without a requests.Session, whose work (cookies, redirects, hooks) we do not need and which
-    # takes a third of the call's time.
-    timeout = limits.shortened_to(bound.left()).timeout
-    settings = environment(origin_of(str(request.url)))
-    return _shared_adapter().send(request, stream=True, timeout=timeout, **settings)
-
-
-def _read_whole(response: requests.Response, shown: str) -> bytes:
+def _read_whole(response: urllib3.BaseHTTPResponse, shown: str) -> bytes:
     body = b""
     # Until a read returns nothing: only that read notices an answer that was cut off, and returns
     # the connection to the pool.
-    while chunk := response.raw.read(MAX_ANSWER_BYTES + 1 - len(body), decode_content=False):
+    while chunk := response.read(MAX_ANSWER_BYTES + 1 - len(body), decode_content=False):
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
             raise InvalidResponse("answer_too_large", url=shown, limit=MAX_ANSWER_BYTES)
@@ -194,11 +198,10 @@ def _read_whole(response: requests.Response, shown: str) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def _prepared(method: str, url: str) -> requests.PreparedRequest:
-    """A request to copy: parsing the address again for each call would take time."""
+    """Method and address: checking the address again for each call would take time."""
     request = requests.PreparedRequest()
-    # No compression: a small answer could unpack to a size that fills the memory.
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    request.prepare(method, url, headers, auth=NoCredentials())
+    request.prepare_method(method)
+    request.prepare_url(url, None)
     return request
 
 
@@ -230,9 +233,9 @@ def unavailable(error: Exception, url: str, bound: Bound) -> InstanceUnavailable
     It names the class of the cause and leaves out its text, which may hold what we sent.
     """
     facts: dict[str, Any] = {"url": url, "cause": _root_cause(error), "answer_lost": bound.sent}
-    if isinstance(error, requests.exceptions.SSLError):
+    if is_tls_failure(error):
         return InstanceUnavailable("tls_failed", **facts)
-    if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError | TimeoutError):
+    if is_timeout(error):
         return InstanceUnavailable("timeout", **facts)
     if bound.sent:
         return InstanceUnavailable("connection_lost", **facts)
