@@ -55,7 +55,7 @@ class Candidate:
 
 
 class LoadsSession:
-    """What a request costs that only loads the session: the least that anybody can take."""
+    """A request that only loads the session: the least that any candidate can take."""
 
     sync_capable = True
     async_capable = True

@@ -1,4 +1,4 @@
-"""What the middleware adds to a request, in instructions of the processor.
+"""The middleware's cost for a request, in instructions of the processor.
 
 For machines that are too busy to measure five microseconds on: Valgrind counts instructions, and
 counts the same whatever else runs. Processes that differ only in the number of requests tell what

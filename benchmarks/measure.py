@@ -126,7 +126,7 @@ def _orders(candidates: Mapping[str, Any], turns: int) -> Iterator[list[str]]:
 
 @dataclass
 class Counts:
-    """What happened inside a `counting` block; transaction control is not counted."""
+    """The queries inside a `counting` block; transaction control is not counted."""
 
     queries: list[str] = field(default_factory=list)
     hops: int = 0

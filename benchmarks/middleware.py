@@ -1,4 +1,4 @@
-"""What the middleware adds to a request whose token is fresh.
+"""The middleware's cost for a request whose token is fresh.
 
 Each candidate's page is measured with and without the candidate's middleware, on a session as the
 candidate leaves it, below Django's default middleware. Where a process's code and stack happen to
@@ -67,7 +67,7 @@ ASGI_PAGES = ("/async/user", "/async/neither", "/user")
 
 @dataclass(frozen=True)
 class Page:
-    """What each candidate added to one page."""
+    """The seconds that each candidate added to one page."""
 
     plain: Figure
     load: Figure
@@ -153,7 +153,7 @@ def measure_call(keys: Mapping[str, str] | None, user: Any, turns: int) -> dict[
 
 @dataclass(frozen=True)
 class Measured:
-    """What one process measured, or several together."""
+    """The measurements of one process, or of several together."""
 
     alone: Mapping[str, Figure]
     without_cookie: Mapping[str, Figure]

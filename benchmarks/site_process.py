@@ -60,7 +60,7 @@ class Site:
         return browser
 
     def check(self) -> str:
-        """Who is signed in after a sign-in."""
+        """The name of the person who is signed in after a sign-in."""
         return self.sign_in().get("/done").body.decode()
 
     def seconds_of(self, times: int, depth: int) -> float:

@@ -28,7 +28,7 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 
-# What the theme leaves out, for people who use a keyboard or a screen reader.
+# Additions to the theme for people who use a keyboard or a screen reader.
 ACCESSIBLE = {
     '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
     '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Pages">',

@@ -70,7 +70,7 @@ class Conf:
     """
 
     def raw(self) -> Mapping[str, Any]:
-        """The site's dict as it is written; empty where there is none."""
+        """The site's dict as it is written; empty where the site has none."""
         value = getattr(settings, SETTING, None)
         return value if isinstance(value, Mapping) else {}
 

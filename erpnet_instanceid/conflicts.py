@@ -1,4 +1,4 @@
-"""What a database gives up because of another transaction, and what is therefore tried again.
+"""Tries work again that a database has given up because of another transaction.
 
 PostgreSQL does so with the isolation levels REPEATABLE READ and SERIALIZABLE, and every database to
 end a deadlock.

@@ -45,11 +45,11 @@ class DecidingManager(models.Manager[M]):
 
 class SignInQuerySet(models.QuerySet["SignIn"]):
     def open(self, pk: uuid.UUID | str) -> SignIn | None:
-        """The sign-in with its account and user, None where it has ended or there is none."""
+        """The sign-in with its account and user, None where it has ended or never was."""
         return self.select_related("account__user").filter(pk=pk, ended=None).first()
 
     def on_session(self, session_key: str) -> SignIn | None:
-        """The sign-in that is on the Django session with this key, None where there is none."""
+        """The sign-in on the Django session with this key, None where it has no sign-in."""
         found = self.select_related("account__user").filter(session_key=session_key, ended=None)
         # The database may ignore case; a session's key does not.
         return next((each for each in found if each.session_key == session_key), None)

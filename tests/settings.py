@@ -88,5 +88,5 @@ else:
     }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# What the storm tells its server processes: settings by name, as JSON.
+# The storm gives its server processes settings by name, as JSON.
 globals().update(json.loads(os.environ.get("TESTS_SETTINGS", "{}")))

@@ -98,7 +98,7 @@ MODULES = modules()
 
 
 def imports(name: str) -> Iterator[tuple[str, ast.stmt]]:
-    """What a module imports: dotted names, those of this package without its name."""
+    """A module's imports: dotted names, those of this package without its name."""
     is_package = (PACKAGE / name.replace(".", "/")).is_dir()
     here = name.split(".") if is_package else name.split(".")[:-1]
     for node in ast.walk(MODULES[name]):

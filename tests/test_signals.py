@@ -16,7 +16,7 @@ from .support.visitor import Visitor
 
 @pytest.fixture
 def endings() -> Iterator[list[tuple[str, str]]]:
-    """Whose sign-ins have ended, and why."""
+    """The people whose sign-ins have ended, and why."""
     heard: list[tuple[str, str]] = []
 
     def receiver(*, sign_in: SignIn, reason: str, **_kwargs: Any) -> None:

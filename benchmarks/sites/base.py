@@ -1,4 +1,4 @@
-"""What the sites under measurement have in common. ``BENCHMARK_DIRECTORY`` holds the database."""
+"""Settings that the measured sites share. ``BENCHMARK_DIRECTORY`` holds the database."""
 
 from __future__ import annotations
 

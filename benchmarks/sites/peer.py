@@ -1,4 +1,4 @@
-"""What every site has that signs in at the stand-in: where it is, and who the site is there."""
+"""The stand-in's address, and the site's identity there, for every site that signs in."""
 
 from __future__ import annotations
 

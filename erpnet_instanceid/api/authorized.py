@@ -205,7 +205,7 @@ class AuthorizedSession(requests.Session):
 
 
 async def caller_here() -> Caller:
-    """What threads have to know that work for this task."""
+    """This task's variables, for a thread that works for the task."""
     # The thread of the request has its database connection.
     return await sync_to_async(Caller)()
 

@@ -70,7 +70,7 @@ SYNONYMS = {
 
 @register(Tags.security)
 def check_settings(**_kwargs: Any) -> list[CheckMessage]:
-    """What is wrong in ERPNET_INSTANCEID."""
+    """The faults in ERPNET_INSTANCEID."""
     value = getattr(settings, SETTING, None)
     if not isinstance(value, dict):
         wrong = "is missing from your settings" if value is None else "is not a dict"

@@ -27,7 +27,7 @@ AXES = "axes."
 
 @register(Tags.security)
 def check_site(**_kwargs: Any) -> list[CheckMessage]:
-    """What is wrong in the site's other settings."""
+    """The faults in the site's other settings."""
     return [
         *_backends(),
         *_middleware(),

@@ -25,7 +25,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class Move:
-    """What a move will do."""
+    """The changes that a move will make."""
 
     issuer: str
     to: str
@@ -42,7 +42,7 @@ def known_issuers() -> list[str]:
 
 
 def plan(issuer: str) -> Move:
-    """What it means to move the accounts of ``issuer`` to the configured instance."""
+    """Plans to move the accounts of ``issuer`` to the configured instance."""
     to = conf.issuer
     # The database may ignore case; issuers are compared letter by letter.
     old, new = _accounts_of(issuer), _accounts_of(to)

@@ -20,7 +20,7 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the instance says about itself. OpenID Connect Discovery 3, RFC 8414 2."""
+    """The instance's description of itself. OpenID Connect Discovery 3, RFC 8414 2."""
 
     issuer: str
     authorization_endpoint: str
@@ -92,7 +92,7 @@ class Provider:
         self._keys = Fetched(issuer, self._fetch_keys, clock, retry_seconds=RETRY_SECONDS)
 
     def metadata(self) -> Metadata:
-        """What the instance says about itself. Raises InstanceUnavailable or InvalidResponse.
+        """The instance's description of itself. Raises InstanceUnavailable or InvalidResponse.
 
         While the instance hangs, waits for three seconds and not for the whole deadline.
         """

@@ -81,7 +81,7 @@ WRONG_PLACE = frozenset(
 
 
 def sentence(error: InstanceIDError) -> str:
-    """What happened. The error's code follows in brackets, as the reference lists it."""
+    """The event in one sentence. The error's code follows in brackets, as in the reference."""
     text = SENTENCES.get(error.code, "The instance answers in a way that this site cannot use.")
     if isinstance(error, OAuthError):
         text = "The instance answers with an error."
@@ -89,7 +89,7 @@ def sentence(error: InstanceIDError) -> str:
 
 
 def cure(error: InstanceIDError) -> str:
-    """What to change; empty if that depends on more than the error."""
+    """The change that helps; empty if that depends on more than the error."""
     if error.code not in WRONG_PLACE:
         return CURES.get(error.code, "").format_map(_Facts(error.facts))
     text = f"Check {setting_name('INSTANCE_URL')}, and that this machine may connect to it."
@@ -102,7 +102,7 @@ def cure(error: InstanceIDError) -> str:
 
 
 def note_for_developers(error: InstanceIDError) -> str:
-    """What a page may say with DEBUG on; empty if it is off, or nothing needs a cure."""
+    """The cure that a page may show with DEBUG on; empty if it is off, or nothing needs a cure."""
     text = cure(error) if settings.DEBUG else ""
     return f"{error}. {text} “manage.py instanceid doctor” tells more." if text else ""
 

@@ -43,7 +43,7 @@ _REFERENCE = re.compile(r"[0-9a-f]{16}\Z")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sign-in is for. ``started`` is in Unix seconds.
+    """The purpose of a sign-in. ``started`` is in Unix seconds.
 
     ``target`` is the page to come back to. ``restarts`` counts how often this sign-in has started
     again by itself; ``in_a_row`` the sign-ins completed right before it: see `loops`.
@@ -65,7 +65,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class CookieRecord:
-    """What the browser keeps: the seed of the secrets, and a target too long for the state."""
+    """The browser's part: the seed of the secrets, and a target too long for the state."""
 
     VERSION: ClassVar[int] = 1
 
@@ -87,7 +87,7 @@ class Attempt:
 
     @property
     def state_hash(self) -> str:
-        """What the row of a claimed attempt is found by, whole; `reference` is its beginning."""
+        """The whole hash that finds the row of a claimed attempt; `reference` is its beginning."""
         return _hash(self.secrets.state)
 
     @property
@@ -146,7 +146,7 @@ def find(request: HttpRequest, state: str) -> Attempt:
 
 
 def read_plan(state: str) -> Plan | None:
-    """What the sign-in with this ``state`` is for, None where this site has not made it."""
+    """The purpose of the sign-in with this ``state``, None where this site has not made it."""
     data = unseal("state", state)
     return None if data is None else records.unpack(Plan, zlib.decompress(data))
 

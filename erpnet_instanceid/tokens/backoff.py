@@ -25,7 +25,7 @@ def pause_after(failures: int) -> float:
 
 
 class Backoff:
-    """What this process has seen of one instance since it last answered.
+    """The failures of one instance that this process has seen since it last answered.
 
     ``caller`` names a sign-in, or the service. The pause opens once different callers have failed.
     When it ends, one caller tries first.

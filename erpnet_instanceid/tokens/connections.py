@@ -105,7 +105,7 @@ def _open_connection(opened: Future[None]) -> None:
 
 
 class Caller:
-    """What the caller's thread has chosen, for work that another thread does on its behalf.
+    """The choices of the caller's thread, for work that another thread does on its behalf.
 
     The other thread's connections know nothing of the schema that django-tenants has chosen here,
     and its context variables are others.

@@ -25,7 +25,7 @@ OWN_ATTRIBUTES = frozenset({"accessed", "modified", "serializer", *REPEATED_METH
 
 
 def loaded(session: SessionBase) -> Mapping[str, Any] | None:
-    """What the session has loaded from its engine, None where it has loaded nothing yet."""
+    """The content that the session has loaded from its engine, None before it has loaded any."""
     # Django has no public way to look without loading.
     content: Mapping[str, Any] | None = getattr(session, "_session_cache", None)
     return content
@@ -70,7 +70,7 @@ def _repeated(method: Callable[P, T]) -> Callable[P, T]:
 
 
 def delete_session(session_key: str) -> None:
-    """Deletes a session of the configured engine. Nothing happens where there is none."""
+    """Deletes a session of the configured engine. Nothing happens where it does not exist."""
     if session_key:
         store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
         tried_again(partial(store.delete, session_key))

@@ -28,7 +28,7 @@ ENDED_FOR = timedelta(days=1)
 UNUSED_FOR = timedelta(days=31)
 
 BATCH = 200
-# What one visitor's request may delete, and how often one in this process does.
+# How many rows one visitor's request may delete, and how often a request of this process does so.
 BATCH_OF_REQUEST = 50
 PAUSE_SECONDS = 60.0
 

@@ -53,7 +53,7 @@ WAITING_REQUESTS_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a caller asks for: tokens newer than generation ``seen``.
+    """A caller's request: tokens newer than generation ``seen``.
 
     ``wait``: the caller cannot go on without. ``was_refused``: the instance's API has refused the
     tokens of that generation, although they have not expired. ``follows``: whether the user's
@@ -107,7 +107,7 @@ class Pending:
     """Another request is renewing the tokens."""
 
 
-# What the instance made of a refresh token: newer tokens, or an error.
+# The instance's answer to a refresh token: newer tokens, or an error.
 Answer: TypeAlias = TokenSet | Exception
 
 

@@ -1,4 +1,4 @@
-"""What the claims say a user should look like: username, name, e-mail, flags and groups.
+"""A user's fields as the claims tell them: username, name, e-mail, flags and groups.
 
 A field that the site's user model does not have is left out.
 """
@@ -59,7 +59,7 @@ def takes_text(model: UserModel, field: str) -> bool:
 
 
 def first_profile(model: UserModel, claims: Claims) -> dict[str, Any]:
-    """What a new user gets besides the username: the profile, and REQUIRED_FIELDS that the claims
+    """A new user's fields besides the username: the profile, and REQUIRED_FIELDS that the claims
     fill."""
     values = {**_required(model, claims), **profile(model, claims)}
     if _is_named_by_email(model):

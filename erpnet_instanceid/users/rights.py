@@ -1,4 +1,4 @@
-"""Who may use this site, and what they may do here, as the instance says now."""
+"""The right to use this site, and a user's rights here, as the instance tells them now."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def has_source() -> bool:
 
 
 def told_now(access_token: str) -> Claims:
-    """What the source of RIGHTS_FROM says now. Empty for the default: the token itself says it.
+    """The rights as the source of RIGHTS_FROM tells them now. Empty for the default, the token.
 
     Raises InstanceIDError.
     """

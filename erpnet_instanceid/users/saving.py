@@ -81,7 +81,7 @@ def _insert(model: UserModel, values: Values) -> User:
 def _arguments(
     create_user: Callable[..., User], model: UserModel, values: Values
 ) -> dict[str, Any] | None:
-    """What to call the manager's ``create_user`` with; None where it does not take all values."""
+    """Arguments for the manager's ``create_user``; None where it does not take all values."""
     signature = inspect.signature(create_user)
     arguments = dict(values)
     if not any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values()):

@@ -97,7 +97,7 @@ class CustomerForm(forms.Form):
         self.fields["EnterpriseCompany"].choices = choices
 
     def changes(self) -> dict[str, Any]:
-        """What has changed, as the Domain API takes it. A reference is bound by its address."""
+        """The changed fields, as the Domain API takes them. A reference is bound by its address."""
         changes = {name: self.cleaned_data[name] for name in self.changed_data}
         if "EnterpriseCompany" in changes:
             changes["EnterpriseCompany@odata.bind"] = changes.pop("EnterpriseCompany")

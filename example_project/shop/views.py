@@ -55,7 +55,7 @@ def _product(code: str) -> basket.Product:
 @never_cache
 @login_required
 def me(request: HttpRequest) -> HttpResponse:
-    """What the site knows of the person. Tokens stay where they are: they are keys, not facts."""
+    """The facts that the site has about the person. Tokens are keys, not facts: none is shown."""
     identity, tokens = get_identity(request), get_tokens(request)
     return render(
         request,

@@ -112,7 +112,7 @@ def test_api_02_permanent_401_costs_the_service_few_tokens(
 def test_api_02_refused_token_without_renewal_ends_in_an_error(
     visitor: Visitor, instance: Instance
 ) -> None:
-    """Who has just signed in and is refused would sign in again, and be refused again."""
+    """A visitor who has just signed in and is refused would sign in again, and be refused again."""
     instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
     instance.always("api", status=401)
     visitor.sign_in("maria")

@@ -1,4 +1,4 @@
-"""What strangers and neighbours of the site try, each in a browser of a victim: it fails."""
+"""Attacks by strangers and neighbours of the site, each in a victim's browser: all fail."""
 
 from __future__ import annotations
 

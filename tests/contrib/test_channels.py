@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def talk(client: Client, *, sign_out: Callable[[], Any]) -> tuple[Any, Any]:
-    """What the consumer sends before and after the visitor's sign-out."""
+    """The consumer's messages before and after the visitor's sign-out."""
     printed: dict[str, Any] = {}
     exec(blocks(DOCS / "channels.rst")[1].text, printed)
     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())

@@ -31,7 +31,7 @@ def fields(page: requests.Response) -> dict[str, str]:
 
 
 def errors(page: requests.Response) -> dict[str, str]:
-    """What stands beside each field."""
+    """The errors beside each field."""
     return {name: unescape(text) for name, text in ERRORS.findall(page.text)}
 
 

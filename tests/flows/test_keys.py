@@ -47,7 +47,7 @@ urlpatterns = [path("call-api", call_api), path("", include("tests.urls"))]
 
 @pytest.fixture
 def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the site waits before it asks a failing instance again. See tests/oidc."""
+    """Lets the site ask a failing instance again at once. See tests/oidc."""
     monkeypatch.setattr(provider, "RETRY_SECONDS", 0.0)
 
 
@@ -64,7 +64,7 @@ def assert_starts_again(visitor: Visitor, instance: Instance, user: str = "maria
     assert_signed_in(visitor, visitor.sign_in(), before, user)
 
 
-# What metadata may say
+# Metadata
 
 
 @pytest.mark.usefixtures("quick_retry")
@@ -217,7 +217,7 @@ def test_key_05_too_large_an_answer_is_cut_off(
         with within(5), in_memory(10):
             response = visitor.bring(answer)
         assert_unavailable(visitor, response, before, **made)
-    # What the network holds on the way is taken from the instance all the same.
+    # An answer that the network holds up is taken from the instance all the same.
     assert flood.sent < 20 * MEGABYTE
 
     instance.heal()

@@ -32,7 +32,7 @@ LIFETIME = 3600
 
 @pytest.fixture
 def answer(visitor: Visitor) -> AuthorizationAnswer:
-    """What the visitor is about to bring to the site."""
+    """The answer that the visitor is about to bring to the site."""
     return visitor.at(visitor.start())
 
 

@@ -103,7 +103,7 @@ class Scene:
         assert response["Cache-Control"] == "no-store"
 
     def parses(self, parse: Callable[[], object]) -> None:
-        """Whatever the input, a parser has a value or an error of ours for it."""
+        """A parser has a value or an error of ours for every input."""
         with suppress(InstanceIDError):
             parse()
 

@@ -100,7 +100,7 @@ def test_bent_tokens_are_answered(
         apply(token.header, header)
         if foreign:
             token.sign_with = FOREIGN
-        # Whatever the rest, this one is not for us.
+        # Its nonce is another one, so it is not for us.
         token.claims.setdefault("nonce", "x")
         if token.claims["nonce"] == scene.attempt.secrets.nonce:
             token.claims["nonce"] += "1"
@@ -153,7 +153,7 @@ def test_any_body_is_answered(scene: Scene, body: bytes, content_type: str) -> N
 @given(
     st.dictionaries(
         st.sampled_from(["erpnet_signin_REF", "erpnet_answer"]),
-        # What a header can hold.
+        # Characters that a header can hold.
         st.text(st.characters(min_codepoint=32, max_codepoint=255)),
     )
 )
@@ -172,7 +172,7 @@ def test_tokens_that_are_no_notices_end_nothing(
     def bend(token: Token) -> None:
         apply(token.claims, claims)
         apply(token.header, header)
-        # A logout token has no nonce, so this is none.
+        # A logout token has no nonce, so this is not one.
         token.claims["nonce"] = "n"
 
     try:

@@ -30,14 +30,14 @@ Spoil = Callable[[Instance], Any]
 
 
 def told(*arguments: str) -> str:
-    """What the command prints if nothing is BAD."""
+    """The command's output if nothing is BAD."""
     out = io.StringIO()
     call_command("instanceid", *arguments, stdout=out)
     return out.getvalue()
 
 
 def blamed(*arguments: str) -> str:
-    """What the command prints if something is BAD."""
+    """The command's output if something is BAD."""
     out = io.StringIO()
     with pytest.raises(CommandError, match=r"must be put right\. Begin with the first") as caught:
         call_command("instanceid", "doctor", *arguments, stdout=out)

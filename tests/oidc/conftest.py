@@ -1,4 +1,4 @@
-"""What the tests of the protocol share."""
+"""Fixtures that the tests of the protocol share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fetched once for all threads: nobody waits for it without a bound.
+"""A value that is fetched once for all threads: no thread waits for it without a bound.
 
 How long a value is kept, and when a failed fetch is repeated, is in test_provider.py.
 """
@@ -20,7 +20,7 @@ from erpnet_instanceid.oidc.pool import deadline, seconds_left
 
 
 class Source:
-    """What a fetch asks. It answers when the test opens it."""
+    """The server that a fetch asks. It answers when the test opens it."""
 
     def __init__(self) -> None:
         self.is_open = threading.Event()

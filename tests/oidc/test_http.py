@@ -22,7 +22,7 @@ from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange, orig
 
 from .wire import LONG, OK, SHORT, SocksProxy, Wire, get, unavailable
 
-# What is lost, and what is not
+# Requests and answers that are lost
 
 
 def test_refused_connection_was_not_heard_of() -> None:
@@ -203,7 +203,7 @@ def test_compression_is_declined_and_not_undone(wire: Wire) -> None:
     assert caught.value.code == "not_json"
 
 
-# Who we are to the host
+# The User-Agent
 
 
 @pytest.mark.parametrize("where", ["NETRC", "HOME"])
@@ -272,7 +272,7 @@ def test_session_reads_no_netrc(
 def test_session_looks_for_no_proxy_by_itself(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
 ) -> None:
-    """What the environment names is looked up once, and handed to each call."""
+    """Proxies and bundles of the environment are looked up once, and handed to each call."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
     assert http.new_session(requests.Session).get(wire.url).status_code == 200
@@ -337,7 +337,7 @@ def test_host_that_needs_no_proxy_is_asked_itself(
     assert get(wire).status == 200
 
 
-# What the environment and the caller set
+# Settings of the environment and of the caller
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_right_token_passes(issuer: Issuer, kind: Kind) -> None:
     assert issuer.check(kind, claims(extra={"a": [1]}))["extra"] == {"a": [1]}
 
 
-# Who issued it, for whom
+# Issuer and audience
 
 
 @every_kind
@@ -86,7 +86,7 @@ def test_hyb_15_second_audience_is_refused(issuer: Issuer, kind: Kind) -> None:
         assert issuer.refusal(kind, forge) == "claim_mismatch aud"
 
 
-# Whom it is about
+# Subject
 
 ODD_SUBJECTS = [None, "", " ", "\t", 123, 0, True, 1.5, ["U1"], [], {}, "x" * 256]
 HIDDEN = ["\0", "\n", "\r\n", "\x7f", "\x1b[1m", "\ud800", "\u202e", "\u2066", "\u200b", "\u2028"]
@@ -175,7 +175,7 @@ def test_clm_15_other_nonce_is_refused(issuer: Issuer, kind: Kind) -> None:
 
 
 def other_spellings(value: str) -> list[Any]:
-    """What is not the left half of the hash of ``value`` in base64url."""
+    """Texts that are not the left half of the hash of ``value`` in base64url."""
     digest = hashlib.sha256(value.encode()).digest()
     right = half_hash(value, "RS256")
     halves = [base64.urlsafe_b64encode(digest[:16]).decode(), digest[:16].hex()]

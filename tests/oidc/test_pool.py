@@ -71,7 +71,7 @@ def test_answer_that_stops_is_given_up_at_the_deadline(wire: Wire, sent: bytes) 
 
 
 def test_tls_that_is_never_agreed_on_is_given_up(wire: Wire) -> None:
-    # Whatever arrives is answered by silence.
+    # Each request is answered by silence.
     started = time.monotonic()
 
     with pytest.raises(InstanceUnavailable):
@@ -142,7 +142,7 @@ def test_threads_have_deadlines_of_their_own(wire: Wire) -> None:
         assert [future.result() for future in asked] == ["timeout", 200, 200]
 
 
-# What is sent only once
+# Requests that are sent only once
 
 
 def post_late(wire: Wire, limits: Limits) -> InstanceUnavailable:
@@ -180,7 +180,7 @@ def test_fld_12_connection_that_is_made_late_spends_nothing(
 
     assert (error.code, error.answer_lost) == ("timeout", False)
     assert wire.requests == []
-    # What can be sent again is sent all the same.
+    # A request that can be sent again is sent all the same.
     assert get(wire, limits).status == 200
 
 
@@ -207,7 +207,7 @@ def test_fld_12_nothing_is_spent_late_in_an_outer_deadline(
 
 
 def test_error_before_anything_is_sent_loses_no_answer(wire: Wire) -> None:
-    """What counts is whether a byte of the request was sent, and not the kind of error."""
+    """A byte of the request that was sent counts, and not the kind of error."""
     wire.drips(b"")
     with pytest.raises(InstanceUnavailable) as caught:
         get(wire, headers={"X": "a\nb"})

@@ -65,7 +65,7 @@ def refusal(provider: Provider, token: str) -> str:
 
 
 def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
-    """What so many threads get, exceptions included."""
+    """The results of so many threads, exceptions included."""
 
     def run(_: int) -> Any:
         try:
@@ -227,7 +227,7 @@ def test_fetch_that_was_slow_to_fail_is_not_repeated_at_once(
 
 
 def test_failed_fetch_holds_on_to_no_caller(instance: Instance, provider: Provider) -> None:
-    """What a request has at hand may be a secret, and ends with the request."""
+    """A request's variables may be secrets, and end with the request."""
 
     class Held:
         pass

@@ -55,7 +55,7 @@ def ask(issuer: Issuer, grant: str = "code") -> TokenSet:
 
 
 def told(issuer: Issuer, grant: str = "code", **changes: Any) -> TokenSet:
-    """What is read from an answer with these members; ``...`` leaves one out."""
+    """The tokens that are read from an answer with these members; ``...`` leaves one out."""
     answer = {name: value for name, value in {**ANSWER, **changes}.items() if value is not ...}
     issuer.instance.next_token_answer(json=answer)
     return ask(issuer, grant)

@@ -1,4 +1,4 @@
-"""What somebody whose sign-in has ended is answered: a page goes through the instance and comes
+"""The answer to a visitor whose sign-in has ended: a page goes through the instance and comes
 back, a script is told where its page has to go."""
 
 from __future__ import annotations

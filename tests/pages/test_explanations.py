@@ -1,4 +1,4 @@
-"""What a page tells a developer, and a log line the operator."""
+"""A page's words for a developer, and a log line's for the operator."""
 
 from __future__ import annotations
 

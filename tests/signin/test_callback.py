@@ -497,7 +497,7 @@ def test_cbk_13_five_thousand_fields_are_refused(visitor: Visitor, instance: Ins
     attempt.assert_refused(response, "not_form", is_over=False)
 
 
-# Whose answer
+# Answers of other browsers
 
 
 def test_cbk_14_access_token_in_the_answer_is_not_used(

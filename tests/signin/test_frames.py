@@ -1,4 +1,4 @@
-"""What the server does for a frame; tests/browser/test_frames.py has the browser's part."""
+"""The server's part in a frame's sign-in; tests/browser/test_frames.py has the browser's part."""
 
 from __future__ import annotations
 

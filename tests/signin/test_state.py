@@ -38,7 +38,7 @@ def attempt_cookies(visitor: Visitor) -> list[Cookie]:
     return visitor.cookies("erpnet_signin_")
 
 
-# Whose state
+# State of other sites and browsers
 
 
 def test_sta_01_state_that_nobody_issued_is_refused(visitor: Visitor, instance: Instance) -> None:

@@ -1,4 +1,4 @@
-"""What the documentation prints, for tests that run it."""
+"""The code in the documentation, for tests that run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Django session holds, and what the sign-in's row knows of the session."""
+"""The app's entry in the Django session, and what the sign-in's row knows of the session."""
 
 from __future__ import annotations
 

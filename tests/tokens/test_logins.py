@@ -46,7 +46,7 @@ def sign_out_locally(request: HttpRequest) -> HttpResponse:
 
 
 def known(request: HttpRequest) -> JsonResponse:
-    """What the visitor's own sign-in tells."""
+    """The visitor's own sign-in, as a page tells it."""
     identity = get_identity(request)
     return JsonResponse(
         {"sub": identity.sub if identity else None, "tokens": get_tokens(request) is not None}

@@ -28,7 +28,7 @@ from erpnet_instanceid.testing.pytest_plugin import bring_back
 
 from ..storm.mariadb import use_pymysql
 
-# Who signs in, in this order: the login, and what is changed at the instance before.
+# The people who sign in, in this order: the login, and what is changed at the instance before.
 STEPS: list[tuple[str, dict[str, Any]]] = [
     ("maria", {"name": "Мария Иванова"}),
     ("admin", {"name": "Елена Петрова"}),

@@ -1,4 +1,4 @@
-"""What is read from the claims about a visitor."""
+"""A visitor as the claims describe them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is understood of an error that a database or a model raises."""
+"""The reading of errors that a database or a model raises."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def renewals(instance: Instance) -> int:
     return len(instance.calls("token", "refresh_token"))
 
 
-# What a renewal applies
+# Rights that a renewal applies
 
 
 def test_fld_06_demoted_administrator_loses_it_in_all_browsers(
@@ -116,7 +116,7 @@ def test_fld_17_deactivated_user_has_no_api_for_later(visitor: Visitor, instance
     assert visitor.whoami()["scope"] is None
 
 
-# What a renewal leaves alone
+# Renewals that change nothing
 
 
 def without_claims(token: Token) -> None:

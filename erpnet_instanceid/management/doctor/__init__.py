@@ -60,7 +60,7 @@ def examine(site: str = "") -> Iterator[Finding]:
 
 
 def next_step(findings: Iterable[Finding], site: str = "") -> str:
-    """What the operator should do now."""
+    """The operator's next step."""
     marks = {finding.mark for finding in findings}
     if "BAD" in marks:
         return "Begin with the first line marked BAD, then run this command again."

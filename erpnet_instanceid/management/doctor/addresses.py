@@ -86,7 +86,7 @@ def _not_the_address(rehearsal: Rehearsal) -> Finding:
 
 
 def examine_logout_url(site: str) -> Finding:
-    """What the instance must know for sign-out. It cannot be tried.
+    """The address that the instance must know for sign-out. It cannot be tried.
 
     Without a person's ID token the instance owes no answer: RP-Initiated Logout 2 and 3.
     """

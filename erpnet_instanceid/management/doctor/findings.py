@@ -1,4 +1,4 @@
-"""What the doctor says about each thing that it examines."""
+"""The doctor's sentences about each thing that it examines."""
 
 from __future__ import annotations
 

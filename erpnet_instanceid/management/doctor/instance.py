@@ -66,7 +66,7 @@ def examine_clock(client: Client) -> Finding:
 
 
 def examine_offers(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """What the site asks for and the instance does not list. A list that is missing is no fault."""
+    """Features that the site uses and the instance does not list. A missing list is no fault."""
     wanted = {
         "response_types_supported": [conf.response_type],
         "response_modes_supported": [conf.response_mode],

@@ -18,7 +18,7 @@ MAX_OWN_REDIRECTS = 2
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What the instance did with the request.
+    """The instance's answer to the request.
 
     ``outcome`` is "answered" if it sent its answer to the redirect URI; ``error`` is then the
     OAuth error in it, or empty. It is "kept" if it refused the request or sent the browser to

@@ -1,1 +1,1 @@
-"""What a stand-in instance answers over HTTP."""
+"""The answers of a stand-in instance over HTTP."""

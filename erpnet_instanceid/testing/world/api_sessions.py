@@ -46,7 +46,7 @@ class ApiSessions:
     def use(
         self, holder: str, *, is_service: bool, lifetimes: SessionLifetimes, now: float
     ) -> ApiSession | None:
-        """The session of `holder`, opened if there is none. None if all licences are taken."""
+        """The session of `holder`, opened if necessary. None if all licences are taken."""
         with self._lock:
             self._end_old_sessions(lifetimes, now)
             session = self._open.get(holder)
