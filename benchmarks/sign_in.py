@@ -78,8 +78,11 @@ def wait_for(port: int) -> None:
 
 
 @contextmanager
-def process(command: Sequence[str], **kwargs: Any) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen([sys.executable, "-m", *command], text=True, **kwargs) as started:
+def process(
+    command: Sequence[str], under: Sequence[str] = (), **kwargs: Any
+) -> Iterator[subprocess.Popen[str]]:
+    command = [*under, sys.executable, "-m", *command]
+    with subprocess.Popen(command, text=True, **kwargs) as started:
         try:
             yield started
         finally:
@@ -110,10 +113,10 @@ def environment(site: str, instance: RemoteInstance, directory: str) -> dict[str
 
 
 @contextmanager
-def site_process(env: Mapping[str, str]) -> Iterator[Callable[..., Any]]:
+def site_process(env: Mapping[str, str], under: Sequence[str] = ()) -> Iterator[Callable[..., Any]]:
     """A function that has the site do something, see `site_process.Site`."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with process(["benchmarks.site_process"], env=env, **pipes) as running:
+    with process(["benchmarks.site_process"], under, env=env, **pipes) as running:
         assert running.stdin
         assert running.stdout
 
@@ -145,6 +148,7 @@ def measure_alone(instance: RemoteInstance, directory: str, turns: int) -> dict[
             say(f"starting {site}")
             env = environment(site, instance, directory)
             asks[site] = stack.enter_context(site_process(env))
+            asks[site]("migrate")
             for _ in range(3):
                 if not asks[site]("check"):
                     raise RuntimeError(f"{site} signs nobody in")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connections
 
 from .browser import Browser, Response, sign_in
 from .measure import at_depth, counting
@@ -59,6 +61,9 @@ class Site:
         sign_in(browser, settings.SIGN_IN, self._at_instance, LOGIN, by_post=by_post, **kwargs)
         return browser
 
+    def migrate(self) -> None:
+        call_command("migrate", verbosity=0)
+
     def check(self) -> str:
         """The name of the person who is signed in after a sign-in."""
         return self.sign_in().get("/done").body.decode()
@@ -72,6 +77,24 @@ class Site:
             best = min(best, self.seconds)
         return best
 
+    def answer_to(
+        self, method: str, path: str, headers: Mapping[str, str], body: str
+    ) -> tuple[int, list[tuple[str, str]], str]:
+        """For a browser in another process."""
+        response = self.send(method, path, headers, body.encode())
+        return response.status, response.headers, response.body.decode()
+
+    def branch(self) -> int:
+        """The id of a child that answers until `end`. Then this process answers, as before."""
+        connections.close_all()
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        return child or os.getpid()
+
+    def end(self) -> None:
+        os._exit(0)
+
     def queries(self) -> tuple[int, int]:
         """Of the start, and of what follows."""
         with counting() as counts:
@@ -83,7 +106,6 @@ class Site:
 def main() -> None:
     from .wsgi import application
 
-    call_command("migrate", verbosity=0)
     site = Site(application)
     for line in sys.stdin:
         name, arguments = json.loads(line)

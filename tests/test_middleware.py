@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync, markcoroutinefunction
+from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -80,7 +80,27 @@ class LooksAtUserFirst:
 
     async def __call__(self, request: HttpRequest) -> Any:
         await request.auser()
+        await sync_to_async(bool)(request.user)
         return await self.get_response(request)
+
+
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
+def test_page_that_renews_knows_the_rights_of_now(
+    client: Client,
+    instance: Instance,
+    instance_sign_in: Callable[..., Any],
+    settings: Any,
+    client_class: type,
+) -> None:
+    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
+    instance_sign_in(client, "admin")
+    instance.people["admin"].is_admin = False
+    *others, ours = settings.MIDDLEWARE
+    settings.MIDDLEWARE = [*others, f"{__name__}.LooksAtUserFirst", ours]
+    other = client_class()
+    other.cookies = client.cookies
+    get = async_to_sync(other.get) if client_class is AsyncClient else other.get
+    assert get("/admin/").status_code == 403
 
 
 def test_async_view_sees_nobody_whose_sign_in_has_ended(maria: Client, settings: Any) -> None:
