@@ -48,6 +48,7 @@ DEFAULTS: Mapping[str, Any] = {
     "API_PER_MINUTE": 600,
     "SERVICE_SCOPE": None,
     "FRAMED_BY": [],
+    "SITE_NAME": None,
 }
 REQUIRED = ("INSTANCE_URL", "APPLICATION_URI", "APPLICATION_SECRET")
 PROTOCOL_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
@@ -135,6 +136,11 @@ class Conf:
     def framed_by(self) -> Sequence[str]:
         """The origins whose pages may show this site in a frame."""
         return tuple(self.get("FRAMED_BY"))
+
+    @property
+    def site_name(self) -> str | None:
+        """As set, for the visitors' eyes; translated where it is lazy."""
+        return self._optional("SITE_NAME")
 
     @property
     def create_users(self) -> bool:

@@ -43,6 +43,7 @@ PROMISED: dict[str, tuple[Any, Any]] = {
     "API_PER_MINUTE": (600, 0),
     "SERVICE_SCOPE": ("read", "read update"),
     "FRAMED_BY": ((), ("https://mycompany.my.erp.net",)),
+    "SITE_NAME": (None, "Corner & Oak"),
 }
 
 

@@ -45,7 +45,7 @@ TEXTS = set().union(
 
 def test_sentences_are_found() -> None:
     assert "Stay signed in" in TEXTS
-    assert "You will be signed out of this site and of %(instance)s." in TEXTS
+    assert "You will be signed out of %(site_name)s and of %(instance)s." in TEXTS
     assert "You cannot use this site" in TEXTS
 
 

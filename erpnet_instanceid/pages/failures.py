@@ -104,6 +104,10 @@ _SENTENCES: dict[str, Promise] = {
     "user_type_refused": _("Your type of user may not use this site."),
     "token_expired": _CLOCKS,
     "token_not_yet_valid": _CLOCKS,
+    "issuer_refused": _(
+        "The link that brought you here is not meant for this site: it does not name the instance "
+        "of this site. You can start a sign-in here."
+    ),
     "not_form": _("What arrived here is not an answer of the instance."),
 }
 # Why this browser has no attempt that fits the answer.
@@ -202,10 +206,6 @@ def sign_in_failed_page(
     ``refresh`` is where the page goes on by itself, after ``delay`` seconds.
     """
     sign_in_failed.send(type(error), request=request, error=error)
-    again, again_text = signin_address(target), _("Start again")
-    if isinstance(error, SignInDenied) or error.code == "access_denied":
-        # Without a prompt the instance would sign the same person in again without asking.
-        again, again_text = signin_address(target, prompt="login"), _("Sign in as somebody else")
     status, title, sentence = describe(error)
     context = {
         "title": title,
@@ -213,12 +213,22 @@ def sign_in_failed_page(
         "code": error.code,
         "note": note_for_developers(error),
         "reference": _logged("sign_in_failed", error, reference),
-        "again": again,
-        "again_text": again_text,
         "refresh": refresh,
         "delay": delay,
+        **_ways_on(error, target),
     }
     return _error_page(request, status, context)
+
+
+def _ways_on(error: InstanceIDError, target: str) -> dict[str, Any]:
+    again = {"again": signin_address(target), "again_text": _("Start again")}
+    # Without a prompt the instance would sign the same person in again without asking.
+    somebody_else = signin_address(target, prompt="login")
+    if isinstance(error, SignInDenied):
+        return {"again": somebody_else, "again_text": _("Sign in as somebody else")}
+    if error.code == "access_denied":
+        return {**again, "again_text": _("Try again"), "somebody_else": somebody_else}
+    return again
 
 
 def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpResponse:

@@ -19,6 +19,7 @@ def page(
     shared = {
         "home": get_script_prefix(),
         "instance": conf.instance_host,
+        "site_name": conf.site_name or request.get_host(),
         "csp_nonce": _csp_nonce(request),
     }
     context = {**shared, **(context or {})}

@@ -47,6 +47,7 @@ ERPNET_INSTANCEID = {
     "INSTANCE_URL": os.environ.get("ERPNET_INSTANCE_URL", ""),
     "APPLICATION_URI": os.environ.get("ERPNET_APPLICATION_URI", ""),
     "APPLICATION_SECRET": os.environ.get("ERPNET_APPLICATION_SECRET", ""),
+    "SITE_NAME": "Corner & Oak",
     # Visitors may change customers; the nightly job only reads.
     "SCOPE": "openid profile offline_access read update",
     "SERVICE_SCOPE": "read",

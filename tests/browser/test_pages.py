@@ -190,5 +190,5 @@ def test_page_between_the_instance_and_the_site(
 def test_page_after_signing_out(new_page: Callable[[], Page], demo: Demo, album: Album) -> None:
     page = new_page()
     page.goto(f"{demo.shop}/signout-callback")
-    expect(page.get_by_role("heading")).to_have_text("You are signed out")
+    expect(page.get_by_role("heading")).to_contain_text("You are signed out of")
     album.take(page, "signed-out")

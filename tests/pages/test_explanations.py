@@ -41,6 +41,7 @@ def test_visitors_own_trouble_has_no_cure(client: Client, settings: Any, caplog:
     settings.DEBUG = True
     page = client.get("/initiate-signin?iss=x")
     assert page.status_code == 400
+    assert "The link that brought you here" in page.text
     assert "DEBUG" not in page.text
     assert "doctor" not in caplog.text
 

@@ -159,6 +159,9 @@ def test_cbk_01_declined_sign_in_leaves_the_visitor_signed_in(
     response = visitor.bring(attempt.answer, error_answer(attempt.answer, error="access_denied"))
 
     attempt.assert_refused(response, "access_denied")
+    # The same person first.
+    again, other = response.text.index(">Try again<"), response.text.index("prompt=login")
+    assert again < other
 
 
 @pytest.mark.parametrize(
