@@ -54,7 +54,7 @@ class InstanceAdapter(HTTPAdapter):
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, **options: Any
     ) -> requests.Response:
-        with _proxy_named(request, options.get("proxies")):
+        with _proxy_named(request, options.get("proxies")), _headers_hidden():
             return super().send(request, **options)
 
     def send_plainly(
@@ -72,7 +72,7 @@ class InstanceAdapter(HTTPAdapter):
         Cookies, hooks and the Response of requests take as long as the rest of the call.
         ``request`` needs an address and a method only.
         """
-        with _proxy_named(request, proxies):
+        with _proxy_named(request, proxies), _headers_hidden():
             pool: Any = self.get_connection_with_tls_context(request, verify, proxies=proxies)
             self.cert_verify(pool, request.url, verify, None)
             answer: urllib3.BaseHTTPResponse = pool.urlopen(
@@ -136,6 +136,17 @@ def _proxy_named(
             raise
         setting = _proxy_variable(proxy)
         raise InstanceUnavailable("proxy_failed", setting=setting, answer_lost=False) from None
+
+
+@contextmanager
+def _headers_hidden() -> Iterator[None]:
+    """Python's own refusal of a header quotes it, and the header may hold a token."""
+    try:
+        yield
+    except (requests.RequestException, urllib3.exceptions.HTTPError):
+        raise
+    except ValueError:
+        raise requests.exceptions.InvalidHeader("A header cannot be sent.") from None
 
 
 def _proxy_of(request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str | None:

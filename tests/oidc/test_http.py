@@ -240,7 +240,9 @@ def test_exchange_has_nothing_of_the_one_before(wire: Wire) -> None:
         assert b"Accept: application/json\r\n" in request
 
 
-@pytest.mark.parametrize("value", ["Bearer secret\r\nX: y", " Bearer secret", "secret\0\n"])
+@pytest.mark.parametrize(
+    "value", ["Bearer secret\r\nX: y", " Bearer secret", "secret\0\n", "Bearer secret ключ"]
+)
 def test_header_that_cannot_be_sent_is_not_told(wire: Wire, value: str) -> None:
     with pytest.raises(InstanceUnavailable) as caught:
         get(wire, headers={"Authorization": value})
