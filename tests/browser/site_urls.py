@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required, permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.urls import include, path
 from django.utils.html import format_html
+from django.views.defaults import page_not_found
 
 
 @login_required
@@ -27,4 +28,10 @@ def secret(request: HttpRequest) -> HttpResponse:
     return HttpResponse("<h1>Secret</h1>")
 
 
-urlpatterns = [path("note/", note), path("secret/", secret), path("", include("shop.urls"))]
+urlpatterns = [
+    path("note/", note),
+    path("secret/", secret),
+    # With DEBUG, Django has a page of its own.
+    path("not-found/", page_not_found, {"exception": Http404()}),
+    path("", include("shop.urls")),
+]
