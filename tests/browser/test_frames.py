@@ -157,7 +157,7 @@ def test_sign_out_in_the_frame(scene: Scene, new_context: NewContext) -> None:
     sign_in(page)
     frame_of(page).evaluate("location.href = '/signout'")
     frame_of(page).get_by_role("button", name="Sign out").click()
-    expect(frame_of(page).get_by_role("heading")).to_have_text("You are signed out")
+    expect(frame_of(page).get_by_role("heading")).to_contain_text("You are signed out of")
     with page.expect_popup() as opened:
         frame_of(page).get_by_role("link", name="Also sign out").click()
     opened.value.wait_for_load_state()

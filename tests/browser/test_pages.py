@@ -227,8 +227,13 @@ def test_page_between_the_instance_and_the_site(
 
 
 @pytest.mark.parametrize("same_site", ["None"])
-def test_page_after_signing_out(new_page: Callable[[], Page], demo: Demo, album: Album) -> None:
-    page = new_page()
+def test_pages_after_signing_out(new_page: Callable[[], Page], demo: Demo, album: Album) -> None:
+    page, heading = new_page(), "You are signed out of %(site_name)s"
+    demo.instance.change_claims("id_token", {"note": "x" * 3000})
+    sign_in(page, demo)
+    page.goto(f"{demo.shop}/signout")
+    # With its script the page sends itself.
+    page.route("**/send.js", lambda route: route.abort())
+    album.take(page, "signing-out", heading, page.get_by_role("button").click)
     address = f"{demo.shop}/signout-callback"
-    heading = "You are signed out of %(site_name)s"
     album.take(page, "signed-out", heading, lambda: page.goto(address))
