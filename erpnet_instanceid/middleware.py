@@ -9,12 +9,11 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponseBase
 
-from . import cookies
 from .errors import InstanceUnavailable, MaximumLicenseCountExceeded, SignInExpired
 from .pages import kept_forms
 from .pages.challenge import sign_in_required, told_to_sign_in
 from .pages.failures import instance_failed_page
-from .pages.frames import keep_cookies_in_frame
+from .pages.frames import with_cookies
 from .pages.targets import is_own_path
 from .signout.leaving import follow_session, leave
 from .tokens import attention
@@ -73,7 +72,7 @@ class TokenRefreshMiddleware:
             follow_session(request)
         if has_left(request):
             end_left(request)
-        return _with_cookies(request, response)
+        return with_cookies(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         if self._may_be_due(request):
@@ -89,7 +88,7 @@ class TokenRefreshMiddleware:
             await sync_to_async(follow_session)(request)
         if has_left(request):
             await sync_to_async(end_left)(request)
-        return _with_cookies(request, response)
+        return with_cookies(request, response)
 
     def _may_be_due(self, request: HttpRequest) -> bool:
         """Whether the session has to be looked at. Asks nobody."""
@@ -154,11 +153,6 @@ class TokenRefreshMiddleware:
         if entry is not None and not entry.is_carried:
             leave(request)
         return sign_in_required(request, request.get_full_path())
-
-
-def _with_cookies(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    cookies.put_noted(request, response)
-    return keep_cookies_in_frame(request, response)
 
 
 Outcome = Renewed | SignInExpired | InstanceUnavailable | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from http.cookies import Morsel, SimpleCookie
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from .. import cookies
@@ -32,12 +33,17 @@ def allow_framing(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return response
 
 
-def keep_cookies_in_frame(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """The response; in a frame of another site its cookies become partitioned.
+def with_cookies(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """The response with the cookies that were noted; partitioned in a frame of another site.
 
     Those too that Django's middleware sets later: Django has no setting for it.
     """
-    if conf.framed_by and cookies.is_in_frame_of_another_site(request):
+    is_in_frame = bool(conf.framed_by) and cookies.is_in_frame_of_another_site(request)
+    if is_in_frame and not cookies.starting_with(request, cookies.FRAME_PREFIX):
+        # Of the pages that follow in this frame, Safari does not tell that it is another site's.
+        cookies.note(request, cookies.FRAME_MARK, "1", settings.SESSION_COOKIE_AGE)
+    cookies.put_noted(request, response)
+    if is_in_frame:
         response.cookies = _Partitioned(response.cookies)
     return response
 

@@ -30,7 +30,6 @@ CODE_SECONDS = 60
 COOKIE_SECONDS = 24 * 3600
 # For a frame in a page of this site, which shares the site's jar.
 OWN_PREFIX = "erpnet_ownframe_"
-MARK = "here"
 OPENER = "opener"
 
 
@@ -63,7 +62,8 @@ def popup_address(request: HttpRequest, target: str) -> str:
     """
     prefix = _prefix(request)
     # Frames in one page share the jar. Of two that load at once each makes a secret.
-    kept = [value for name, value in cookies.starting_with(request, prefix).items() if name != MARK]
+    found = cookies.starting_with(request, prefix)
+    kept = [value for name, value in found.items() if prefix + name != cookies.FRAME_MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
     cookies.note(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
     opener = seal("opener", records.pack(Opener(_hash(secret), target)))
@@ -110,8 +110,7 @@ def redeem_code(request: HttpRequest, code: str) -> tuple[SignIn, dict[str, Any]
 def mark(request: HttpRequest, response: HttpResponseBase) -> None:
     """Marks the jar of the frame, for as long as a session may last."""
     if cookies.is_in_frame_of_another_site(request):
-        name = cookies.FRAME_PREFIX + MARK
-        cookies.put(request, response, name, "1", settings.SESSION_COOKIE_AGE)
+        cookies.put(request, response, cookies.FRAME_MARK, "1", settings.SESSION_COOKIE_AGE)
 
 
 def _prefix(request: HttpRequest) -> str:

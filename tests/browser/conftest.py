@@ -47,7 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """The path of a program; the test is skipped where it is not installed."""
     path = shutil.which(name)
     if path is None:
         pytest.skip(f"{name} is not installed")
@@ -58,7 +59,7 @@ def _program(name: str) -> str:
 # database from this thread.
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    path = _program("chromium")
+    path = program("chromium")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
@@ -194,8 +195,8 @@ def new_context(
 @pytest.fixture(scope="package")
 def second_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondProvider]:
     """A shop beside a provider nobody here wrote. Access tokens live for three seconds."""
-    _program("node")
-    _program("npm")
+    program("node")
+    program("npm")
     install_second_provider()
     log = tmp_path_factory.mktemp("second") / "shop.log"
     with run_second_provider(log, access_token_seconds=3) as running:
