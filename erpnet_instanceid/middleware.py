@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib import auth
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import SimpleLazyObject
 
 from .errors import InstanceUnavailable, MaximumLicenseCountExceeded, SignInExpired
 from .pages import kept_forms
@@ -184,3 +188,22 @@ def _finish(request: HttpRequest, entry: SessionEntry, outcome: Outcome) -> None
         if outcome.by_this_call:
             attention.note_renewal(request)
         catch_up(request.session, entry, outcome.generation, outcome.tokens)
+        _look_again_who_it_is(request)
+
+
+def _look_again_who_it_is(request: HttpRequest) -> None:
+    """Another middleware may have loaded the user before the renewal, which changes rights."""
+    former = request.user
+
+    @functools.cache
+    def user() -> Any:
+        # A middleware of the site may show one user as another.
+        is_shown = str(former.pk) == request.session.get(auth.SESSION_KEY)
+        return auth.get_user(request) if is_shown else former
+
+    async def auser() -> Any:
+        return await sync_to_async(user)()
+
+    lazy: Any = SimpleLazyObject(user)
+    request.user = lazy
+    request.auser = auser
