@@ -47,6 +47,7 @@ class Reference:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.entity_set):
             raise ValueError(f"{self.entity_set!r} is not the name of an entity set.")
+        object.__setattr__(self, "entity_set", str.__str__(self.entity_set))
         object.__setattr__(self, "id", uuid.UUID(str(self.id)))
 
     def __str__(self) -> str:
@@ -74,11 +75,12 @@ def literal(value: object) -> str:
     """
     if isinstance(value, list | tuple | set | frozenset):
         return _list(list(value))
-    return _scalar(value)
+    return _scalar(_plain(value))
 
 
 def _condition(name: str, value: object) -> str:
     path, lookup = _split(name)
+    value = _plain(value)
     if lookup == "in":
         if not isinstance(value, list | tuple | set | frozenset):
             raise ValueError(f"{name}: in needs a list.")
@@ -111,14 +113,17 @@ def _split(name: str) -> tuple[str, str]:
 def _list(values: list[object]) -> str:
     if not values:
         raise ValueError("Nothing is in an empty list: do not ask the instance.")
-    if any(value is None or isinstance(value, bool) for value in values):
+    plain = [_plain(value) for value in values]
+    if any(value is None or isinstance(value, bool) for value in plain):
         raise ValueError("A list holds no None, True or False.")
-    return f"({', '.join(map(_scalar, values))})"
+    return f"({', '.join(map(_scalar, plain))})"
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, enum.Enum) else value
 
 
 def _scalar(value: object) -> str:
-    if isinstance(value, enum.Enum):
-        value = value.value
     for kind, write in WRITERS.items():
         if isinstance(value, kind):
             return write(value)
@@ -126,9 +131,11 @@ def _scalar(value: object) -> str:
 
 
 def _text(value: str) -> str:
-    if "\0" in value or re.search("[\ud800-\udfff]", value):
+    # A subclass, such as an editor's or a template's, may replace and print as it likes.
+    text = str.__str__(value)
+    if "\0" in text or re.search("[\ud800-\udfff]", text):
         raise ValueError("The text has characters that cannot be sent.")
-    return "'" + value.replace("'", "''") + "'"
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _decimal(value: Decimal) -> str:
@@ -136,7 +143,7 @@ def _decimal(value: Decimal) -> str:
         raise ValueError(f"{value} is not a number.")
     if abs(value.adjusted()) > MOST_DIGITS:
         raise ValueError(f"{value} has too many digits.")
-    return format(value, "f")
+    return Decimal.__format__(value, "f")
 
 
 def _refuse_time(_value: datetime.datetime) -> str:
@@ -156,8 +163,8 @@ WRITERS: Mapping[type, Callable[..., str]] = {
     Decimal: _decimal,
     float: _refuse_float,
     datetime.datetime: _refuse_time,
-    datetime.date: lambda value: f"{value.isoformat()}T00:00:00Z",
+    datetime.date: lambda value: f"{datetime.date.isoformat(value)}T00:00:00Z",
     uuid.UUID: uuid.UUID.__str__,
-    Reference: lambda value: f"'{value}'",
+    Reference: lambda value: f"'{Reference.__str__(value)}'",
     str: _text,
 }

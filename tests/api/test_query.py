@@ -23,6 +23,7 @@ OTHER = uuid.UUID("14389ba0-ee5c-459e-afd0-d74c17240f28")
 
 class State(enum.Enum):
     RELEASED = "Released"
+    UNKNOWN = None
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,33 @@ def test_filter_is_written_as_documented(conditions: dict[str, Any], expected: s
     assert where(**conditions) == expected
 
 
+class Liar(str):
+    def replace(self, *_args: object) -> str:
+        return "' or 1 eq 1 or '"
+
+    __str__ = __format__ = replace
+
+
+class NumberLiar(int):
+    def __repr__(self) -> str:
+        return "1 or 1 eq 1"
+
+    __str__ = __repr__
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Liar("O'Neill"), "'O''Neill'"),
+        (NumberLiar(5), "5"),
+        ([Liar("a"), NumberLiar(5)], "('a', 5)"),
+        (Reference(Liar("Stores"), KEY), f"'Stores({KEY})'"),
+    ],
+)
+def test_subclass_does_not_write_itself(value: object, expected: str) -> None:
+    assert literal(value) == expected
+
+
 @pytest.mark.parametrize(
     ("conditions", "reason"),
     [
@@ -71,6 +99,8 @@ def test_filter_is_written_as_documented(conditions: dict[str, Any], expected: s
         ({"Id__in": "text"}, "needs a list"),
         ({"Id__in": []}, "empty list"),
         ({"Id__in": [None]}, "no None"),
+        ({"State__in": [State.UNKNOWN]}, "no None"),
+        ({"State__ge": State.UNKNOWN}, "neither more nor less"),
         ({"Id__in": [[KEY]]}, "cannot hold a list"),
         ({"Id": [KEY]}, "only in takes a list"),
         ({"Id__ge": KEY}, "neither more nor less"),
