@@ -15,7 +15,10 @@ def exact_json(text: str | bytes) -> Any:
     These are the numbers with a decimal point, and the ``Value`` of each amount and quantity, which
     the instance sends as a number or as text. Raises ValueError if ``text`` is not JSON.
     """
-    return json.loads(text, parse_float=Decimal, object_hook=_exact)
+    try:
+        return json.loads(text, parse_float=Decimal, object_hook=_exact)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _exact(fields: dict[str, Any]) -> dict[str, Any]:

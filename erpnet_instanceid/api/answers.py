@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import requests
@@ -23,14 +24,15 @@ def read_page(answer: requests.Response) -> tuple[list[Any], str | None]:
     values, link = page.get("value"), page.get("@odata.nextLink")
     if not isinstance(values, list):
         raise InvalidResponse("not_a_collection", url=http.shown_address(answer.url))
-    return values, link if isinstance(link, str) else None
+    return values, link if link and isinstance(link, str) else None
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:
     """The JSON object in an answer. Raises InvalidResponse if it has none."""
     try:
-        answer = response.json()
-    except ValueError:
+        # From the bytes: .NET may write a mark of their order first, which text may not have.
+        answer = json.loads(response.content)
+    except (ValueError, RecursionError):
         raise InvalidResponse("not_json", url=http.shown_address(response.url)) from None
     if not isinstance(answer, dict):
         raise InvalidResponse("not_a_json_object", url=http.shown_address(response.url))

@@ -31,6 +31,8 @@ from .sites import SiteDirectory
 UNAUTHORIZED = 401
 IMPORT = "/Import"
 LANGUAGE = "Accept-Language"
+# requests raises these before it sends anything: for a NaN in ``json=``, a line in a header.
+CALLERS_MISTAKES = (requests.exceptions.InvalidHeader, requests.exceptions.InvalidJSONError)
 
 T = TypeVar("T")
 
@@ -182,6 +184,8 @@ class AuthorizedSession(requests.Session):
                 response = super().request(call.method, call.address, **sent)
                 if not call.is_streamed:
                     http.read_body(response, self.max_bytes)
+            except CALLERS_MISTAKES:
+                raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise http.unavailable(error, http.shown_address(call.address), bound) from None
         return response

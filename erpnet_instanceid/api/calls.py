@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -93,6 +94,13 @@ def limits_of(timeout: object, default: Limits) -> Limits:
 
 
 def _retry_after(response: requests.Response, default: float) -> float:
+    """Seconds. RFC 9110 10.2.3 allows a number and a date."""
     told = response.headers.get("Retry-After", "")
-    # RFC 9110 10.2.3 allows a date too, but this clock may differ from the instance's.
-    return float(told) if told.isascii() and told.isdigit() and len(told) < 6 else default
+    if told.isascii() and told.isdigit():
+        return float(told)
+    try:
+        # By the clock of the instance, which may differ from this one.
+        wait = parsedate_to_datetime(told) - parsedate_to_datetime(response.headers["Date"])
+    except (LookupError, TypeError, ValueError):
+        return default
+    return max(0.0, wait.total_seconds())

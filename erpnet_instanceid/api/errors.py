@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import APIError, APINotFound, ImportFailed, MaximumLicenseCountExceeded
-from ..oidc import jose
 
 NO_LICENCE = "MaximumLicenseCountExceeded"
 # A whole message with its lines fits many times over; an answer made to fill a log does not.
@@ -21,8 +21,8 @@ RULE = re.compile(r"\(\w+ (R\d{2,9})\)|\b(R\d{2,9}): ")
 def read_api_error(status: int, body: bytes, url: str) -> APIError:
     """The error in an API's answer. The instance sends it flat, or wrapped in ``error``."""
     try:
-        value = jose.read_json(body)
-    except ValueError:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
         value = None
     fields = value if isinstance(value, dict) else {}
     inner = fields.get("error")
@@ -33,7 +33,7 @@ def error_of(fields: Mapping[str, Any], status: int, url: str) -> APIError:
     """The error that the instance describes with these fields."""
     message, kind = _text(fields.get("message")), _name(fields.get("type"))
     number = _number(fields.get("code"))
-    code = _name(fields.get("code")) if number is None else str(number)
+    code = _name(fields.get("code") if number is None else str(number))
     told: dict[str, Any] = {
         "status": status,
         "message": message,
@@ -101,7 +101,7 @@ def _rule(message: str) -> str:
 
 
 def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int else None
 
 
 def _parameters(value: object) -> tuple[object, ...]:

@@ -74,7 +74,7 @@ class InstanceSession(AuthorizedSession):
         query = {**(params or {}), "$select": "Id", "$top": 1, "$count": "true"}
         answer = self.get(url, params=query)
         found = json_object(answer).get("@odata.count")
-        if not isinstance(found, int):
+        if type(found) is not int:
             raise InvalidResponse("not_a_collection", url=http.shown_address(answer.url))
         return found
 

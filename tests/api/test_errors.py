@@ -89,11 +89,27 @@ def test_rule_is_found_in_every_language(message: str, rule: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"[]", b'"text"', b"null", b'{"error": 5}', b'{"message": 5, "code": []}'],
+    [
+        *(
+            b"",
+            b"<html>",
+            b"[]",
+            b'"text"',
+            b"null",
+            b'{"error": 5}',
+            b'{"message": 5, "code": []}',
+        ),
+        *(b"\xff", b"[" * 100_000, b'{"code": true}', b'{"code": NaN}'),
+    ],
 )
 def test_answer_without_an_error_has_its_status_as_code(body: bytes) -> None:
     error = read_api_error(418, body, URL)
     assert (error.code, error.message, error.instance_code) == ("http_418", "", None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_error_may_begin_with_a_byte_order_mark(encoding: str) -> None:
+    assert read_api_error(500, '{"message": "Не"}'.encode(encoding), URL).message == "Не"
 
 
 def test_message_is_bounded_by_kilobytes() -> None:
@@ -108,10 +124,12 @@ def test_message_has_no_characters_that_write_a_second_log_line() -> None:
 
 
 def test_text_of_an_error_is_one_short_line() -> None:
-    text = str(read({**DUPLICATION, "message": REFUSAL * 10, "messageFormat": REFUSAL * 10}))
-    assert len(text) < 700
+    long = {"message": REFUSAL * 10, "messageFormat": REFUSAL * 10, "code": int("2129" * 1000)}
+    text = str(read({**DUPLICATION, **long}))
+    assert len(text) < 1000
     assert "\n" not in text
-    assert text.startswith('2129 (status=500, message="An error occurred while')
+    assert text.startswith("2129")
+    assert ' (status=500, message="An error occurred while' in text
 
 
 def test_not_found_is_a_class_of_its_own() -> None:

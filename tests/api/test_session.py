@@ -15,15 +15,18 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import requests
 from django.db import connection
 from django.utils.translation import override
 
 from erpnet_instanceid.api import service_api
+from erpnet_instanceid.api.calls import PAUSES, Bearer, Call
 from erpnet_instanceid.api.governor import gate_of
 from erpnet_instanceid.api.session import InstanceSession, open_session
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.adapter import CA_BUNDLE_VARIABLES, environment
 from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
+from erpnet_instanceid.oidc.http import Limits
 from erpnet_instanceid.testing import Instance, run_instance
 from erpnet_instanceid.tokens.refresh_async import arenew
 
@@ -166,6 +169,53 @@ def test_errors_show_no_secret_that_an_address_may_hold(
     assert "hidden" not in str(caught.value)
     if code != "foreign_redirect":
         assert caught.value.facts["url"] == instance.url + "/api/x"
+
+
+@pytest.mark.parametrize("body", [b"?", b"[" * 100_000])
+def test_answer_that_is_no_json_is_refused(
+    api: InstanceSession, instance: Instance, body: bytes
+) -> None:
+    instance.next_answer("api", body=body)
+    with pytest.raises(InvalidResponse, match="not_json"):
+        list(api.items(CUSTOMERS))
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"json": {"Price": float("nan")}}, requests.exceptions.InvalidJSONError),
+        ({"headers": {"X-Own": "two\nlines"}}, requests.exceptions.InvalidHeader),
+    ],
+)
+def test_mistake_of_the_caller_is_no_outage(
+    api: InstanceSession, instance: Instance, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        api.post(CUSTOMERS, **options)
+    assert not instance.calls("api")
+
+
+NOW = "Fri, 27 Nov 2026 10:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("told", "date", "pause"),
+    [
+        ("30", NOW, 30),
+        ("0", None, 0),
+        ("Fri, 27 Nov 2026 10:00:30 GMT", NOW, 30),
+        ("Fri, 27 Nov 2026 09:00:00 GMT", NOW, 0),
+        ("Fri, 27 Nov 2026 10:00:30 GMT", None, PAUSES[0]),
+        ("Fri, 27 Nov 2026 10:00:30", NOW, PAUSES[0]),
+        *((garbage, NOW, PAUSES[0]) for garbage in ("", "-1", "1.5", "soon", "٣", "5, 7")),
+    ],
+)
+def test_pause_is_as_long_as_the_instance_says(told: str, date: str | None, pause: float) -> None:
+    response = requests.Response()
+    response.status_code = 429
+    response.headers.update({"Retry-After": told, **({"Date": date} if date else {})})
+    call = Call("GET", "/api/x", {}, Limits(), Bearer("token"))
+    assert call.pause_after(response) == pause
 
 
 def test_refused_address_is_shown_without_its_secrets(api: InstanceSession) -> None:
