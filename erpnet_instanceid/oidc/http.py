@@ -10,6 +10,7 @@ import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -56,6 +57,13 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+    def told_at(self) -> float | None:
+        """The instance's time of the answer, in Unix seconds; None where it does not tell."""
+        try:
+            return parsedate_to_datetime(self.headers.get("Date", "")).timestamp()
+        except (ValueError, TypeError):
+            return None
 
     def check_available(self) -> None:
         """Raises InstanceUnavailable for a status that means "try later"."""

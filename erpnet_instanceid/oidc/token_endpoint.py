@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from . import http
@@ -20,6 +21,14 @@ MAX_LIFETIME_SECONDS = 366 * 24 * 3600
 REVOCATION_SECONDS = 3.0
 
 
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh token brought. ``told_at`` is the instance's time, as `Answer.told_at`."""
+
+    tokens: TokenSet
+    told_at: float | None
+
+
 def exchange_code(
     client: Client, *, code: str, code_verifier: str, redirect_uri: str, scope: str, now: float
 ) -> TokenSet:
@@ -28,7 +37,7 @@ def exchange_code(
     Raises OAuthError where the instance refuses the code, TokenRejected where the tokens in its
     answer cannot be used, InstanceUnavailable and InvalidResponse where there is no such answer.
     """
-    answer = _ask(
+    answer, _ = _ask(
         client,
         {
             "grant_type": "authorization_code",
@@ -47,14 +56,15 @@ def exchange_code(
     return tokens
 
 
-def spend_refresh_token(client: Client, refresh_token: str, *, now: float) -> TokenSet:
+def spend_refresh_token(client: Client, refresh_token: str, *, now: float) -> Refreshed:
     """The tokens for a refresh token. The request spends the refresh token. RFC 6749 6.
 
     A ``scope``, ``id_token`` or ``refresh_token`` that the answer leaves out is empty. Raises
     InstanceUnavailable, InvalidResponse or OAuthError.
     """
-    answer = _ask(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
-    return _read_tokens(answer, client, scope="", now=now)
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    answer, told_at = _ask(client, form)
+    return Refreshed(_read_tokens(answer, client, scope="", now=now), told_at)
 
 
 def client_credentials(client: Client, *, scope: str | None, now: float) -> TokenSet:
@@ -65,7 +75,8 @@ def client_credentials(client: Client, *, scope: str | None, now: float) -> Toke
     form = {"grant_type": "client_credentials"}
     if scope:
         form["scope"] = scope
-    return _read_tokens(_ask(client, form), client, scope=scope or "", now=now)
+    answer, _ = _ask(client, form)
+    return _read_tokens(answer, client, scope=scope or "", now=now)
 
 
 def revoke(client: Client, refresh_token: str) -> bool:
@@ -83,14 +94,14 @@ def revoke(client: Client, refresh_token: str) -> bool:
         return False
 
 
-def _ask(client: Client, form: Mapping[str, str]) -> dict[str, Any]:
+def _ask(client: Client, form: Mapping[str, str]) -> tuple[dict[str, Any], float | None]:
     answer = _post(client, client.provider.metadata().token_endpoint, form)
     answer.check_available()
     if answer.status == 200:
         fields = answer.json_object()
         if "error" in fields:
             raise InvalidResponse("error_with_status_200", url=answer.url)
-        return fields
+        return fields, answer.told_at()
     if answer.status in (400, 401, 403):
         fields = answer.json_object()
         error = fields.get("error")

@@ -31,7 +31,7 @@ from ..oidc.errors import (
     TokenRejected,
 )
 from ..oidc.pool import deadline, seconds_left
-from ..oidc.token_endpoint import REVOCATION_SECONDS, revoke, spend_refresh_token
+from ..oidc.token_endpoint import REVOCATION_SECONDS, Refreshed, revoke, spend_refresh_token
 from ..oidc.token_set import TokenSet
 from ..oidc.tracebacks import hides_frames
 from ..signals import tokens_refreshed
@@ -197,8 +197,8 @@ def _exchange(leased: Leased) -> Answer:
     try:
         # The deadline includes metadata and keys, where they have to be fetched.
         with deadline(min(seconds, seconds + STORE_RESERVE_SECONDS / 2 - leased.age())):
-            newer = _spend(client, leased.tokens)
-            newer = with_checked_id_token(newer, leased.tokens, client, leased.sign_in)
+            refreshed = _spend(client, leased.tokens)
+            newer = with_checked_id_token(refreshed, leased.tokens, client, leased.sign_in)
     except (InstanceUnavailable, InvalidResponse) as error:
         instance.failed(caller)
         return error.again()
@@ -209,7 +209,7 @@ def _exchange(leased: Leased) -> Answer:
     return newer
 
 
-def _spend(client: Client, tokens: TokenSet) -> TokenSet:
+def _spend(client: Client, tokens: TokenSet) -> Refreshed:
     try:
         return spend_refresh_token(client, str(tokens.refresh_token), now=time.time())
     except InstanceUnavailable as error:

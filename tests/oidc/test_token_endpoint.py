@@ -41,7 +41,7 @@ EVERY_GRANT = ["code", "refresh token", "client credentials"]
 
 def ask(issuer: Issuer, grant: str = "code") -> TokenSet:
     if grant == "refresh token":
-        return spend_refresh_token(issuer.client, "spent", now=NOW)
+        return spend_refresh_token(issuer.client, "spent", now=NOW).tokens
     if grant == "client credentials":
         return client_credentials(issuer.client, scope=REQUESTED, now=NOW)
     return exchange_code(

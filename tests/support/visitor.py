@@ -36,10 +36,14 @@ class _TakesHTTPSOff(HTTPAdapter):
 
 
 class Visitor:
-    """Somebody with a browser. Requests are not followed anywhere unless a method says so."""
+    """Somebody with a browser. Requests are not followed anywhere unless a method says so.
 
-    def __init__(self, site: str, *, https: bool = False) -> None:
+    ``host`` is the name by which the browser knows a site of several servers.
+    """
+
+    def __init__(self, site: str, *, https: bool = False, host: str | None = None) -> None:
         self.site = site.replace("http:", "https:") if https else site
+        self.host = host
         self.http = self._new_browser()
         # The same browser, at the instance.
         self.at_instance = _browser()
@@ -142,6 +146,8 @@ class Visitor:
         http = _browser()
         http.headers.update(PAGE)
         http.mount("https://", _TakesHTTPSOff())
+        if self.host:
+            http.headers["Host"] = self.host
         return http
 
     def _url(self, path: str) -> str:

@@ -1,0 +1,130 @@
+"""Two hosts of a site whose clocks differ. The instance and the database have the right time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from django.conf import settings
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from ..storm.at_once import Answered
+from ..storm.site import Person, Settings, Site, eventually, run_site, spent_twice
+from ..support.visitor import Visitor
+
+DEADLINE = 1
+# The lease is twice that and two seconds.
+LEASE = 2 * DEADLINE + 2
+SECONDS, HOUR = [30, -30], [3600, -3600]
+
+
+@pytest.fixture(scope="module")
+def by_clock(
+    stand_in: RemoteInstance,
+    new_postgres_database: Callable[[], Settings],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[int, Site]]:
+    """The hosts of one site, by the seconds that the clock of each is ahead."""
+    database = new_postgres_database()
+
+    def options(ahead: int) -> Settings:
+        apps = [*settings.INSTALLED_APPS, "tests.surroundings.clock"]
+        return {"CLOCK_AHEAD_SECONDS": ahead, "INSTALLED_APPS": apps}
+
+    with ExitStack() as stack:
+        yield {
+            ahead: stack.enter_context(
+                run_site(
+                    "gunicorn",
+                    1,
+                    instance=stand_in,
+                    database=database,
+                    directory=tmp_path_factory.mktemp("site"),
+                    app={"DEADLINE": DEADLINE},
+                    settings=options(ahead) if ahead else {},
+                )
+            )
+            for ahead in (0, *SECONDS, *HOUR)
+        }
+
+
+@pytest.fixture
+def site(
+    request: pytest.FixtureRequest, by_clock: dict[int, Site], instance: RemoteInstance
+) -> Site:
+    """Two servers: the clock of the first one is right."""
+    right, wrong = by_clock[0], by_clock[request.param]
+    return replace(right, servers=[*right.servers, *wrong.servers])
+
+
+differing_by_an_hour = pytest.mark.parametrize("site", HOUR, indirect=True)
+differing_by_seconds = pytest.mark.parametrize("site", SECONDS, indirect=True)
+
+
+@differing_by_an_hour
+def test_nobody_is_signed_out_and_the_api_answers(
+    site: Site, instance: RemoteInstance, figure: Callable[..., None]
+) -> None:
+    instance.set(access_token_lifetime=1)
+    person = site.sign_in()
+    calls = [_call_when_expired(site, person, server) for server in (1, 0, 1)]
+    instance.set(access_token_lifetime=3600)
+    time.sleep(1.1)
+    pages = site.at_once(person, ["/whoami"], 20)
+    figure(refreshes=site.refreshes(), slowest=round(max(a.seconds for a in [*calls, *pages]), 2))
+    assert {call.status for call in calls} == {200}
+    assert {page.json()["user"] for page in pages} == {"maria"}
+    assert spent_twice(instance) == []
+    person.close()
+
+
+def _call_when_expired(site: Site, person: Person, server: int) -> Answered:
+    time.sleep(1.1)
+    return site.get(person, "/api", server)
+
+
+@differing_by_seconds
+def test_lease_of_a_dead_host_ends_by_the_clock_of_the_database(
+    site: Site, instance: RemoteInstance, figure: Callable[..., None]
+) -> None:
+    person = site.sign_in_expired()
+    # A host whose clock is behind learns from the API that the token has expired.
+    time.sleep(1)
+    instance.next_token_answer(hold=1, drop="before")
+    dying = site.begin(person, "/api", server=1)
+    eventually(lambda: site.refreshes() == 1)
+    os.kill(site.servers[1].worker(), signal.SIGKILL)
+    assert dying.answer().status == 0
+    started = time.monotonic()
+    answer = site.get(person, "/api", server=0)
+    waited = time.monotonic() - started
+    figure(seconds=round(waited, 1), lease=LEASE)
+    assert answer.status == 200
+    assert LEASE - 2 < waited < LEASE + 2
+    assert site.get(person, "/whoami").json()["generation"] == 2
+    person.close()
+
+
+@differing_by_seconds
+@pytest.mark.parametrize("first", [0, 1])
+def test_sign_in_begins_at_one_host_and_ends_at_the_other(site: Site, first: int) -> None:
+    visitor = Visitor(site.servers[first].url, host="rp.test")
+    answer = visitor.at(visitor.start("/private"))
+    visitor.site = site.servers[1 - first].url
+    assert visitor.bring(answer).headers["Location"] == "/private"
+    visitor.close()
+
+
+@differing_by_seconds
+def test_sign_out_notice_reaches_the_other_host(site: Site, instance: RemoteInstance) -> None:
+    person = site.sign_in()
+    instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
+    assert instance.end_session_of("maria") == [200]
+    assert site.get(person, "/whoami").json()["user"] == ""
+    person.close()
