@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
+from django.db import Error as DatabaseFailure
+
 from ..conf import conf
 from ..conflicts import tried_again
 from ..models import SignIn
@@ -71,7 +73,12 @@ def follow(sign_in: SignIn, claims: Claims) -> None:
         tried_again(partial(rights.follow, account, told))
     except SignInDenied as error:
         logger.info("rights_withdrawn error=%s account=%s", error, account.pk)
-        end_all_of(account, error.code)
+        try:
+            end_all_of(account, error.code)
+        except DatabaseFailure as failure:
+            # This browser is signed out all the same, the others at their next renewal.
+            cause = type(failure).__name__
+            logger.warning("sign_in_not_ended sign_in=%s error=%s", sign_in.pk, cause)
         raise SignInExpired(error.code, sign_in=str(sign_in.pk)) from None
     except Exception as error:  # noqa: BLE001 - a site's own method or its database failed
         # The tokens are stored, and the next renewal tries again.

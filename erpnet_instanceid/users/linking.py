@@ -11,7 +11,7 @@ from ..conf import conf
 from ..models import Account
 from .accounts import create_account
 from .claims import Claims, email_address, is_true
-from .profile import has_fields, takes_text
+from .profile import has_fields, is_named_by_email, takes_text
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -21,12 +21,15 @@ User = Any
 
 def users_to_link(model: UserModel, claims: Claims) -> list[User]:
     """The local users whom this person may take over, by LINK_USERS_BY. Never linked before."""
-    if conf.link_users_by == "username":
+    if conf.link_users_by is None:
+        return []
+    # Where the e-mail is the username, a login name that looks like one proves nothing.
+    if conf.link_users_by == "username" and not is_named_by_email(model):
         return _same(model, model.USERNAME_FIELD, claims["sub"], lookup="exact")
     email = email_address(claims)
-    if conf.link_users_by == "email" and email and is_true(claims.get("email_verified")):
-        return _same(model, model.get_email_field_name(), email, lookup="iexact")
-    return []
+    if email is None or not is_true(claims.get("email_verified")):
+        return []
+    return _same(model, model.get_email_field_name(), email, lookup="iexact")
 
 
 def adopt(user: User, claims: Claims) -> Account:

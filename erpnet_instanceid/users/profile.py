@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.base_user import BaseUserManager
-from django.contrib.auth.models import Group
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 
 from ..conf import conf
@@ -27,7 +26,7 @@ def usernames(model: UserModel, claims: Claims) -> list[str]:
 
     Where the e-mail is the username, only the verified e-mail; empty without one.
     """
-    if not _is_named_by_email(model):
+    if not is_named_by_email(model):
         return _login_names(claims)
     email = email_address(claims)
     is_verified = email is not None and is_true(claims.get("email_verified"))
@@ -62,7 +61,7 @@ def first_profile(model: UserModel, claims: Claims) -> dict[str, Any]:
     """A new user's fields besides the username: the profile, and REQUIRED_FIELDS that the claims
     fill."""
     values = {**_required(model, claims), **profile(model, claims)}
-    if _is_named_by_email(model):
+    if is_named_by_email(model):
         values.pop(model.USERNAME_FIELD, None)
         if has_fields(model, "username"):
             values["username"] = free_name(model, _login_names(claims), "username")
@@ -96,10 +95,12 @@ def set_groups(user: User, claims: Claims) -> None:
     managed = {name for names in named.values() for name in names}
     wanted = set(named.get(user_type, ()))
     present = set(user.groups.filter(name__in=managed).values_list("name", flat=True))
+    # A site may have a model of its own for groups.
+    groups = user.groups.model._default_manager
     for name in wanted - present:
-        user.groups.add(Group.objects.get_or_create(name=name)[0])
+        user.groups.add(groups.get_or_create(name=name)[0])
     if present - wanted:
-        user.groups.remove(*Group.objects.filter(name__in=present - wanted))
+        user.groups.remove(*groups.filter(name__in=present - wanted))
 
 
 def has_fields(model: UserModel, *names: str) -> bool:
@@ -110,7 +111,8 @@ def has_fields(model: UserModel, *names: str) -> bool:
         return False
 
 
-def _is_named_by_email(model: UserModel) -> bool:
+def is_named_by_email(model: UserModel) -> bool:
+    """Whether the e-mail is the username."""
     return bool(model.get_email_field_name() == model.USERNAME_FIELD)
 
 
@@ -149,7 +151,7 @@ def _has_two_names(model: UserModel) -> bool:
 def _email(model: UserModel, claims: Claims) -> dict[str, str]:
     email, field = email_address(claims), model.get_email_field_name()
     # Where the e-mail is the username, the site knows the user by it: a claim does not change it.
-    if email is None or _is_named_by_email(model) or not has_fields(model, field):
+    if email is None or is_named_by_email(model) or not has_fields(model, field):
         return {}
     # An address that is too long is left out: half of it would be somebody else's.
     longest = model._meta.get_field(field).max_length

@@ -68,6 +68,24 @@ def test_fld_03_addresses_are_the_same_but_for_ascii_case(
         assert users_to_link(User, CLAIMS) == ([local] if is_same else [])
 
 
+def test_login_name_is_no_address(link_by: Configure) -> None:
+    """Where the e-mail is the username, the verified one counts."""
+
+    class NamedByEmail(User):  # type: ignore[misc, valid-type]
+        USERNAME_FIELD = "email"
+
+        class Meta:
+            proxy = True
+            app_label = "tests"
+
+    link_by("username")
+    local = NamedByEmail.objects.create(email=CLAIMS["email"])
+    login_name = {**CLAIMS, "sub": CLAIMS["email"]}
+
+    assert users_to_link(NamedByEmail, {**login_name, "email_verified": "false"}) == []
+    assert users_to_link(NamedByEmail, CLAIMS) == [local]
+
+
 def test_fld_05_user_is_taken_over_once(link_by: Configure) -> None:
     link_by("email")
     local = User.objects.create_user("local", "mike@sense.example")

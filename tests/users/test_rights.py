@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
 from erpnet_instanceid.backends import InstanceIDBackend
@@ -72,6 +73,29 @@ def test_fld_06_refused_user_type_is_out_in_every_browser(
     ended = SignIn.objects.filter(account__sub="admin")
     assert ended.filter(ended=None).count() == ended.exclude(tokens="").count() == 0
     assert Session.objects.count() == 1
+
+
+def test_session_that_cannot_be_deleted_spares_no_other(
+    new_visitor: NewVisitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other, visitor = new_visitor(), new_visitor(), new_visitor()
+    for browser in (stuck, other):
+        browser.sign_in("maria")
+    key, delete = stuck.whoami()["session"], SessionStore.delete
+
+    def delete_others(session: SessionStore, session_key: str | None = None) -> None:
+        if session_key == key:
+            raise OSError
+        delete(session, session_key)
+
+    monkeypatch.setattr(SessionStore, "delete", delete_others)
+    sign_in_expired(visitor, instance, "maria")
+    instance.people["maria"].user_type = "ExternalCommunityUser"
+
+    assert visitor.get("/private").status_code == 302
+
+    assert other.whoami()["user"] == ""
+    assert SignIn.objects.filter(ended=None).count() == 0
 
 
 def test_fld_06_type_groups_and_name_follow(
