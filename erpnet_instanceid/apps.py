@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 # Imported while nothing else runs: josepy's modules import each other, which breaks when threads
 # race to be first.
 from .oidc import jose  # noqa: F401
+from .signin.daphne import hide_answers
 
 
 class InstanceIDConfig(AppConfig):
@@ -20,3 +21,5 @@ class InstanceIDConfig(AppConfig):
         from . import checks  # noqa: F401
         from .api import profile  # noqa: F401
         from .tokens import logins  # noqa: F401
+
+        hide_answers()

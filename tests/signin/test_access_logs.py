@@ -15,6 +15,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = {
     "uvicorn": ["uvicorn", "tests.asgi:application", "--port={port}"],
+    "daphne": ["daphne", "--port={port}", "tests.asgi:application"],
     "hypercorn": [
         "hypercorn",
         "tests.asgi:application",
