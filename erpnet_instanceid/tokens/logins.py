@@ -100,6 +100,8 @@ def _carry_over(request: HttpRequest, user: Any, key: str) -> None:
         is_carried=sign_in.account.user_id != user.pk,
     )
     write_entry(request.session, entry)
+    # The same view may go on with another login().
+    note_session(request)
 
 
 @receiver(user_logged_out, dispatch_uid="erpnet_instanceid.endings")

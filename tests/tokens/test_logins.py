@@ -30,6 +30,11 @@ def become(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(name)
 
 
+def become_both(request: HttpRequest, first: str, second: str) -> HttpResponse:
+    become(request, first)
+    return become(request, second)
+
+
 def sign_in_locally(request: HttpRequest) -> HttpResponse:
     login(request, authenticate(request, username="local", password="secret"))
     return HttpResponse("local")
@@ -55,6 +60,7 @@ def known(request: HttpRequest) -> JsonResponse:
 
 urlpatterns = [
     path("become/<name>", become),
+    path("become/<first>/<second>", become_both),
     path("switch/<name>", switch),
     path("local", sign_in_locally),
     path("bye", sign_out_locally),
@@ -208,6 +214,15 @@ def test_fld_16_local_password_over_a_sign_in(admin: Visitor, instance: Instance
 
     assert address.startswith(f"{instance.issuer}/connect/endsession")
     assert row().ended is not None
+
+
+@pytest.mark.parametrize("second", ["local", "admin"])
+def test_fld_16_two_logins_in_one_view(admin: Visitor, second: str) -> None:
+    admin.get(f"/become/maria/{second}")
+
+    assert admin.whoami()["user"] == second
+    assert admin.get("/known").json()["tokens"] is (second == "admin")
+    assert row().session_key == admin.whoami()["session"]
 
 
 def test_fld_16_sign_in_ends_an_impersonation(admin: Visitor) -> None:
