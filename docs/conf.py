@@ -17,7 +17,11 @@ django.setup()
 project = "erpnet_instanceid"
 html_title = "erpnet-instanceid"
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["narrow.css"]
 html_copy_source = False
+# The search finds more.
+html_use_index = html_domain_indices = False
 html_show_copyright = False
 html_show_sphinx = False
 exclude_patterns = ["_build"]
