@@ -27,7 +27,7 @@ R = TypeVar("R", bound=Record)
 
 def to_dict(record: Record) -> dict[str, Any]:
     """The fields of ``record`` by name, and its version."""
-    return {VERSION_KEY: record.VERSION, **dataclasses.asdict(record)}
+    return {VERSION_KEY: record.VERSION, **vars(record)}
 
 
 def from_dict(kind: type[R], value: object) -> R | None:
