@@ -1,7 +1,7 @@
 """Sign-out notices of the last hours, for sign-ins that were under way when a notice came.
 
 Such a sign-in has no user yet, or no row at all, so the notice cannot find it. Its last step looks
-here, in the statement that completes it.
+here, once its row is complete.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Exists, Q
 from django.utils import timezone
 
 from ..conf import conf
@@ -44,21 +43,20 @@ def _wait_for_sign_ins(alias: str) -> None:
         list(under_way.select_for_update().values_list("pk", flat=True))
 
 
-def no_notice_of(claims: Claims, *, since: datetime) -> Q:
-    """The condition that no notice has come about the sign-in with these claims.
+def has_notice_of(claims: Claims, *, since: datetime) -> bool:
+    """Whether a notice has come about the sign-in with these claims.
 
+    To be asked once the row of the sign-in is complete: a notice that comes later finds the row.
     ``since`` is when the sign-in began, by this site's clock: an earlier notice is about an earlier
     sign-in.
     """
     sub = _hash(claims, "sub", claims["sub"])
-    notices = Notice.objects.filter(
-        named__in=(_names(claims)["named"], sub),
-        sub__in=("", sub),
-        received__gte=since,
-        # Two nodes of the instance do not agree on the time.
-        issued_at__gte=int(claims["iat"]) - conf.clock_skew,
+    # Two nodes of the instance do not agree on the time.
+    issued_since = int(claims["iat"]) - conf.clock_skew
+    return any(
+        notice.sub in ("", sub) and notice.received >= since and notice.issued_at >= issued_since
+        for notice in Notice.objects.filter(named__in=(_names(claims)["named"], sub))
     )
-    return Q(~Exists(notices))
 
 
 def _names(claims: Claims) -> dict[str, str]:

@@ -112,7 +112,10 @@ def _save_changed(account: Account, values: dict[str, Any]) -> None:
 
 def _account_by_id(claims: Claims) -> Account | None:
     kind, _ = account_key(claims)
-    return _accounts().filter(fingerprint=_fingerprint(claims)).first() if kind == "id" else None
+    if kind == "sub":
+        return None
+    # Not by first(), which takes the time to put in order what is one row at most.
+    return next(iter(_accounts().filter(fingerprint=_fingerprint(claims))), None)
 
 
 def _account_by_login_name(claims: Claims) -> Account | None:
