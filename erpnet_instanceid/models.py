@@ -19,10 +19,9 @@ from django.utils.formats import date_format
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from . import records
 from .conflicts import tried_again
 from .oidc.token_set import TokenSet
-from .records import pack, unpack
-from .sealing import seal, unseal
 
 
 def fingerprint(issuer: str, kind: str, key: str) -> str:
@@ -182,8 +181,7 @@ class SignIn(models.Model):
 
     def token_set(self) -> TokenSet | None:
         """The tokens of the row, None where it has none or SECRET_KEY has changed since."""
-        data = unseal("tokens", self.tokens) if self.tokens else None
-        return None if data is None else unpack(TokenSet, data)
+        return records.unseal(TokenSet, "tokens", self.tokens)
 
 
 class Notice(models.Model):
@@ -214,4 +212,4 @@ class Notice(models.Model):
 
 def sealed_tokens(tokens: TokenSet) -> str:
     """``tokens`` as the row stores them: encrypted."""
-    return seal("tokens", pack(tokens))
+    return records.seal("tokens", tokens)

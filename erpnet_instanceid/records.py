@@ -1,4 +1,4 @@
-"""Writes a dataclass as a dict or as JSON, and reads it back.
+"""Writes a dataclass as a dict, as JSON or sealed, and reads it back.
 
 The fields stand by name, beside a version. So a field with a default can be added without a
 migration. What another version of this app wrote is not readable: the visitor signs in again.
@@ -10,6 +10,8 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
+
+from . import sealing
 
 VERSION_KEY = "v"
 
@@ -48,6 +50,21 @@ def pack(record: Record) -> bytes:
         if values[field.name] == field.default:
             del values[field.name]
     return json.dumps(values, separators=(",", ":")).encode()
+
+
+def seal(purpose: str, record: Record) -> str:
+    """``record`` encrypted and authenticated, as text that fits a cookie."""
+    return sealing.seal(purpose, pack(record))
+
+
+def unseal(kind: type[R], purpose: str, text: object, *, max_age: int | None = None) -> R | None:
+    """The record that was sealed for ``purpose``.
+
+    None where ``text`` is not one of this ``kind`` and version, or is older than ``max_age``
+    seconds.
+    """
+    data = sealing.unseal(purpose, text, max_age=max_age) if isinstance(text, str) else None
+    return None if data is None else unpack(kind, data)
 
 
 def unpack(kind: type[R], data: bytes) -> R | None:

@@ -22,7 +22,6 @@ from django.urls import reverse
 
 from .. import cookies, records
 from ..conf import redirect_field_name
-from ..sealing import seal, unseal
 from .challenge import shows_page, sign_in_required
 from .failures import form_not_kept_page
 
@@ -150,8 +149,8 @@ def _is_from_an_earlier_page(request: HttpRequest, response: HttpResponseBase) -
     """Whether a page that was open before the last sign-in posted this, and so met a 403."""
     if response.status_code != 403 or not request.user.is_authenticated:
         return False
-    data = request.session.get(EARLIER_KEY)
-    earlier = _unseal(EarlierSecret, "earlier csrf", data, EARLIER_SECONDS)
+    sealed = request.session.get(EARLIER_KEY)
+    earlier = records.unseal(EarlierSecret, "earlier csrf", sealed, max_age=EARLIER_SECONDS)
     if earlier is None or earlier.author != str(request.user.pk) or not shows_page(request):
         return False
     return not _passes_csrf_check(request) and _passes_csrf_check(request, earlier.secret)
@@ -184,8 +183,8 @@ def _csrf_secret(request: HttpRequest) -> str:
 
 def _note_earlier_secret(request: HttpRequest, author: Any, secret: str) -> None:
     if secret:
-        data = records.pack(EarlierSecret(str(author.pk), secret))
-        request.session[EARLIER_KEY] = seal("earlier csrf", data)
+        earlier = EarlierSecret(str(author.pk), secret)
+        request.session[EARLIER_KEY] = records.seal("earlier csrf", earlier)
 
 
 def _form_of(request: HttpRequest, author: Any) -> KeptForm | None:
@@ -201,7 +200,7 @@ def _form_of(request: HttpRequest, author: Any) -> KeptForm | None:
 
 
 def _put_away(request: HttpRequest, form: KeptForm, response: HttpResponseBase) -> HttpResponseBase:
-    request.session[FORM_KEY] = seal("form", records.pack(form))
+    request.session[FORM_KEY] = records.seal("form", form)
     cookies.put(request, response, COOKIE, form.browser, KEPT_SECONDS)
     return response
 
@@ -216,13 +215,9 @@ def _drop_sent(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _read(request: HttpRequest) -> KeptForm | None:
-    form = _unseal(KeptForm, "form", request.session.get(FORM_KEY), KEPT_SECONDS)
+    sealed = request.session.get(FORM_KEY)
+    form = records.unseal(KeptForm, "form", sealed, max_age=KEPT_SECONDS)
     return form if form is not None and form.browser == cookies.only(request, COOKIE) else None
-
-
-def _unseal(kind: type[Any], purpose: str, sealed: object, seconds: int) -> Any:
-    data = unseal(purpose, sealed, max_age=seconds) if isinstance(sealed, str) else None
-    return None if data is None else records.unpack(kind, data)
 
 
 def _to_resume() -> HttpResponseBase:

@@ -112,10 +112,10 @@ def new_attempt(request: HttpRequest, plan: Plan) -> tuple[Attempt, str]:
     """A new attempt, and the value of its cookie."""
     seed = encode_base64url(secrets.token_bytes(SEED_BYTES))
     state, kept_target = _state_of(replace(plan, seed_hash=_hash(seed)[:16]))
-    cookie = seal("attempt", records.pack(CookieRecord(seed, kept_target)))
+    cookie = records.seal("attempt", CookieRecord(seed, kept_target))
     if len(cookie) > MAX_ATTEMPT_CHARACTERS:
         # The visitor loses the way back to a page with so long an address, not the sign-in.
-        cookie = seal("attempt", records.pack(CookieRecord(seed)))
+        cookie = records.seal("attempt", CookieRecord(seed))
     return Attempt(plan, _secrets(seed, state), callback_address(request)), cookie
 
 
@@ -188,8 +188,7 @@ def _sealed_plan(plan: Plan) -> str:
 
 
 def _opened(cookie: str) -> CookieRecord | None:
-    data = unseal("attempt", cookie) if cookie else None
-    return None if data is None else records.unpack(CookieRecord, data)
+    return records.unseal(CookieRecord, "attempt", cookie)
 
 
 def _belong_together(plan: Plan, record: CookieRecord) -> bool:

@@ -66,14 +66,13 @@ def popup_address(request: HttpRequest, target: str) -> str:
     kept = [value for name, value in found.items() if prefix + name != cookies.FRAME_MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
     cookies.note(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
-    opener = seal("opener", records.pack(Opener(_hash(secret), target)))
+    opener = records.seal("opener", Opener(_hash(secret), target))
     return f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}={opener}"
 
 
 def read_opener(sealed: str) -> Opener | None:
     """The frame that `popup_address` sealed, None where it is not ours or too old."""
-    data = unseal("opener", sealed, max_age=COOKIE_SECONDS)
-    return None if data is None else records.unpack(Opener, data)
+    return records.unseal(Opener, "opener", sealed, max_age=COOKIE_SECONDS)
 
 
 def hand_over(attempt: Attempt, claims: Claims, tokens: TokenSet, sign_in: SignIn) -> str:
@@ -82,7 +81,7 @@ def hand_over(attempt: Attempt, claims: Claims, tokens: TokenSet, sign_in: SignI
     Raises AttemptError where a sign-out notice was faster.
     """
     result = Result(attempt.plan.frame, attempt.target, dict(claims), dataclasses.asdict(tokens))
-    if not sign_in.change({"tokens": seal("frame", records.pack(result))}):
+    if not sign_in.change({"tokens": records.seal("frame", result)}):
         raise AttemptError("sign_in_ended")
     return seal("frame code", f"{sign_in.pk}".encode())
 
@@ -94,8 +93,7 @@ def redeem_code(request: HttpRequest, code: str) -> tuple[SignIn, dict[str, Any]
     """
     key = unseal("frame code", code, max_age=CODE_SECONDS)
     sign_in = None if key is None else SignIn.objects.filter(pk=key.decode(), account=None).first()
-    data = unseal("frame", sign_in.tokens) if sign_in and sign_in.tokens else None
-    result = None if data is None else records.unpack(Result, data)
+    result = records.unseal(Result, "frame", sign_in.tokens) if sign_in else None
     if sign_in is None or result is None:
         raise AttemptError("frame_code_refused", reason="spent_or_over")
     secret = cookies.only(request, _prefix(request) + result.secret_hash[:8])

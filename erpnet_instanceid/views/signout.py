@@ -7,12 +7,11 @@ import logging
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.utils.decorators import method_decorator
-from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 
 from ..conf import redirect_field_name
 from ..mozilla import LogoutView
+from ..oidc.tracebacks import hides_own_frames
 from ..pages.frames import allow_framing, is_framed
 from ..pages.render import form_page, page, private
 from ..pages.targets import requested_target, safe_target, signed_out_address
@@ -46,7 +45,7 @@ class SignOutView(LogoutView):
             },
         )
 
-    @method_decorator(sensitive_variables())
+    @hides_own_frames
     def post(self, request: HttpRequest) -> HttpResponseBase:
         target = self.redirect_url
         tokens = end_with_session(request, "signed_out")
