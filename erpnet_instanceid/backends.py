@@ -160,6 +160,7 @@ class InstanceIDBackend(AuthenticationBackend):
 
     def _known(self, user: User, claims: Claims, known: Person | None) -> Person:
         if not self.user_can_authenticate(user) or (known is not None and known.is_hidden):
+            self.sign_in.account = known.account if known else None
             raise SignInDenied("inactive_user", sub=claims["sub"])
         if known is None and user in users_to_link(self.UserModel, claims):
             return self._adopted(user, claims)

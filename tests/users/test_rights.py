@@ -273,13 +273,17 @@ def test_profile_that_hangs_delays_a_page_once(
 # A refusal at a sign-in
 
 
+@pytest.mark.parametrize("refusal", ["user type", "deactivated"])
 def test_refused_sign_in_ends_the_persons_others(
-    new_visitor: NewVisitor, instance: Instance
+    new_visitor: NewVisitor, instance: Instance, refusal: str
 ) -> None:
     other, colleague, visitor = new_visitor(), new_visitor(), new_visitor()
     other.sign_in("maria")
     colleague.sign_in("admin")
-    instance.people["maria"].user_type = "ExternalCommunityUser"
+    if refusal == "user type":
+        instance.people["maria"].user_type = "ExternalCommunityUser"
+    else:
+        User.objects.filter(username="maria").update(is_active=False)
 
     assert visitor.sign_in("maria").status_code == 403
 
