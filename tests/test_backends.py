@@ -446,13 +446,6 @@ def test_sets_only_flags_that_the_user_model_has(site: Configure) -> None:
     assert not hasattr(user, "is_wizard")
 
 
-@pytest.mark.usefixtures("site")
-def test_uin_12_user_type_is_compared_as_it_is_spelled() -> None:
-    for user_type in ("", "InternalUser ", {"InternalUser": True}, True):
-        assert denied(user_type=user_type) == "user_type_refused"
-    assert not User.objects.exists()
-
-
 # The methods that a site may override
 
 

@@ -52,13 +52,20 @@ def ask_userinfo(issuer: Issuer, **answer: Any) -> Any:
         return error.code
 
 
-def test_uin_01_03_userinfo_of_another_person_is_refused(issuer: Issuer) -> None:
+def test_uin_01_userinfo_of_another_person_is_refused(issuer: Issuer) -> None:
     assert ask_userinfo(issuer, json={"sub": "maria", "name": "M"})["name"] == "M"
     for sub in ["mariainvalid", "Maria", None, ["maria"], ""]:
         assert ask_userinfo(issuer, json={"sub": sub}) == "claim_mismatch"
     assert ask_userinfo(issuer, json={"name": "M"}) == "claim_mismatch"
+
+
+def test_uin_02_03_userinfo_is_a_json_object(issuer: Issuer) -> None:
     assert ask_userinfo(issuer, body="eyJhbGciOiJub25lIn0.e30.") == "not_json"
     assert ask_userinfo(issuer, json=[]) == "not_a_json_object"
+
+
+def test_uin_03_04_userinfo_comes_with_a_200(issuer: Issuer) -> None:
+    """A redirect is not followed."""
     for status in [204, 302, 401, 403]:
         assert ask_userinfo(issuer, status=status, json={}) == "unexpected_status"
     assert ask_userinfo(issuer, status=500) == "server_error"

@@ -16,7 +16,7 @@ from erpnet_instanceid.backends import InstanceIDBackend
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.oidc.errors import SignInDenied, SignInExpired
 from erpnet_instanceid.testing import Instance, Token
-from erpnet_instanceid.users.rights import follow
+from erpnet_instanceid.users.rights import check_user_type, follow
 
 from ..support.visitor import Visitor
 
@@ -324,15 +324,23 @@ def test_follow_writes_nothing_where_nothing_changed(
         follow(account, claims)
 
 
-@pytest.mark.parametrize(
-    ("claims", "code"),
-    [
-        ({"user_type": "SystemUserNoLogin"}, "user_type_refused"),
-        ({"user_type": ["InternalUser"]}, "user_type_refused"),
-        ({"is_active": False}, "inactive_user"),
-    ],
-)
-def test_follow_refuses(account: Account, claims: dict[str, Any], code: str) -> None:
-    with pytest.raises(SignInDenied) as caught:
-        follow(account, claims)
-    assert caught.value.code == code
+def test_follow_refuses_a_person_who_is_not_active(account: Account) -> None:
+    with pytest.raises(SignInDenied, match="inactive_user"):
+        follow(account, {"is_active": False})
+
+
+NO_LOGIN = [
+    "VirtualUserNoLogin",
+    "SystemUserNoLogin",
+    "ApplicationUserNoLogin",
+    "InvitationInternalNoLogin",
+    "InvitationExternalNoLogin",
+]
+ODD_TYPES = ["", None, "internaluser", "InternalUser ", ["InternalUser"], {"InternalUser": 1}, True]
+
+
+@pytest.mark.parametrize("user_type", [*NO_LOGIN, *ODD_TYPES], ids=str)
+def test_uin_12_type_stays_out_with_any_settings(configure: Configure, user_type: Any) -> None:
+    configure(ALLOWED_USER_TYPES=["InternalUser", *NO_LOGIN])
+    with pytest.raises(SignInDenied, match="user_type_refused"):
+        check_user_type({"sub": "maria", "user_type": user_type})
