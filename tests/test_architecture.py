@@ -73,6 +73,7 @@ KNOWS = {
 PRIVATE = {
     "_body": "views.posted",
     "_content": "oidc.http",
+    "_files": "views.posted",
     "_csp_nonce": "pages.render",
     "_from_testcase": "tokens.connections",
     "_has_been_logged": "pages.failures",

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.handlers.asgi import ASGIRequest
 from django.db import IntegrityError, transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
-    QueryDict,
 )
 from django.views.decorators.csrf import csrf_exempt
 
@@ -35,7 +33,8 @@ from ..signin.language import choose_language
 from ..signin.start import RESTARTS, asked_restarts, start
 from ..tokens.entry import read_entry
 from .framed import for_popup, popup_done
-from .posted import pairs_of, posted_pairs
+from .posted import posted_pairs
+from .queries import take_query
 from .reporting import sensitive_request
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -82,7 +81,7 @@ class SignInCallbackView(CallbackView):
 
     def _get_with_answer(self, request: HttpRequest) -> HttpResponseBase:
         """The answer is in the query, by the code flow."""
-        answer = Answer(_take_query(request), in_query=True)
+        answer = Answer(take_query(request), in_query=True)
         reference = attempts.reference(answer.state) if answer.state else ""
         if settings.SESSION_COOKIE_SAMESITE != "Strict" or not reference:
             return self._answer(request, reference, answer)
@@ -160,22 +159,6 @@ def _on_to_their_page(request: HttpRequest) -> HttpResponse:
     """For the back button, a reload or a double click after the sign-in is complete."""
     entry = read_entry(request.session)
     return HttpResponseRedirect((entry and entry.target) or default_target())
-
-
-def _take_query(request: HttpRequest) -> list[tuple[str, str]]:
-    # Error reports, traces and access logs show the address from here on: without a code.
-    pairs = pairs_of(request.GET)
-    request.GET = QueryDict()
-    for name, value in request.META.items():
-        # Servers and proxies repeat the whole address: RAW_URI, REQUEST_URI, HTTP_X_ORIGINAL_URL.
-        if isinstance(value, str) and name.endswith(("URI", "URL")):
-            request.META[name] = value.partition("?")[0]
-        elif name.endswith("QUERY_STRING"):
-            request.META[name] = ""
-    if isinstance(request, ASGIRequest):
-        # The server writes its access log from here, after the response.
-        cast(dict[str, Any], request.scope)["query_string"] = b""
-    return pairs
 
 
 def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, QueryDict, UnreadablePostError
+from django.utils.datastructures import MultiValueDict
 
 from ..oidc.errors import AttemptError
 
@@ -22,21 +23,27 @@ def posted_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     Raises AttemptError where it is no form, or its sender went away in the middle of it, or it is
     a larger one than there is reason for; that is found out before it is read.
     """
+    try:
+        return _pairs(request)
+    finally:
+        _empty(request)
+
+
+def _pairs(request: HttpRequest) -> list[tuple[str, str]]:
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != FORM or charset.lower() != "utf-8":
         raise AttemptError("not_form", content_type=str(request.content_type)[:80])
     try:
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_FORM_BYTES:
             raise AttemptError("answer_too_large", limit=MAX_FORM_BYTES)
-        pairs = pairs_of(request.POST)
+        return pairs_of(request.POST)
     except (SuspiciousOperation, BadRequest, ValueError, UnreadablePostError):
         raise AttemptError("not_form") from None
-    _empty(request)
-    return pairs
 
 
 def _empty(request: HttpRequest) -> None:
     # Error collectors read form and body again, long after this view has.
     request.POST = QueryDict()
-    # Django has no public way to drop a body that it has read.
+    # Django has no public way to drop a body that it has read, or is not to read.
     request._body = b""
+    request._files = MultiValueDict()  # type: ignore[attr-defined]
