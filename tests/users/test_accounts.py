@@ -1,21 +1,23 @@
 """Rows UIN of the cases: which claims count, and which user of the site the visitor becomes.
 
-``tests/oidc/test_access_token.py`` has each fault of an access token and of userinfo,
-``tests/users/test_claims.py`` the values of claims, and ``tests/test_backends.py`` the accounts and
-users that come of them; here a few of each come with a sign-in.
+``tests/oidc/test_access_token.py`` has each fault of an access token and of userinfo, and
+``tests/users/test_claims.py`` the values of claims; here a few of each come with a sign-in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from erpnet_instanceid.models import Account
 from erpnet_instanceid.testing import Instance, Token, new_key
 
+from ..support.backend import ISSUER, denied, sign_in
 from ..support.outcomes import begin
 from ..support.visitor import Visitor
 
@@ -50,6 +52,89 @@ def claims(instance: Instance, target: str = "access_token", **changes: Any) -> 
 
 def signed_in_user(visitor: Visitor) -> Any:
     return User.objects.get(username=visitor.whoami()["user"])
+
+
+# One person, one account
+
+
+@pytest.mark.usefixtures("site")
+def test_id_that_is_spelled_like_a_login_is_not_that_login() -> None:
+    assert sign_in("maria") != sign_in("other", id="maria")
+
+
+@pytest.mark.usefixtures("site")
+def test_uin_15_equal_email_links_no_user_unless_the_site_asks() -> None:
+    local = User.objects.create_superuser("maria", "maria@company.example")
+    owner = User.objects.create_user("owner", "owner@company.example")
+
+    user = sign_in(email=local.email, email_verified="true")
+
+    assert user not in (local, owner)
+    assert not user.is_superuser
+    assert sign_in(email=owner.email, email_verified="true") == user
+    assert [account.user for account in Account.objects.all()] == [user]
+
+
+def test_uin_18_person_of_another_instance_is_another_user(site: Configure) -> None:
+    user = sign_in(id="8c4f")
+    site(INSTANCE_URL="https://other.test")
+
+    other = sign_in(id="8c4f", iss="https://other.test/id")
+
+    assert (user.username, other.username) == ("maria", "maria@other.test")
+    first, second = Account.objects.order_by("pk")
+    assert (first.issuer, second.issuer) == (ISSUER, "https://other.test/id")
+    assert first.key == second.key
+
+
+@pytest.mark.usefixtures("site")
+def test_uin_19_reassigned_login_is_another_user() -> None:
+    old, new = sign_in(id="8c4f"), sign_in(id="other")
+    assert (old.username, new.username) == ("maria", "maria@op.test")
+    assert set(Account.objects.values_list("sub", "user")) == {("maria", old.pk), ("maria", new.pk)}
+
+
+@pytest.mark.usefixtures("site")
+def test_uin_19_renamed_login_is_the_same_user() -> None:
+    user = sign_in(id="8c4f")
+    first = timezone.now() - timedelta(days=9)
+    Account.objects.update(created=first, changed=first)
+    sign_in(id="8c4f")
+    assert Account.objects.get().changed == first
+
+    renamed = sign_in("maria.ivanova", id="8c4f")
+
+    account = Account.objects.get()
+    assert (renamed, renamed.username, account.sub) == (user, "maria", "maria.ivanova")
+    assert account.changed > account.created == first
+
+
+@pytest.mark.usefixtures("site")
+def test_uin_19_swapped_logins_keep_their_users() -> None:
+    maria, admin = sign_in("maria", id="m"), sign_in("admin", id="a")
+    assert sign_in("maria", id="a") == admin
+    assert sign_in("admin", id="m") == maria
+    assert Account.objects.get(sub="maria").user == admin
+
+
+@pytest.mark.usefixtures("site")
+def test_fld_07_account_kept_by_sub_takes_its_first_id() -> None:
+    user = sign_in()
+    assert sign_in(id="8c4f") == sign_in("maria.ivanova", id="8c4f") == user
+    account = Account.objects.get()
+    assert (account.key, account.sub) == ("8c4f", "maria.ivanova")
+
+
+@pytest.mark.usefixtures("site")
+def test_fld_07_sign_in_without_the_known_id_is_refused() -> None:
+    sign_in(id="8c4f")
+    assert denied() == "identity_incomplete"
+
+
+@pytest.mark.usefixtures("site")
+def test_fld_07_second_id_of_a_reused_name_is_another_user() -> None:
+    sign_in()
+    assert sign_in(id="8c4f") != sign_in(id="other")
 
 
 # Userinfo

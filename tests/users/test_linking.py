@@ -16,6 +16,7 @@ from erpnet_instanceid.models import Account
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.users.linking import adopt, users_to_link
 
+from ..support.backend import denied, sign_in
 from ..support.visitor import Visitor
 
 User = get_user_model()
@@ -32,7 +33,7 @@ CLAIMS = {
 
 
 class Anything(IExact):
-    """A database that takes every address for the same."""
+    """A database that takes every text for the same."""
 
     def as_sql(self, _compiler: Any, _connection: Any) -> tuple[str, list[Any]]:
         return "1 = 1", []
@@ -46,26 +47,80 @@ def link_by(settings: Any, db: None) -> Configure:
     return change
 
 
-@pytest.mark.parametrize(
-    ("address", "is_same"),
-    [
-        ("Mike@Sense.Example", True),
-        ("m\u0131ke@sense.example", False),
-        ("mike@\u017fense.example", False),
-        ("mike@sens\u00e9.example", False),
-        ("mike@\uff53ense.example", False),
-        ("M\u0130KE@sense.example", False),
-        ("", False),
-    ],
-)
-def test_fld_03_addresses_are_the_same_but_for_ascii_case(
-    link_by: Configure, address: str, is_same: bool
-) -> None:
-    link_by("email")
-    local = User.objects.create_user("local", address)
+VERIFIED = {"email_verified": True}
 
-    with register_lookup(User._meta.get_field("email"), Anything, lookup_name="iexact"):
-        assert users_to_link(User, CLAIMS) == ([local] if is_same else [])
+
+@pytest.mark.parametrize(
+    ("by", "local", "changes", "is_same"),
+    [
+        ("username", {"username": "maria"}, {}, True),
+        ("username", {"username": "Maria"}, {}, False),
+        ("username", {"username": "maria "}, {}, False),
+        ("username", {"username": "mari\u00e0"}, {}, False),
+        ("email", {"email": "Mike@Sense.Example"}, {}, True),
+        ("email", {"email": "Mike@Sense.Example"}, VERIFIED, True),
+        ("email", {"email": "m\u0131ke@sense.example"}, {}, False),
+        ("email", {"email": "mike@\u017fense.example"}, {}, False),
+        ("email", {"email": "mike@sens\u00e9.example"}, {}, False),
+        ("email", {"email": "mike@\uff53ense.example"}, {}, False),
+        ("email", {"email": "M\u0130KE@sense.example"}, {}, False),
+        ("email", {"email": ""}, {}, False),
+        ("email", {"email": ""}, {"email": ""}, False),
+        ("email", {"email": "mike@sense.example"}, {"email_verified": "false"}, False),
+        ("email", {"email": "mike@sense.example"}, {"email_verified": 1}, False),
+        ("email", {"email": "mike@sense.example"}, {"email": ["mike@sense.example"]}, False),
+        ("email", {"email": "mike@sense.example"}, {"email": None}, False),
+    ],
+    ids=str,
+)
+def test_fld_03_local_user_has_the_same_name_or_address(
+    link_by: Configure, by: str, local: dict[str, str], changes: dict[str, Any], is_same: bool
+) -> None:
+    link_by(by)
+    user = User.objects.create(**{"username": "local", **local})
+    email, username = User._meta.get_field("email"), User._meta.get_field("username")
+
+    with (
+        register_lookup(email, Anything, lookup_name="iexact"),
+        register_lookup(username, Anything, lookup_name="exact"),
+    ):
+        assert users_to_link(User, {**CLAIMS, **changes}) == ([user] if is_same else [])
+
+
+def test_user_is_linked_to_one_person(site: Configure) -> None:
+    site(LINK_USERS_BY="username")
+    local = User.objects.create_user("maria")
+
+    assert sign_in(id="8c4f") == sign_in(id="8c4f") == local
+    assert sign_in("maria", id="another person").username == "maria@op.test"
+
+
+def test_two_users_of_one_email_are_nobody(site: Configure) -> None:
+    site(LINK_USERS_BY="email")
+    for name in ("one", "two"):
+        User.objects.create_user(name, "maria@company.example")
+
+    assert denied(email="maria@company.example", email_verified=True) == "several_users"
+
+
+def test_inactive_user_is_not_linked(site: Configure) -> None:
+    site(LINK_USERS_BY="username")
+    User.objects.create_user("maria", is_active=False)
+
+    assert denied() == "inactive_user"
+    assert not Account.objects.exists()
+
+
+def test_creates_nobody_where_the_site_does_not_want_it(site: Configure) -> None:
+    site(CREATE_USERS=False)
+    assert denied() == "unknown_user"
+    assert not User.objects.exists()
+
+    local = User.objects.create_user("maria")
+    site(CREATE_USERS=False, LINK_USERS_BY="username")
+    assert sign_in() == local
+    site(CREATE_USERS=False)
+    assert sign_in() == local
 
 
 def test_login_name_is_no_address(link_by: Configure) -> None:
