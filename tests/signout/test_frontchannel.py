@@ -92,9 +92,7 @@ def test_lfc_01_sign_out_that_begins_at_the_instance(visitor: Visitor, instance:
     assert_ended(visitor, key)
 
 
-def test_lfc_01_sign_out_that_begins_here(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None]
-) -> None:
+def test_lfc_01_03_sign_out_that_begins_here(visitor: Visitor, instance: Instance) -> None:
     instance.register(frontchannel_url=visitor.site + ADDRESS)
     visitor.sign_in()
     key = visitor.whoami()["session"]
@@ -105,7 +103,8 @@ def test_lfc_01_sign_out_that_begins_here(
     (address,) = _frames(page.text)
 
     # It is over here already: the frame finds nobody.
-    assert_empty_page(visitor.get(address, headers=FRAME))
+    for _ in range(2):
+        assert_empty_page(visitor.get(address, headers=FRAME))
     assert_ended(visitor, key)
 
 
@@ -161,12 +160,12 @@ OTHERS = (
     "iss=ISS&sid=%ed%a0%80",
     "iss=ISS&sid=OTHER",
     "iss=ISS&sid[]=SID",
-    "iss=ISS&sid=" + "A" * 60_000,
+    "iss=ISS&sid=" + "A" * 1_000_000,
 )
 
 
 def test_lfc_02_frame_that_names_another_session_is_ignored(
-    new_visitor: NewVisitor, instance: Instance
+    new_visitor: NewVisitor, instance: Instance, client: Client
 ) -> None:
     other = new_visitor()
     other.sign_in("admin")
@@ -175,28 +174,17 @@ def test_lfc_02_frame_that_names_another_session_is_ignored(
     visitor.sign_in()
     sid = SignIn.objects.exclude(sid=other_sid).get().sid
     before = look(visitor, instance), look(other, instance)
+    # In process: the live site's server takes no request line of a megabyte.
+    client.cookies["sessionid"] = before[0].who["session"]
 
     for query in OTHERS:
         for word, value in (("ISS", instance.issuer), ("SID", sid), ("OTHER", other_sid)):
             query = query.replace(word, value)
-        assert_empty_page(frame(visitor, query))
+        response = client.get(f"{ADDRESS}?{query}")
+        assert (response.status_code, response.content) == (200, b"")
 
     assert_nothing_came_of_it(visitor, before[0])
     assert_nothing_came_of_it(other, before[1])
-
-
-def test_lfc_02_a_megabyte_of_sid_is_ignored(
-    visitor: Visitor, instance: Instance, client: Client
-) -> None:
-    visitor.sign_in()
-    before = look(visitor, instance)
-    # In process: the live site's server takes no request line that long.
-    client.cookies["sessionid"] = before.who["session"]
-
-    response = client.get(ADDRESS, {"iss": instance.issuer, "sid": "A" * 1_000_000})
-
-    assert response.status_code < 500
-    assert_nothing_came_of_it(visitor, before)
 
 
 def test_lfc_02_empty_sid_ends_no_sign_in_without_a_sid(
@@ -222,17 +210,6 @@ def test_lfc_02_only_a_get_is_a_frame(visitor: Visitor, instance: Instance) -> N
         )
         assert 400 <= response.status_code < 500
     assert_nothing_came_of_it(visitor, before)
-
-
-def test_lfc_03_frame_after_the_sign_out(visitor: Visitor, instance: Instance) -> None:
-    visitor.sign_in()
-    key = visitor.whoami()["session"]
-    query = named(instance)
-    visitor.post("/signout")
-
-    for _ in range(2):
-        assert_empty_page(frame(visitor, query))
-    assert_ended(visitor, key)
 
 
 def test_lfc_03_frame_without_cookies_finds_nobody(
