@@ -56,8 +56,8 @@ _SENTENCES: dict[str, Promise] = {
         "If you came here with the back button or a bookmark, just start again."
     ),
     "frame_code_refused": _(
-        "This window and the page that opened it no longer belong together. Reload that page. "
-        "If this happens again, open the site in a window of its own."
+        "The sign-in window and the page that opened it no longer belong together. "
+        "Please start again. If this happens again, open the site in a window of its own."
     ),
     "metadata_pending": _(
         "This site is still waiting for the instance. This page tries again by itself."
