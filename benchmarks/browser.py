@@ -44,15 +44,17 @@ class Browser:
         self._send = send
         self._cookies: dict[str, str] = {}
 
+    def cookies(self) -> str:
+        """The header with all of them."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
     def get(self, path: str) -> Response:
-        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        return self._keep(self._send("GET", path, {**PAGE, "Cookie": cookies}, b""))
+        return self._keep(self._send("GET", path, {**PAGE, "Cookie": self.cookies()}, b""))
 
     def post(self, path: str) -> Response:
         """A form of the site's own, with nothing in it but Django's token."""
         secret = self._cookies.setdefault("csrftoken", "c" * 32)
-        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        headers = {**PAGE, "Cookie": cookies, "Content-Type": FORM}
+        headers = {**PAGE, "Cookie": self.cookies(), "Content-Type": FORM}
         form = urlencode({"csrfmiddlewaretoken": secret})
         return self._keep(self._send("POST", path, headers, form.encode()))
 

@@ -33,13 +33,16 @@ from .candidates import requests_to, wsgi_get
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 
-from .report import Report, machine
+from .measure import Figure
+from .report import Report, Row
 
 INSIDE = "BENCHMARK_UNDER_VALGRIND"
 FEW, MANY = 10, 30
 RUN = re.compile(r"^== (?P<page>[^|]+)\|(?P<name>[^|]+)\|(?P<times>\d+)\|(?P<pid>\d+)$")
 COUNT = re.compile(r"^==(?P<pid>\d+)== I +refs: +(?P<count>[\d,]+)$")
 
+COUNTED = "instructions"
+COLUMNS = (MOZILLA, LASUITE, FIRST, OURS)
 PAGES = {
     "page that uses the user": ("wsgi", "/user"),
     "page that uses neither": ("wsgi", "/neither"),
@@ -105,7 +108,6 @@ def count() -> dict[str, dict[str, float]]:
 
 def show(counted: Mapping[str, Mapping[str, float]]) -> int:
     report = Report()
-    print(machine())
     rows = []
     for page, by_name in counted.items():
         plain = by_name[f"{OURS} without"]
@@ -118,14 +120,17 @@ def show(counted: Mapping[str, Mapping[str, float]]) -> int:
                 by_name[LOAD] - plain + SHARES["page that uses the user"] * more_of_call(counted)
             )
             target = f"the session's own load ({by_name[LOAD] - plain:,.0f}) and what we may add"
-        verdict = report.verdict(page, target, met=more[OURS] <= limit)
         more[FIRST] = by_name[FIRST] - plain
-        cells = [f"{more[name]:,.0f}" for name in (MOZILLA, LASUITE, FIRST, OURS)]
-        rows.append([f"{page} ({plain:,.0f})", *cells, verdict])
+        cells = {name: Figure(round(more[name]), 0, COUNTED) for name in COLUMNS}
+        title = f"{page} ({plain:,.0f})"
+        rows.append(Row(title, cells, better="less", target=target, met=more[OURS] <= limit))
     report.table(
+        "instructions",
         "Instructions that the middleware adds to a request with a fresh token",
-        ["", "mozilla SessionRefresh", "django-lasuite", FIRST, "erpnet_instanceid", "target"],
+        COLUMNS,
         rows,
+        ours=[OURS],
+        peers=[MOZILLA, LASUITE],
     )
     return report.end()
 

@@ -30,23 +30,33 @@ Turns = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Figure:
-    """A median in microseconds, and how far off it may be (95 %)."""
+    """A median, and how far off it may be (95 %)."""
 
     value: float
     error: float
+    unit: str = "µs"
 
     def __str__(self) -> str:
-        digits = 1 if abs(self.value) < 20 else 0
-        return f"{self.value:,.{digits}f} ±{max(self.error, 0.1):,.{digits}f} µs"
+        digits = 2 if not self.unit else 1 if abs(self.value) < 20 else 0
+        if not self.error:
+            return f"{self.value:,.{digits}f} {self.unit}".rstrip()
+        error = max(self.error, 10**-digits)
+        return f"{self.value:,.{digits}f} ±{error:,.{digits}f} {self.unit}".rstrip()
 
 
-def figure(values: Sequence[float]) -> Figure:
-    ordered = sorted(value * MICROSECONDS for value in values)
+def figure(values: Sequence[float], unit: str = "µs", scale: float = MICROSECONDS) -> Figure:
+    """Of seconds in microseconds, unless ``unit`` and ``scale`` say other."""
+    ordered = sorted(value * scale for value in values)
     count = len(ordered)
     # The order statistics between which the median lies 95 times of 100.
     reach = round(0.98 * count**0.5)
     low, high = ordered[max(count // 2 - reach, 0)], ordered[min(count // 2 + reach, count - 1)]
-    return Figure(statistics.median(ordered), (high - low) / 2)
+    return Figure(statistics.median(ordered), (high - low) / 2, unit)
+
+
+def ratio(one: Sequence[float], other: Sequence[float]) -> Figure:
+    """How many times as much ``one`` is as ``other`` in the same turn."""
+    return figure([a / b for a, b in zip(one, other, strict=True)], unit="", scale=1)
 
 
 def of_processes(figures: Sequence[Figure]) -> Figure:

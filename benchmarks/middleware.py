@@ -54,7 +54,7 @@ from .measure import (
     of_processes,
     take_turns,
 )
-from .report import Report, machine, say
+from .report import Noted, Report, Row, say
 
 CALL_TARGET = 2.0
 NO_COOKIE_TARGET = 1.0
@@ -77,15 +77,15 @@ class Page:
     hops: Mapping[str, int]
     vary: Mapping[str, bool]
 
-    def cell(self, name: str, *, hops: bool = False) -> str:
-        parts = [str(self.times[name]), _number(self.queries[name], "query", "queries")]
+    def cell(self, name: str, *, hops: bool = False) -> Noted:
+        parts = [_number(self.queries[name], "query", "queries")]
         if hops:
             parts.append(_number(self.hops[name], "hop", "hops"))
         if self.vary[name]:
             parts.append("``Vary``")
         if name == OURS:
             parts.append(f"at first {self.first}")
-        return ", ".join(parts)
+        return Noted(self.times[name], parts)
 
 
 def _number(count: int, one: str, many: str) -> str:
@@ -213,8 +213,8 @@ def together(measured: Sequence[Measured]) -> Measured:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--processes", type=int, default=10)
-    parser.add_argument("--turns", type=int, default=400, help="more of them, smaller errors")
+    parser.add_argument("--processes", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=250, help="more of them, smaller errors")
     asked = parser.parse_args(arguments)
     measured = []
     for number in range(asked.processes):
@@ -227,24 +227,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def show(measured: Measured) -> int:
     report = Report()
-    print(machine())
     alone, without_cookie, pages = measured.alone, measured.without_cookie, measured.pages
     no_cookie_vary = measured.no_cookie_vary
     uses, neither = pages["/user"], pages["/neither"]
     auses, aneither = pages["asgi /async/user"], pages["asgi /async/neither"]
     sync_view = pages["asgi /user"]
 
-    def row(title: str, cell: Callable[[str], str], target: str, *, met: bool) -> list[str]:
-        verdict = report.verdict(title, target, met=met)
-        return [title, cell(MOZILLA), cell(LASUITE), cell(OURS), verdict]
+    def row(
+        title: str,
+        cell: Callable[[str], Figure | Noted],
+        target: str = "",
+        met: bool | None = None,
+    ) -> Row:
+        cells = {name: cell(name) for name in (MOZILLA, LASUITE, OURS)}
+        return Row(title, cells, better="less", target=target, met=met)
 
-    def vary_or_not(name: str) -> str:
-        return f"{without_cookie[name]}{', ``Vary``' if no_cookie_vary[name] else ''}"
+    def vary_or_not(name: str) -> Noted:
+        return Noted(without_cookie[name], ["``Vary``"] if no_cookie_vary[name] else [])
 
     rows = [
         row(
             "the call alone, session and user loaded",
-            lambda name: str(alone[name]),
+            lambda name: alone[name],
             "≤ 2 µs",
             met=alone[OURS].value <= CALL_TARGET,
         ),
@@ -285,16 +289,18 @@ def show(measured: Measured) -> int:
             and aneither.hops[OURS] <= 1
             and not aneither.vary[OURS],
         ),
-        [
+        row(
             f"ASGI, page that is not async and uses the user ({sync_view.plain})",
-            *(sync_view.cell(name, hops=True) for name in (MOZILLA, LASUITE, OURS)),
-            "no target",
-        ],
+            partial(sync_view.cell, hops=True),
+        ),
     ]
     report.table(
+        "middleware",
         "What the middleware adds to a request with a fresh token",
-        ["", "mozilla SessionRefresh", "django-lasuite", "erpnet_instanceid", "target"],
+        [MOZILLA, LASUITE, OURS],
         rows,
+        ours=[OURS],
+        peers=[MOZILLA, LASUITE],
     )
     return report.end()
 

@@ -1,15 +1,21 @@
-"""Tables for README.rst, each figure beside its target."""
+"""Tables of figures, each row beside its target: printed, and kept as JSON for the docs."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import django
+
+from .measure import Figure
+from .tables import lines_of, missed
 
 PEERS = (
     "mozilla-django-oidc",
@@ -18,31 +24,83 @@ PEERS = (
     "social-auth-app-django",
     "Authlib",
 )
+# The file in which `python -m benchmarks` wants a section's tables.
+RESULT = "BENCHMARK_RESULT"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A figure, and what else there is to say in its cell."""
+
+    figure: Figure
+    notes: Sequence[str]
+
+    def __str__(self) -> str:
+        return ", ".join([str(self.figure), *self.notes])
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells by column. ``better`` is "less" or "more", where a peer may be ahead of us."""
+
+    title: str
+    cells: Mapping[str, Figure | Noted | str]
+    better: str = ""
+    target: str = ""
+    met: bool | None = None
 
 
 class Report:
     """Prints tables, and remembers which targets were missed."""
 
     def __init__(self) -> None:
+        self.tables: dict[str, Any] = {}
         self.missed: list[str] = []
 
-    def verdict(self, name: str, target: str, *, met: bool) -> str:
-        """The cell that says whether ours meets its target."""
-        if not met:
-            self.missed.append(f"{name}: {target}")
-        return f"{target}: {'OK' if met else '**MISSED**'}"
-
-    def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        lines = ["", f".. list-table:: {title}", "   :header-rows: 1", ""]
-        for row in (head, *rows):
-            lines += [f"   {'*' if at == 0 else ' '} - {cell}" for at, cell in enumerate(row)]
-        print("\n".join(lines), flush=True)
+    def table(
+        self,
+        name: str,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        *,
+        ours: Sequence[str] = (),
+        peers: Sequence[str] = (),
+    ) -> None:
+        """Adds a table. ``ours`` are the columns to compare with those of ``peers``."""
+        table = {
+            "title": title,
+            "columns": list(columns),
+            "ours": list(ours),
+            "peers": list(peers),
+            "rows": [_row(row) for row in rows],
+        }
+        self.tables[name] = table
+        self.missed += missed(table)
+        print("\n".join(["", *lines_of(table)]), flush=True)
 
     def end(self) -> int:
         """Exit code of the benchmark."""
         print()
         print("All targets met." if not self.missed else "MISSED: " + "; ".join(self.missed))
+        if RESULT in os.environ:
+            told = {"machine": machine(), "tables": self.tables, "missed": self.missed}
+            Path(os.environ[RESULT]).write_text(json.dumps(told))
         return 1 if self.missed else 0
+
+
+def _row(row: Row) -> dict[str, Any]:
+    cells = {name: _cell(cell) for name, cell in row.cells.items()}
+    told = {"title": row.title, "cells": cells, "better": row.better}
+    return {**told, "target": row.target, "met": row.met}
+
+
+def _cell(cell: Figure | Noted | str) -> dict[str, Any]:
+    if isinstance(cell, str):
+        return {"text": cell}
+    figure = cell.figure if isinstance(cell, Noted) else cell
+    value, error = (float(f"{number:.5g}") for number in (figure.value, figure.error))
+    return {"text": str(cell), "figure": str(figure), "value": value, "error": error}
 
 
 def say(text: str) -> None:
@@ -50,14 +108,15 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def machine() -> str:
-    """One line about where the figures come from."""
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    peers = ", ".join(f"{name} {version(name)}" for name in PEERS)
-    return (
-        f"{_processor()}, {os.cpu_count()} cores, load {load}; {platform.system()}; "
-        f"Python {platform.python_version()}; Django {django.__version__}; {peers}"
-    )
+def machine() -> dict[str, str]:
+    """Where the figures come from."""
+    return {
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "system": platform.system(),
+        "Python": platform.python_version(),
+        "Django": django.__version__,
+        **{name: version(name) for name in PEERS},
+    }
 
 
 def _processor() -> str:

@@ -1,7 +1,11 @@
-"""Settings that the measured sites share. ``BENCHMARK_DIRECTORY`` holds the database."""
+"""Settings that the measured sites share. ``BENCHMARK_DIRECTORY`` holds the database.
+
+Unless ``BENCHMARK_DATABASE`` names another one, as JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -40,19 +44,18 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ["BENCHMARK_DIRECTORY"] + "/db.sqlite3",
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            # The disk is not what is measured.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF",
-        },
-    }
+SQLITE: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": os.environ["BENCHMARK_DIRECTORY"] + "/db.sqlite3",
+    "CONN_MAX_AGE": None,
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        # The disk is not what is measured.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF",
+    },
 }
+DATABASES = {"default": json.loads(os.environ.get("BENCHMARK_DATABASE", "null")) or SQLITE}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
