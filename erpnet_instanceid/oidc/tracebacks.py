@@ -11,8 +11,10 @@ from functools import wraps
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
-# The packages whose frames may hold a token: this app's, and those below a request to the instance.
-HOLDERS = frozenset({__name__.partition(".")[0], "requests", "urllib3", "http"})
+# Any frame of this app may hold a token.
+OWN = __name__.partition(".")[0]
+# So may each frame below one of these, such as that of a tracer, which has the request's headers.
+CLIENTS = frozenset({"requests", "urllib3", "http"})
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +36,8 @@ def hides_frames(function: Callable[P, T]) -> Callable[P, T]:
 def hides_own_frames(function: Callable[P, T]) -> Callable[P, T]:
     """Decorates a function that calls the site's code, such as receivers of signals.
 
-    An error leaves it with the site's and Django's frames, and without those of this app.
+    An error leaves it with the site's and Django's frames, without those of this app and without
+    those below a request to the instance.
     """
 
     @wraps(function)
@@ -84,8 +87,11 @@ def _with_what_led_to_it(error: BaseException) -> Iterator[BaseException]:
 def _without_own_frames(traceback: TracebackType | None) -> TracebackType | None:
     if traceback is None:
         return None
-    following = _without_own_frames(traceback.tb_next)
     name = str(traceback.tb_frame.f_globals.get("__name__", ""))
-    if name.partition(".")[0] in HOLDERS:
+    package = name.partition(".")[0]
+    if package in CLIENTS:
+        return None
+    following = _without_own_frames(traceback.tb_next)
+    if package == OWN:
         return following
     return TracebackType(following, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)

@@ -1,0 +1,72 @@
+"""The site under test, with receivers that fail when they are told to."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import sentry_sdk
+from django.contrib.auth import get_user_model
+from django.db.models.signals import pre_save
+from django.dispatch import Signal
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+
+from erpnet_instanceid.api import user_api
+from erpnet_instanceid.session import get_sign_in
+from erpnet_instanceid.signals import sign_in_ended, signed_in, tokens_refreshed
+
+from ..views import CUSTOMERS
+
+failing: set[str] = set()
+
+
+class SiteError(Exception):
+    """A receiver of the site fails."""
+
+
+def _may_fail(name: str, signal: Signal, sender: Any = None) -> None:
+    def receive(**_kwargs: Any) -> None:
+        if name in failing:
+            raise SiteError(name)
+
+    signal.connect(receive, sender=sender, weak=False)
+
+
+_may_fail("pre_save", pre_save, get_user_model())
+_may_fail("signed_in", signed_in)
+_may_fail("tokens_refreshed", tokens_refreshed)
+_may_fail("sign_in_ended", sign_in_ended)
+
+
+def fail(request: HttpRequest) -> HttpResponse:
+    """From now on the receivers that are named fail."""
+    failing.clear()
+    failing.update(request.GET.getlist("at"))
+    return HttpResponse()
+
+
+def tokens(request: HttpRequest) -> JsonResponse:
+    found = get_sign_in(request)
+    return JsonResponse(dataclasses.asdict(found.token_set()) if found else {})
+
+
+def calls(request: HttpRequest) -> HttpResponse:
+    """A view that catches nothing."""
+    headers = {"X-Note": "\ud800"} if "broken" in request.GET else {}
+    user_api(request).get(request.GET.get("url", CUSTOMERS), headers=headers)
+    return HttpResponse("called")
+
+
+def flush(request: HttpRequest) -> HttpResponse:
+    sentry_sdk.flush()
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("fail", fail),
+    path("tokens", tokens),
+    path("calls", calls),
+    path("flush", flush),
+    path("", include("tests.urls")),
+]

@@ -1,0 +1,203 @@
+"""sentry-sdk and OpenTelemetry beside a site where everything fails: neither gets a secret."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+from django.conf import settings
+
+from erpnet_instanceid.testing import RemoteInstance
+
+from ..storm.conftest import Sites
+from ..storm.servers import Kind
+from ..storm.site import Site
+from ..support.leaks import Watch
+from ..support.visitor import Visitor, parameters
+
+SECRETS = {
+    *("access_token", "refresh_token", "id_token", "logout_token"),
+    *("code", "state", "code_verifier", "client_secret"),
+}
+ENDPOINTS = ["authorize", "token", "api", "revocation", "end_session"]
+APPS = [*settings.INSTALLED_APPS, "tests.surroundings.collectors"]
+MODES = {
+    "form_post": {"API_MAX_BYTES": 10_000},
+    "query": {"API_MAX_BYTES": 10_000, "RESPONSE_TYPE": "code", "RESPONSE_MODE": "query"},
+}
+
+
+class Collector(ThreadingHTTPServer):
+    """Takes what sentry-sdk sends."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Receiver)
+        self.received: list[str] = []
+        self.dsn = f"http://key@127.0.0.1:{self.server_port}/1"
+
+    def kinds(self) -> Iterator[str]:
+        """The type of each item. In an envelope, a line that tells it stands before each item."""
+        for envelope in self.received:
+            for head in envelope.splitlines()[1::2]:
+                yield json.loads(head)["type"]
+
+
+class Receiver(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["Content-Encoding"] == "gzip":
+            body = gzip.decompress(body)
+        self.server.received.append(body.decode())
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with Collector() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(params=["gunicorn", "uvicorn"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=MODES)
+def site(
+    request: pytest.FixtureRequest,
+    sites: Sites,
+    instance: RemoteInstance,
+    kind: Kind,
+    collector: Collector,
+) -> Site:
+    collector.received.clear()
+    return sites(
+        kind,
+        1,
+        app=MODES[request.param],
+        ROOT_URLCONF="tests.surroundings.failing",
+        INSTALLED_APPS=APPS,
+        SENTRY_DSN=collector.dsn,
+    )
+
+
+class Victim:
+    """A visitor, and the secrets of theirs that must come out nowhere."""
+
+    def __init__(self, site: Site, watch: Watch) -> None:
+        self.site, self.watch = site, watch
+        self.browser = Visitor(site.servers[0].url)
+
+    def fail_at(self, *names: str) -> None:
+        requests.get(f"{self.browser.site}/fail", params={"at": names}, timeout=30)
+
+    def sign_in(self, login: str = "maria") -> int:
+        location = self.browser.start()
+        answer = self.browser.at(location, login)
+        for name, value in [*parameters(location).items(), *answer.fields]:
+            if name in {"state", "nonce", "code", "id_token"}:
+                self.watch.learn(name, value)
+        status = self.browser.bring(answer).status_code
+        self.learn_tokens()
+        return status
+
+    def get(self, path: str) -> int:
+        status = self.browser.get(path).status_code
+        self.learn_tokens()
+        return status
+
+    def learn_tokens(self) -> None:
+        page = self.browser.get("/tokens")
+        for name, value in page.json().items() if page.ok else ():
+            if name.endswith("_token"):
+                self.watch.learn(name, value)
+
+
+def test_collectors_get_no_secret_whatever_fails(
+    site: Site, instance: RemoteInstance, collector: Collector, figure: Callable[..., None]
+) -> None:
+    watch = Watch()
+    # The page /age makes a token a minute older.
+    instance.set(access_token_lifetime=60)
+    victim = Victim(site, watch)
+    statuses = [
+        *_failing_sign_ins(victim),
+        *_failing_calls(victim, instance),
+        *_failing_renewals(victim, instance),
+        *_failing_sign_outs(victim, instance),
+    ]
+    requests.get(f"{victim.browser.site}/flush", timeout=30)
+    for endpoint in ENDPOINTS:
+        for request in instance.calls(endpoint):
+            watch.learn_from_request_to_instance(request)
+    for text in collector.received:
+        watch.note("sentry", text)
+    watch.note("spans", site.logs())
+    sent, spans = Counter(collector.kinds()), site.logs().count('"span_id"')
+    figure(
+        failures=len(statuses), events=sent["event"], transactions=sent["transaction"], spans=spans
+    )
+    assert sent["event"] >= statuses.count(500) > 10
+    assert min(sent["transaction"], spans) > len(statuses)
+    assert watch.known >= SECRETS
+    assert watch.leaks() == []
+
+
+def _failing_sign_ins(victim: Victim) -> Iterator[int]:
+    for name in ("pre_save", "signed_in"):
+        victim.fail_at(name)
+        yield victim.sign_in()
+    victim.fail_at()
+    yield victim.sign_in()
+
+
+def _failing_calls(victim: Victim, instance: RemoteInstance) -> Iterator[int]:
+    instance.next_answer("api", body="x" * 20_000)
+    yield victim.get("/calls")
+    instance.next_answer("api", status=302, headers={"Location": "https://evil.test/"})
+    yield victim.get("/calls")
+    instance.next_answer("api", drop="before")
+    yield victim.get("/calls")
+    yield victim.get("/calls?broken=1")
+    yield victim.get("/calls?url=https://evil.test/")
+    yield victim.get("/fails?api=1")
+
+
+def _failing_renewals(victim: Victim, instance: RemoteInstance) -> Iterator[int]:
+    victim.fail_at("tokens_refreshed")
+    instance.next_answer("api", status=401)
+    yield victim.get("/calls")
+    victim.browser.get("/age")
+    yield victim.get("/whoami")
+    victim.fail_at()
+    # A visitor whose renewal has failed signs in again.
+    for fault in ({"drop": "before", "times": 2}, {"status": 503}, {"body": "{}"}):
+        victim.sign_in()
+        victim.browser.get("/age")
+        instance.next_token_answer(**fault)
+        yield victim.get("/calls")
+
+
+def _failing_sign_outs(victim: Victim, instance: RemoteInstance) -> Iterator[int]:
+    victim.fail_at("sign_in_ended")
+    instance.register(backchannel_url=victim.browser.site + "/backchannel-signout")
+    token = instance.logout_token(sub="maria")
+    victim.watch.learn("logout_token", token)
+    url = victim.browser.site + "/backchannel-signout"
+    yield requests.post(url, data={"logout_token": token}, timeout=30).status_code
+    yield victim.browser.post("/signout").status_code
