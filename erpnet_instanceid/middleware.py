@@ -22,7 +22,7 @@ from .pages.targets import is_own_path
 from .signout.leaving import follow_session, leave
 from .tokens import attention
 from .tokens.engine import loaded, reopen, untouched
-from .tokens.entry import ENTRY_KEY, SessionEntry, catch_up, entry_in, read_entry
+from .tokens.entry import ENTRY_KEY, SessionEntry, catch_up, entry_in, is_known, read_entry
 from .tokens.logins import end_left, has_left, note_session
 from .tokens.refresh import Renewed
 from .tokens.refresh_async import arenew
@@ -129,6 +129,8 @@ class TokenRefreshMiddleware:
             return False
         if ENTRY_KEY not in content:
             self._remember(key, time.time() + NOTHING_DUE_SECONDS)
+            return False
+        if is_known(content, key, self.due_at.get(key)):
             return False
         entry = entry_in(content)
         if entry is None:

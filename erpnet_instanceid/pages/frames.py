@@ -38,7 +38,7 @@ def with_cookies(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
 
     Those too that Django's middleware sets later: Django has no setting for it.
     """
-    is_in_frame = bool(conf.framed_by) and cookies.is_in_frame_of_another_site(request)
+    is_in_frame = cookies.is_in_frame_of_another_site(request) and bool(conf.framed_by)
     if is_in_frame and not cookies.starting_with(request, cookies.FRAME_PREFIX):
         # Of the pages that follow in this frame, Safari does not tell that it is another site's.
         cookies.note(request, cookies.FRAME_MARK, "1", settings.SESSION_COOKIE_AGE)

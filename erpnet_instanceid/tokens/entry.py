@@ -19,7 +19,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from ..conf import conf
 from ..oidc.token_set import TokenSet
-from ..records import from_dict, to_dict
+from ..records import VERSION_KEY, from_dict, to_dict
 from ..sealing import seal, unseal
 from .connections import after_commit
 from .engine import reopen, untouched
@@ -115,6 +115,14 @@ def write_entry(session: SessionBase, entry: SessionEntry) -> None:
 def entry_in(content: Mapping[str, Any]) -> SessionEntry | None:
     """The entry in what a session holds, None where there is none that this version can read."""
     return from_dict(SessionEntry, content.get(ENTRY_KEY))
+
+
+def is_known(content: Mapping[str, Any], session_key: str, renew_at: float | None) -> bool:
+    """Whether the entry has this key and is due at this time. Costs much less than `entry_in`."""
+    value = content.get(ENTRY_KEY)
+    if not isinstance(value, dict) or value.get(VERSION_KEY) != SessionEntry.VERSION:
+        return False
+    return value.get("session_key") == session_key and value.get("renew_at") == renew_at
 
 
 def read_entry(session: SessionBase) -> SessionEntry | None:
