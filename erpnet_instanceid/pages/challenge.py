@@ -9,6 +9,9 @@ from django.utils.translation import gettext as _
 from .targets import path_of, safe_target, signin_address
 
 _WANTED = "_instance_sign_in_wanted"
+# The last three are what older browsers send.
+TELL_PURPOSE = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+SPECULATIVE = ("prefetch", "prerender", "preview")
 VARIES_BY = ("Sec-Fetch-Mode", "HX-Request", "X-Requested-With", "Accept")
 
 
@@ -27,7 +30,7 @@ def shows_page(request: HttpRequest) -> bool:
         return False
     # Scripts also take anything, after the type that they want; a tool takes nothing else.
     accept = headers.get("Accept", "*/*")
-    return "text/html" in accept or accept.strip() == "*/*"
+    return "text/html" in accept.lower() or accept.strip() == "*/*"
 
 
 def want_sign_in(request: HttpRequest) -> None:
@@ -46,8 +49,8 @@ def told_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> HttpRes
 
 def is_speculative(request: HttpRequest) -> bool:
     """Whether the browser only fetches ahead: a prefetch or a prerender, before any click."""
-    purpose = request.headers.get("Sec-Purpose") or request.headers.get("Purpose", "")
-    return purpose.partition(";")[0].strip() in ("prefetch", "prerender")
+    told = (request.headers.get(name, "") for name in TELL_PURPOSE)
+    return any(purpose.partition(";")[0].strip() in SPECULATIVE for purpose in told)
 
 
 def page_of_script(request: HttpRequest) -> str:

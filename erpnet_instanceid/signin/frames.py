@@ -35,12 +35,19 @@ OPENER = "opener"
 
 @dataclass(frozen=True)
 class Opener:
-    """The frame that a popup is opened for: the hash of its secret, and the page it wants."""
+    """The frame that a popup is opened for: the hash of its secret, and the page it wants.
+
+    ``restarts`` counts how often the sign-in has started again by itself.
+    """
 
     VERSION: ClassVar[int] = 1
 
     secret_hash: str
     target: str = ""
+    restarts: int = 0
+
+    def sealed(self) -> str:
+        return records.seal("opener", self)
 
 
 @dataclass(frozen=True)
@@ -66,12 +73,13 @@ def popup_address(request: HttpRequest, target: str) -> str:
     kept = [value for name, value in found.items() if prefix + name != cookies.FRAME_MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
     cookies.note(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
-    opener = records.seal("opener", Opener(_hash(secret), target))
-    return f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}={opener}"
+    sealed = Opener(_hash(secret), target).sealed()
+    return f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}={sealed}"
 
 
-def read_opener(sealed: str) -> Opener | None:
-    """The frame that `popup_address` sealed, None where it is not ours or too old."""
+def read_opener(request: HttpRequest) -> Opener | None:
+    """The frame that the address of a popup names, None where it is not ours or too old."""
+    sealed = request.GET.get(OPENER, "")
     return records.unseal(Opener, "opener", sealed, max_age=COOKIE_SECONDS)
 
 

@@ -14,7 +14,7 @@ from ..oidc.errors import InstanceIDError, SignInDenied
 from ..oidc.fetched import PENDING, as_stranger
 from ..pages.failures import sign_in_failed_page
 from ..pages.render import private
-from ..pages.targets import path_of, requested_target, signin_address
+from ..pages.targets import path_of, safe_target, signin_address
 from . import attempts, loops
 from .attempts import Plan
 from .proxies import note_unknown_https
@@ -23,6 +23,8 @@ from .proxies import note_unknown_https
 MOVED = "moved"
 # How often this sign-in has started again by itself. A visitor who forges it stops their own.
 RESTARTS = "restarts"
+# OpenID Connect Core 4: the page that is wanted, where another site begins a sign-in.
+TARGET_LINK_URI = "target_link_uri"
 
 _SENT_BACK_CURE = "raise_exception=True for permission_required; a session cookie that comes back"
 
@@ -97,20 +99,25 @@ def asked_restarts(request: HttpRequest) -> int:
     return int(text) if text in ("1", "2") else 0
 
 
+def is_at_callback_host(request: HttpRequest) -> bool:
+    """Whether a sign-in can start at the request's host."""
+    callback = urlsplit(conf.callback_url or "")
+    # A proxy may hide the host that the browser asked for: a start moves once at most.
+    return callback.netloc in ("", request.get_host()) or MOVED in request.GET
+
+
 def moved_to_callback_host(request: HttpRequest) -> HttpResponse | None:
     """A redirect to the same start on the host of CALLBACK_URL; None where the request is there.
 
     The answer of the instance comes to that host, and the attempt's cookie has to be there.
     """
-    callback = urlsplit(conf.callback_url or "")
-    # A proxy may hide the host that the browser asked for: the start moves once at most.
-    if not callback.netloc or callback.netloc == request.get_host() or MOVED in request.GET:
+    if is_at_callback_host(request):
         return None
+    callback = urlsplit(conf.callback_url or "")
     query = request.GET.copy()
-    target = requested_target(request)
-    if target:
+    for name in query.keys() & {redirect_field_name(), TARGET_LINK_URI}:
         # A page of this host has the same path on the other one.
-        query[redirect_field_name()] = path_of(target)
+        query[name] = path_of(safe_target(request, str(query[name])))
     query[MOVED] = "1"
     address = f"{callback.scheme}://{callback.netloc}{request.path}?{query.urlencode()}"
     return private(HttpResponseRedirect(address))

@@ -10,6 +10,7 @@ from django.urls import reverse
 from ..pages.frames import is_framed
 from ..pages.targets import signin_address
 from ..signin.frames import popup_address
+from ..signin.start import is_at_callback_host
 
 register = template.Library()
 
@@ -34,5 +35,6 @@ def signin_button(context: template.Context, target: str = "") -> dict[str, Any]
 def _popup_address(request: Any, target: str) -> str:
     # Django REST framework's templates get a request of its own, around Django's.
     request = getattr(request, "_request", request)
-    in_frame = request is not None and is_framed(request)
-    return popup_address(request, target) if in_frame else ""
+    if request is None or not is_framed(request) or not is_at_callback_host(request):
+        return ""
+    return popup_address(request, target)

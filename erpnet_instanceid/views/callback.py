@@ -28,7 +28,7 @@ from ..signin import answers, attempts, loops
 from ..signin.answers import Answer
 from ..signin.attempts import Attempt, Plan
 from ..signin.completion import redeem, sign_visitor_in
-from ..signin.frames import hand_over
+from ..signin.frames import OPENER, Opener, hand_over, read_opener
 from ..signin.language import choose_language
 from ..signin.start import RESTARTS, asked_restarts, start
 from ..tokens.entry import read_entry
@@ -163,12 +163,7 @@ def _on_to_their_page(request: HttpRequest) -> HttpResponse:
 
 def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
     plan = attempts.read_plan(answer.state)
-    query = {REFERENCE: attempts.reference(answer.state)}
-    # Where the answer is lost on the way, a new sign-in still leads to the page that was wanted.
-    if plan is not None and plan.target:
-        query[redirect_field_name()] = plan.target
-    if plan is not None and plan.restarts:
-        query[RESTARTS] = str(plan.restarts)
+    query = {REFERENCE: attempts.reference(answer.state), **(_lost_way(plan) if plan else {})}
     address = f"{request.path}?{urlencode(query)}"
     if settings.SESSION_COOKIE_SAMESITE == "Strict":
         # A redirect is still the other site's navigation, and brings no Strict cookie.
@@ -180,11 +175,26 @@ def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
     return for_popup(response) if plan is not None and plan.frame else response
 
 
+def _lost_way(plan: Plan) -> dict[str, str]:
+    """What a new sign-in needs if the answer is lost: the page that was wanted, and the frame."""
+    if plan.frame:
+        return {OPENER: Opener(plan.frame, plan.target, plan.restarts).sealed()}
+    query = {redirect_field_name(): plan.target, RESTARTS: str(plan.restarts or "")}
+    return {name: value for name, value in query.items() if value}
+
+
+def _found_way(request: HttpRequest) -> Plan:
+    opener = read_opener(request)
+    if opener is None:
+        return Plan(target=requested_target(request), restarts=asked_restarts(request))
+    return Plan(target=opener.target, restarts=opener.restarts, frame=opener.secret_hash)
+
+
 def _without_answer(request: HttpRequest, reference: str) -> HttpResponse:
     if attempts.is_under_way(request, reference):
         # Another tab's answer has taken the place of this one's, or the browser refused it.
-        plan = Plan(target=requested_target(request), restarts=asked_restarts(request))
-        return _start_again(request, reference, plan, AttemptError("answer_lost"))
+        error = AttemptError("answer_lost")
+        return _start_again(request, reference, _found_way(request), error)
     if request.user.is_authenticated:
         return _on_to_their_page(request)
     raise AttemptError("unknown_attempt", reason="not_ours")
@@ -196,10 +206,11 @@ def _start_again(
     if plan.restarts >= attempts.MAX_RESTARTS:
         raise error
     logger.info("sign_in_restarted reference=%s error=%s", reference, error)
-    return start(
+    response = start(
         request,
         plan.target,
         max_age=plan.max_age,
         restarts=plan.restarts + 1,
         frame=plan.frame,
     )
+    return for_popup(response) if plan.frame else response

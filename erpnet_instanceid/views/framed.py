@@ -11,18 +11,31 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
 from ..oidc.errors import AttemptError, InstanceIDError
-from ..pages.challenge import is_speculative
+from ..pages.challenge import is_speculative, shows_page, sign_in_required
 from ..pages.failures import sign_in_failed_page
-from ..pages.frames import allow_framing
+from ..pages.frames import allow_framing, is_framed
 from ..pages.render import page, private
 from ..pages.targets import default_target, safe_target, signin_address
 from ..signin import frames
 from ..signin.completion import sign_visitor_in
-from ..signin.start import start
+from ..signin.start import moved_to_callback_host, start
 from .reporting import sensitive_request
 
 
-def framed_page(request: HttpRequest, target: str) -> HttpResponse:
+def answer_without_start(request: HttpRequest, target: str) -> HttpResponseBase | None:
+    """The answer to a request that starts no sign-in here; None for one that does."""
+    if is_speculative(request):
+        # A browser drops what it fetched ahead if the status is not 2xx, and asks again.
+        return private(HttpResponse(status=425))
+    if not shows_page(request):
+        return sign_in_required(request)
+    moved = moved_to_callback_host(request)
+    if moved is None and is_framed(request):
+        return _framed_page(request, target)
+    return moved
+
+
+def _framed_page(request: HttpRequest, target: str) -> HttpResponse:
     """The page in the frame: a button that opens the popup, and a link where scripts are off."""
     context = {
         "window": signin_address(target),
@@ -51,10 +64,13 @@ class PopupView(View):
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        opener = frames.read_opener(request.GET.get(frames.OPENER, ""))
-        if opener is None or is_speculative(request):
+        opener = frames.read_opener(request)
+        if opener is None:
             error = AttemptError("frame_code_refused", reason="opener_unknown")
             return for_popup(sign_in_failed_page(request, error))
+        instead = answer_without_start(request, opener.target)
+        if instead is not None:
+            return instead
         return for_popup(start(request, opener.target, frame=opener.secret_hash))
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 
 from ..conf import conf
 from ..mozilla import SignInRequestView
 from ..oidc.errors import AttemptError
-from ..pages.challenge import is_speculative, shows_page, sign_in_required
 from ..pages.failures import sign_in_failed_page
-from ..pages.frames import is_framed
-from ..pages.render import private
 from ..pages.targets import requested_target, safe_target
-from ..signin.start import asked_restarts, moved_to_callback_host, start
-from .framed import framed_page
+from ..signin.start import TARGET_LINK_URI, asked_restarts, start
+from .framed import answer_without_start
 
 
 class SignInView(SignInRequestView):
@@ -32,23 +29,12 @@ class SignInView(SignInRequestView):
         return {}
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        refusal = _not_started(request)
-        if refusal is not None:
-            return refusal
+        target = requested_target(request)
+        instead = answer_without_start(request, target)
+        if instead is not None:
+            return instead
         extra = _converted(self.get_extra_params(request))
-        return start(request, requested_target(request), **{**_asked(request), **extra})
-
-
-def _not_started(request: HttpRequest) -> HttpResponseBase | None:
-    """The answer to a request that starts no sign-in here; None for one that does."""
-    if is_speculative(request):
-        # A browser drops what it fetched ahead if the status is not 2xx, and asks again.
-        return private(HttpResponse(status=425))
-    if not shows_page(request):
-        return sign_in_required(request)
-    if is_framed(request):
-        return framed_page(request, requested_target(request))
-    return moved_to_callback_host(request)
+        return start(request, target, **{**_asked(request), **extra})
 
 
 def _asked(request: HttpRequest) -> dict[str, Any]:
@@ -100,14 +86,14 @@ class InitiateSignInView(SignInView):
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        refusal = _not_started(request)
-        if refusal is not None:
-            return refusal
         given = request.GET
+        target = safe_target(request, given.get(TARGET_LINK_URI, ""))
+        instead = answer_without_start(request, target)
+        if instead is not None:
+            return instead
         if given.getlist("iss") != [conf.issuer]:
             return sign_in_failed_page(
                 request, AttemptError("issuer_refused", expected=conf.issuer)
             )
-        target = safe_target(request, given.get("target_link_uri", ""))
         hint = given.get("login_hint", "")
         return start(request, target, login_hint=hint if hint.isprintable() else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.template import Context, Template
@@ -39,6 +40,25 @@ def code_of(visitor: Visitor, popup: str) -> str:
     found = re.search(r'data-instanceid-code="([^"]+)"', done.text)
     assert found is not None
     return found[1]
+
+
+def test_popup_goes_on_when_another_took_its_answer(visitor: Visitor) -> None:
+    """Two frames of a page open theirs at once, and an answer on its way has one cookie."""
+    popups = [visitor.get(opened(visitor)).headers["Location"] for _ in range(2)]
+    first, second = (visitor.at(started) for started in popups)
+    onward = visitor.relay(first.url, urlencode(first.fields)).headers["Location"]
+    visitor.bring(second)
+    again = visitor.arrive(onward)
+    assert again.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
+    done = visitor.bring(visitor.at(again.headers["Location"], None))
+    assert "data-instanceid-code" in done.text
+    assert visitor.whoami()["user"] == ""
+
+
+def test_popup_in_a_frame_is_not_sent_to_the_instance(visitor: Visitor) -> None:
+    response = visitor.get(opened(visitor), headers=frame_headers())
+    assert response.status_code == 200
+    assert "data-instanceid-popup" in response.text
 
 
 def redeem(visitor: Visitor, code: str) -> Any:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from html import unescape
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
@@ -16,6 +15,7 @@ from django.test import Client, RequestFactory
 
 from erpnet_instanceid.oidc.errors import AttemptError
 from erpnet_instanceid.signin import answers, attempts
+from erpnet_instanceid.signin.frames import Opener
 from erpnet_instanceid.testing import Instance
 
 from ..support.visitor import Visitor
@@ -91,13 +91,14 @@ def test_five_tabs_fit_beside_the_sites_own_cookies(visitor: Visitor) -> None:
     assert sent < 4096 - 1024 - 600
 
 
-@pytest.mark.parametrize("path", ["/signin", "/initiate-signin"])
+@pytest.mark.parametrize("path", ["/signin", "/initiate-signin", "/signin-popup"])
 @pytest.mark.parametrize(
     "headers",
     [
         {"Sec-Purpose": "prefetch"},
         {"Sec-Purpose": "prefetch;prerender"},
         {"Purpose": "prefetch"},
+        {"X-Moz": "prefetch"},
         {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
         {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
         {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
@@ -106,23 +107,35 @@ def test_five_tabs_fit_beside_the_sites_own_cookies(visitor: Visitor) -> None:
 def test_nothing_but_a_page_starts_a_sign_in(
     client: Client, instance: Instance, path: str, headers: dict[str, str]
 ) -> None:
-    response = client.get(path, {"iss": instance.issuer}, headers={**PAGE, **headers})
+    query = {"iss": instance.issuer, "opener": Opener("hash").sealed()}
+    response = client.get(path, query, headers={**PAGE, **headers})
     assert response.status_code in (401, 425)
     assert "no-store" in response["Cache-Control"]
     assert not response.cookies
 
 
+@pytest.mark.parametrize("shown_in", ["document", "iframe"])
+@pytest.mark.parametrize("path", ["/signin", "/initiate-signin"])
 def test_start_moves_to_the_host_of_the_callback(
-    client: Client, configure: Callable[..., None], settings: Any
+    client: Client, instance: Instance, configure: Any, settings: Any, path: str, shown_in: str
 ) -> None:
     settings.ALLOWED_HOSTS = ["www.rp.test", "rp.test"]
     configure(CALLBACK_URL="http://rp.test/signin-callback")
-    query = {"next": "http://www.rp.test/private?a=1", "prompt": "login"}
-    response = client.get("/signin", query, headers={"host": "www.rp.test"})
-    wanted = urlencode({"next": "/private?a=1", "prompt": "login", "moved": "1"})
-    assert response["Location"] == f"http://rp.test/signin?{wanted}"
-    onward = client.get(f"/signin?{wanted}", headers={"host": "rp.test"})
-    assert "/connect/authorize?" in onward["Location"]
+    page = "http://www.rp.test/private?a=1"
+    named = {"next": page} if path == "/signin" else {"target_link_uri": page}
+    query = {"iss": instance.issuer, "prompt": "login", **named}
+    headers = {**PAGE, "Sec-Fetch-Dest": shown_in}
+    response = client.get(path, query, headers={**headers, "host": "www.rp.test"})
+    assert response["Location"].startswith(f"http://rp.test{path}?")
+    address = response["Location"].removeprefix("http://rp.test")
+    onward = client.get(address, headers={**headers, "host": "rp.test"})
+    if shown_in == "iframe":
+        assert "/signin?next=%2Fprivate%3Fa%3D1" in onward.text
+    else:
+        state = parse_qs(urlsplit(onward["Location"]).query)["state"][0]
+        plan = attempts.read_plan(state)
+        assert plan is not None
+        assert plan.target == "/private?a=1"
 
 
 def test_fld_13_answer_of_two_letters_costs_little(instance: Instance) -> None:
