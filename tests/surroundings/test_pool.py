@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
-
-import pytest
 
 from erpnet_instanceid.testing import RemoteInstance
 
@@ -17,6 +16,7 @@ from ..storm.site import Person, Site, eventually
 from ..support.outcomes import within
 from ..support.visitor import Visitor
 
+KINDS: tuple[Kind, ...] = ("gunicorn", "uvicorn")
 EACH = 8
 SLOW_SECONDS = 8
 POOL = {"pool": {"min_size": 1, "max_size": 4, "timeout": 30}}
@@ -60,11 +60,14 @@ def crowd_at(site: Site) -> Crowd:
     return Crowd(site, site.sign_in_many_expired(EACH), arriving, site.sign_in())
 
 
-@pytest.mark.parametrize("kind", ["gunicorn", "uvicorn"])
 def test_slow_instance_holds_up_no_other_visitor(
-    sites: Sites, instance: RemoteInstance, kind: Kind, figure: Callable[..., None]
+    sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
 ) -> None:
-    crowds = {way: crowd_at(sites(kind, 1, **options)) for way, options in WAYS.items()}
+    """Eight sites that wait at the same time: under WSGI and under ASGI, in four ways each."""
+    crowds = {
+        f"{kind} {way}": crowd_at(sites(kind, 1, **options))
+        for kind, (way, options) in product(KINDS, WAYS.items())
+    }
     instance.forget_requests()
     instance.always("token", delay=SLOW_SECONDS)
     with ThreadPoolExecutor(2 * EACH * len(crowds)) as threads:
