@@ -47,8 +47,8 @@ def reauthenticate(*, max_age: int) -> Callable[[View], View]:
 
 
 def _detour(request: HttpRequest, max_age: int) -> HttpResponseBase | None:
-    entry = own_entry(request.session)
-    if entry is not None and request.user.is_authenticated:
+    entry = own_entry(request.session, request.user)
+    if entry is not None:
         age = time.time() - entry.authenticated_at
         if age <= max_age + conf.client.skew:
             return None

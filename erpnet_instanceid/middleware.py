@@ -22,7 +22,15 @@ from .pages.targets import is_own_path
 from .signout.leaving import follow_session, leave
 from .tokens import attention
 from .tokens.engine import loaded, reopen, untouched
-from .tokens.entry import ENTRY_KEY, SessionEntry, catch_up, entry_in, is_known, read_entry
+from .tokens.entry import (
+    ENTRY_KEY,
+    SessionEntry,
+    catch_up,
+    entry_in,
+    is_known,
+    is_on_session,
+    read_entry,
+)
 from .tokens.logins import end_left, has_left, note_session
 from .tokens.refresh import Renewed
 from .tokens.refresh_async import arenew
@@ -156,9 +164,14 @@ class TokenRefreshMiddleware:
         if exception.facts.get("sign_in", own) != own:
             # The view was using another user's sign-in; what its end means is up to the view.
             return None
-        if entry is not None and not entry.is_carried:
+        if entry is not None and not _acts_as_another(request, entry):
             leave(request)
         return sign_in_required(request, request.get_full_path())
+
+
+def _acts_as_another(request: HttpRequest, entry: SessionEntry) -> bool:
+    is_own = is_on_session(request.user, request.session)
+    return entry.is_carried or (request.user.is_authenticated and not is_own)
 
 
 Outcome = Renewed | SignInExpired | InstanceUnavailable | None
@@ -199,9 +212,7 @@ def _look_again_who_it_is(request: HttpRequest) -> None:
 
     @functools.cache
     def user() -> Any:
-        # A middleware of the site may show one user as another.
-        is_shown = str(former.pk) == request.session.get(auth.SESSION_KEY)
-        return auth.get_user(request) if is_shown else former
+        return auth.get_user(request) if is_on_session(former, request.session) else former
 
     async def auser() -> Any:
         return await sync_to_async(user)()

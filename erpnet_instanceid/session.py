@@ -46,10 +46,8 @@ def get_sign_in(request: HttpRequest) -> SignIn | None:
 
     Give its ``pk`` to a task queue: `SignIn.api` calls the instance after the response.
     """
-    entry = own_entry(request.session)
-    if entry is None or not request.user.is_authenticated:
-        return None
-    return SignIn.objects.open(entry.sign_in)
+    entry = own_entry(request.session, request.user)
+    return None if entry is None else SignIn.objects.open(entry.sign_in)
 
 
 def get_tokens(request: HttpRequest) -> TokenSet | None:
@@ -78,7 +76,8 @@ def get_identity(request: HttpRequest) -> Identity | None:
     User type and administrator are those of the person's newest sign-in or renewal, in whichever
     browser. One query.
     """
-    entry, sign_in = own_entry(request.session), get_sign_in(request)
+    entry = own_entry(request.session, request.user)
+    sign_in = None if entry is None else SignIn.objects.open(entry.sign_in)
     if entry is None or sign_in is None or sign_in.account is None:
         return None
     account = sign_in.account

@@ -34,9 +34,8 @@ class VisitorTokens:
         return token if token != refused else self._renewed(entry, was_refused=True)
 
     def _entry(self) -> tuple[SessionEntry, str]:
-        entry = own_entry(self._request.session)
-        # A user whom the site has deactivated still has a session.
-        if entry is None or not self._request.user.is_authenticated:
+        entry = own_entry(self._request.session, self._request.user)
+        if entry is None:
             raise SignInExpired("not_signed_in")
         # Opening the seal takes as long as everything else that a call does here.
         if entry.access_token != self._sealed:

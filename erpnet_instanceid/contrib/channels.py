@@ -21,7 +21,5 @@ async def sign_in_of(scope: Mapping[str, Any]) -> SignIn | None:
 
 
 def _open(scope: Mapping[str, Any]) -> SignIn | None:
-    entry = own_entry(scope["session"])
-    if entry is None or not scope["user"].is_authenticated:
-        return None
-    return SignIn.objects.open(entry.sign_in)
+    entry = own_entry(scope["session"], scope["user"])
+    return None if entry is None else SignIn.objects.open(entry.sign_in)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 
 from ..conf import conf
@@ -130,10 +131,20 @@ def read_entry(session: SessionBase) -> SessionEntry | None:
     return from_dict(SessionEntry, session.get(ENTRY_KEY))
 
 
-def own_entry(session: SessionBase) -> SessionEntry | None:
-    """The entry of the session, if it is the signed-in user's own."""
+def own_entry(session: SessionBase, user: Any) -> SessionEntry | None:
+    """The entry of the session, if the visitor acts as ``user`` and not as somebody else.
+
+    None for a user whom the site has deactivated: the session is still there.
+    """
     entry = read_entry(session)
-    return None if entry is None or entry.is_carried else entry
+    if entry is None or entry.is_carried or not is_on_session(user, session):
+        return None
+    return entry
+
+
+def is_on_session(user: Any, session: SessionBase) -> bool:
+    """Whether ``user`` signed in on the session. A middleware of the site may show another one."""
+    return str(user.pk) == session.get(SESSION_KEY)
 
 
 def store_newer(

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib.auth import authenticate, get_user_model, login, logout
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.test import Client
 from django.urls import include, path
 
 from erpnet_instanceid.models import SignIn
@@ -56,6 +57,18 @@ def known(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {"sub": identity.sub if identity else None, "tokens": get_tokens(request) is not None}
     )
+
+
+class ShowsAnotherUser:
+    """Impersonation by a middleware, as django-impersonate does it: without login()."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.headers.get("X-As"):
+            request.user = User.objects.get(username=request.headers["X-As"])
+        return self.get_response(request)
 
 
 urlpatterns = [
@@ -188,6 +201,23 @@ def test_fld_16_api_is_not_called_as_the_administrator(
 
     assert instance.calls("api") == []
     assert admin.whoami()["user"] == "maria"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fld_16_user_whom_a_middleware_shows_has_no_tokens(
+    client: Client, instance: Instance, instance_sign_in: Callable[..., Any], settings: Any
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.ShowsAnotherUser"]
+    instance_sign_in(client, "maria")
+    instance_sign_in(client, "admin")
+    instance.forget_requests()
+
+    known = client.get("/known", headers={"X-As": "maria"}).json()
+    assert known == {"sub": None, "tokens": False}
+    assert client.get("/api", headers={"X-As": "maria"}).status_code == 302
+
+    assert instance.calls("api") == []
+    assert client.get("/known").json() == {"sub": "admin", "tokens": True}
 
 
 def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin: Visitor) -> None:
