@@ -92,7 +92,7 @@ def run_stand_in(log: Path) -> Iterator[RemoteInstance]:
 
 
 def migrate(settings: dict[str, Any]) -> None:
-    run_command(settings, "migrate", "-v", "0")
+    run_command(settings, "migrate", "-v", "0", "--skip-checks")
     run_command(settings, "createcachetable")
 
 
