@@ -113,18 +113,26 @@ def test_lease_of_a_dead_host_ends_by_the_clock_of_the_database(
 
 @differing_by_seconds
 @pytest.mark.parametrize("first", [0, 1])
-def test_sign_in_begins_at_one_host_and_ends_at_the_other(site: Site, first: int) -> None:
+def test_sign_in_begins_at_one_host_and_ends_at_the_other(
+    site: Site, first: int, figure: Callable[..., None]
+) -> None:
     visitor = Visitor(site.servers[first].url, host="rp.test")
     answer = visitor.at(visitor.start("/private"))
     visitor.site = site.servers[1 - first].url
-    assert visitor.bring(answer).headers["Location"] == "/private"
+    response = visitor.bring(answer)
+    figure(seconds=round(response.elapsed.total_seconds(), 2))
+    assert response.headers["Location"] == "/private"
     visitor.close()
 
 
 @differing_by_seconds
-def test_sign_out_notice_reaches_the_other_host(site: Site, instance: RemoteInstance) -> None:
+def test_sign_out_notice_reaches_the_other_host(
+    site: Site, instance: RemoteInstance, figure: Callable[..., None]
+) -> None:
     person = site.sign_in()
     instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
-    assert instance.end_session_of("maria") == [200]
+    statuses = instance.end_session_of("maria")
+    figure(statuses=statuses)
+    assert statuses == [200]
     assert site.get(person, "/whoami").json()["user"] == ""
     person.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.tokens.connections import beside_transaction
 from erpnet_instanceid.tokens.renewal import renew
 
 
@@ -28,3 +30,12 @@ def test_rollback_without_autocommit_undoes_no_renewal(
     finally:
         transaction.set_autocommit(True)
     assert SignIn.objects.get().generation == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_other_thread_has_the_callers_context() -> None:
+    """A site may choose a role or a schema by it, for each new connection."""
+    role: ContextVar[str] = ContextVar("role")
+    role.set("of the caller")
+    with transaction.atomic():
+        assert beside_transaction(role.get) == "of the caller"
