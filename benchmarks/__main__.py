@@ -16,10 +16,20 @@ from .pages import RESULTS
 from .publish import publish
 from .report import RESULT, say
 
-SECTIONS = ("sign_in", "storm", "growth", "footprint", "middleware", "instructions", "api")
+SECTIONS = (
+    "sign_in",
+    "sign_in_instructions",
+    "storm",
+    "growth",
+    "footprint",
+    "middleware",
+    "instructions",
+    "api",
+)
 # Enough to see that everything runs.
 QUICK = {
     "sign_in": ["--turns=3", "--rounds=2", "--seconds=1"],
+    "sign_in_instructions": ["--without-peers"],
     "storm": ["--rounds=1"],
     "growth": ["--turns=2", "--largest=20000"],
     "footprint": ["--turns=1"],
