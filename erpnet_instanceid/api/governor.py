@@ -138,7 +138,7 @@ class Gate:
         """0 if the call may run, else the seconds after which to ask again at the latest."""
         with self._lock:
             now = time.monotonic()
-            is_first = self._queue[0] is ticket
+            is_first = self._is_first(ticket, now)
             wait = self._seconds_until_free(now, ticket.patience) if is_first else math.inf
             if wait <= 0:
                 self._begin(now)
@@ -147,6 +147,14 @@ class Gate:
             if left <= 0 or left < wait < math.inf:
                 raise InstanceUnavailable("calls_queued", waiting=len(self._queue))
             return min(wait, left)
+
+    def _is_first(self, ticket: Ticket, now: float) -> bool:
+        # A task whose event loop has stopped, or is held up, does not step aside.
+        while self._queue and self._queue[0].give_up_at < now:
+            if self._queue[0] is ticket:
+                return True
+            self._queue.popleft()
+        return bool(self._queue) and self._queue[0] is ticket
 
     def _step_aside(self, ticket: Ticket) -> None:
         with self._lock:

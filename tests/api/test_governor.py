@@ -119,6 +119,18 @@ def test_cancelled_task_leaves_the_queue() -> None:
     assert gate.enter_now(10)
 
 
+def test_stopped_loop_holds_up_nobody_for_good() -> None:
+    gate, loop = Gate(CallLimits(1, 0)), asyncio.new_event_loop()
+    gate.enter(10)
+    task = loop.create_task(gate.aenter(0.1))
+    loop.run_until_complete(asyncio.sleep(0.01))
+    gate.leave()
+    gate.enter(0.3)
+    loop.run_until_complete(asyncio.wait([task]))
+    assert "calls_queued" in str(task.exception())
+    loop.close()
+
+
 def test_pause_holds_up_every_call_of_the_token() -> None:
     gate = Gate(CallLimits(5, 0))
     gate.pause(0.1)
