@@ -16,6 +16,12 @@ import requests
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance, new_key, run_instance
 
 CALLBACK = "http://localhost:8000/signin-callback"
+ROOT = "/api/domain/odata/"
+CUSTOMERS, PRODUCTS, ORDERS = (
+    "Crm_Sales_Customers",
+    "General_Products_Products",
+    "Crm_Sales_SalesOrders",
+)
 
 
 def b64url(data: bytes) -> str:
@@ -75,15 +81,49 @@ class RelyingParty:
         headers = {"Authorization": f"Bearer {access_token}"}
         return self.http.get(self.instance.url + path, headers=headers, timeout=10)
 
+    def discovery(self, path: str = "") -> Any:
+        url = f"{self.instance.issuer}/.well-known/openid-configuration{path}"
+        return requests.get(url, timeout=5).json()
+
+
+class Api:
+    """The Domain API, as the owner of ``token`` calls it."""
+
+    def __init__(self, party: RelyingParty, token: str) -> None:
+        self.url = party.instance.url + ROOT
+        self.http = party.http
+        self.token = token
+
+    def send(
+        self, method: str, path: str, body: Any = None, *, transaction: str = "", **headers: str
+    ) -> requests.Response:
+        headers["Authorization"] = f"Bearer {self.token}"
+        if transaction:
+            headers["TransactionId"] = transaction
+        sent = {"data": body} if isinstance(body, str) else {"json": body}
+        return self.http.request(method, self.url + path, headers=headers, timeout=5, **sent)
+
+    def get(self, path: str, **options: str) -> requests.Response:
+        query = urlencode({f"${name}": value for name, value in options.items()})
+        return self.send("GET", f"{path}?{query}" if query else path)
+
+    def rows(self, path: str, **options: str) -> list[Any]:
+        answer = self.get(path, **options)
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["value"])
+
+
+def part_of(token: str, place: int) -> dict[str, Any]:
+    part = token.split(".")[place]
+    return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
+
 
 def claims_of(token: str) -> dict[str, Any]:
-    payload = token.split(".")[1]
-    return dict(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
+    return part_of(token, 1)
 
 
 def header_of(token: str) -> dict[str, Any]:
-    header = token.split(".")[0]
-    return dict(json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))))
+    return part_of(token, 0)
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +142,11 @@ def party(instance: Instance) -> Iterator[RelyingParty]:
     party = RelyingParty(instance)
     yield party
     party.http.close()
+
+
+@pytest.fixture
+def api(party: RelyingParty) -> Api:
+    return Api(party, party.sign_in("maria")["access_token"])
 
 
 @pytest.fixture

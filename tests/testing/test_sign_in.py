@@ -54,16 +54,15 @@ def test_code_is_exchanged_for_tokens_like_the_instances(instance, party, claims
         assert front[name] == back[name]
 
 
-def test_tokens_are_signed_by_the_published_key(instance, party):
+def test_tokens_are_signed_by_the_published_key(party):
     tokens = party.sign_in()
-    document = requests.get(f"{instance.issuer}/.well-known/openid-configuration", timeout=5).json()
-    keys = KeySet.import_key_set(requests.get(document["jwks_uri"], timeout=5).json())
+    keys = KeySet.import_key_set(requests.get(party.discovery()["jwks_uri"], timeout=5).json())
     for name in ("id_token", "access_token"):
         assert jwt.decode(tokens[name], keys, ["RS256"]).claims["sub"] == "admin"
 
 
-def test_discovery_names_the_endpoints_it_serves(instance):
-    document = requests.get(f"{instance.issuer}/.well-known/openid-configuration", timeout=5).json()
+def test_discovery_names_the_endpoints_it_serves(instance, party):
+    document = party.discovery()
     assert document["issuer"] == instance.issuer
     for name, url in document.items():
         if name.endswith("_endpoint"):
@@ -85,33 +84,18 @@ def test_code_works_once(party):
     assert (second.status_code, second.json()["error"]) == (400, "invalid_grant")
 
 
-def test_code_is_spent_by_a_wrong_verifier(party):
+@pytest.mark.parametrize("verifier", ["x" * 64, ""])
+def test_code_is_spent_by_a_wrong_verifier(party, verifier):
     code = party.authorize()["code"]
-    wrong = party.redeem(code, code_verifier="x" * 64)
-    assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_grant")
+    wrong = party.redeem(code, code_verifier=verifier)
+    assert wrong.status_code == 400
     assert party.redeem(code).json()["error"] == "invalid_grant"
 
 
-def test_missing_verifier_is_refused(party):
-    code = party.authorize()["code"]
-    fields = {"code": code, "redirect_uri": party.asked["redirect_uri"]}
-    assert party.ask("authorization_code", **fields).status_code == 400
-
-
-def test_pkce_is_required_by_default(instance, party):
-    answer = party.authorize(code_challenge=None, code_challenge_method=None)
-    assert answer["error"] == "invalid_request"
+def test_pkce_can_be_optional_or_ignored(instance, party):
     instance.pkce = "optional"
     answer = party.authorize(code_challenge=None, code_challenge_method=None)
     assert "code" in dict(answer.fields)
-
-
-def test_plain_pkce_is_refused(party):
-    answer = party.authorize(code_challenge=party.verifier, code_challenge_method="plain")
-    assert answer["error"] == "invalid_request"
-
-
-def test_pkce_can_be_ignored(instance, party):
     instance.pkce = "ignored"
     assert party.redeem(party.authorize()["code"], code_verifier="x" * 64).status_code == 200
 
@@ -134,6 +118,8 @@ def test_foreign_redirect_uri_is_refused_by_default(party):
         ({"scope": "openid admin"}, "invalid_scope"),
         ({"scope": "profile"}, "invalid_scope"),
         ({"nonce": None}, "invalid_request"),
+        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"prompt": "none"}, "login_required"),
     ],
 )
@@ -182,7 +168,8 @@ def test_wrong_secret_is_invalid_client(party):
 
 def test_secret_with_odd_characters_arrives_as_it_is(instance, party):
     instance.register(secret="p@ss&=+% é")
-    assert party.sign_in()["access_token"]
+    instance.send_token_type = False
+    assert "token_type" not in party.sign_in()
 
 
 def test_credentials_in_a_header_are_refused(instance, party):
@@ -279,8 +266,7 @@ def test_iss_is_sent_and_announced_when_switched_on(instance, party):
     assert party.authorize().get("iss") is None
     instance.send_iss = True
     assert party.authorize()["iss"] == instance.issuer
-    document = requests.get(f"{instance.issuer}/.well-known/openid-configuration", timeout=5).json()
-    assert document["authorization_response_iss_parameter_supported"] is True
+    assert party.discovery()["authorization_response_iss_parameter_supported"] is True
 
 
 def test_response_mode_can_be_overridden(instance, party):
@@ -288,11 +274,6 @@ def test_response_mode_can_be_overridden(instance, party):
     answer = party.authorize()
     assert answer.method == "GET"
     assert answer["code"]
-
-
-def test_token_type_can_be_left_out(instance, party):
-    instance.send_token_type = False
-    assert "token_type" not in party.sign_in()
 
 
 def test_renamed_login_is_the_same_person(instance, party, claims):
