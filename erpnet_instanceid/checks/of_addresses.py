@@ -28,13 +28,24 @@ def _not_https(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
         url = value.get(key)
         if url in (None, "") or is_padded(url):
             continue
-        if not is_safe_address(url):
-            yield error(
-                4,
-                f"{name(key)} is not an https address.",
-                "Write the whole address, with https://. Plain http works only for this machine "
-                f"({', '.join(sorted(LOOPBACK_HOSTS))}).",
-            )
+        fault = _fault(url)
+        if fault:
+            yield error(4, f"{name(key)} {fault[0]}.", fault[1])
+
+
+def _fault(url: Any) -> tuple[str, str] | None:
+    """What is wrong with an address, and the cure."""
+    if "#" in str(url):
+        return "has a fragment", "Remove '#' and the text after it."
+    if str(url).count("://") > 1:
+        return "has two schemes", "Write https:// once."
+    if is_safe_address(url):
+        return None
+    hosts = ", ".join(sorted(LOOPBACK_HOSTS))
+    cure = (
+        f"Write the whole address, with https://. Plain http works only for this machine ({hosts})."
+    )
+    return "is not an https address", cure
 
 
 def _issuer_for_instance(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
@@ -61,7 +72,7 @@ def _queries(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
 def _path(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
     url = value.get("INSTANCE_URL")
     path = urlsplit(str(url)).path.rstrip("/") if is_safe_address(url) else ""
-    if path not in ("", "/id"):
+    if path not in ("", "/id") and not path.startswith("//"):
         yield warning(
             14,
             f"{name('INSTANCE_URL')} has the path {path}.",

@@ -105,8 +105,13 @@ def _nearest(key: str) -> str:
 
 def _required(value: dict[str, Any]) -> Iterator[CheckMessage]:
     for key in REQUIRED:
-        if not isinstance(value.get(key), str) or not value[key].strip():
-            yield error(3, f"{name(key)} is missing or empty.", CURES[key])
+        given = value.get(key)
+        if isinstance(given, str) and given.strip():
+            continue
+        is_text = not given or isinstance(given, str)
+        wrong = "is missing or empty" if is_text else "is not a text"
+        cure = CURES[key] if is_text else "Write it as one text, in quotes."
+        yield error(3, f"{name(key)} {wrong}.", cure)
 
 
 def _white_space(value: dict[str, Any]) -> Iterator[CheckMessage]:

@@ -23,6 +23,7 @@ from .of_urls import check_urls
 from .of_user_model import check_user_model
 
 AXES = "axes."
+MOZILLA = "mozilla_django_oidc."
 
 
 @register(Tags.security)
@@ -31,6 +32,7 @@ def check_site(**_kwargs: Any) -> list[CheckMessage]:
     return [
         *_backends(),
         *_middleware(),
+        *_mozilla(),
         *check_sessions(),
         *check_urls(),
         *check_user_model(),
@@ -106,6 +108,17 @@ def _middleware() -> Iterator[CheckMessage]:
             "TokenRefreshMiddleware has no AuthenticationMiddleware before it.",
             "Add 'django.contrib.auth.middleware.AuthenticationMiddleware' before it.",
         )
+
+
+def _mozilla() -> Iterator[CheckMessage]:
+    for setting in ("AUTHENTICATION_BACKENDS", "MIDDLEWARE"):
+        left = [path for path in getattr(settings, setting) if path.startswith(MOZILLA)]
+        if left:
+            yield warning(
+                22,
+                f"{setting} names {left[0]}, which signs visitors in by settings of its own.",
+                "Remove it: this app takes its place. Keep it only for a second provider.",
+            )
 
 
 def _place_of(kind: type, paths: list[str]) -> int | None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage
+from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils import translation
 
@@ -32,6 +33,7 @@ def check_urls() -> Iterator[CheckMessage]:
     yield from _post_logout_url()
     yield from _languages()
     yield from _login_url()
+    yield from _pages_afterwards()
 
 
 def _callback_url() -> Iterator[CheckMessage]:
@@ -80,6 +82,19 @@ def _login_url() -> Iterator[CheckMessage]:
             "404.",
             'Set LOGIN_URL = "erpnet_instanceid:signin".',
         )
+
+
+def _pages_afterwards() -> Iterator[CheckMessage]:
+    for setting in ("LOGIN_REDIRECT_URL", "LOGOUT_REDIRECT_URL"):
+        target = getattr(settings, setting)
+        try:
+            resolve_url(target or "/")
+        except NoReverseMatch:
+            yield warning(
+                23,
+                f"{setting} is {target!r}, and none of your URLs has this name.",
+                "Set it to the name of a URL, or to a path that begins with a slash.",
+            )
 
 
 def _is_login_url_answered() -> bool:

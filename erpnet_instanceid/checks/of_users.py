@@ -14,7 +14,7 @@ from .messages import error, name, warning
 from .values import are_names
 
 USER_TYPES = (INTERNAL_USER_TYPE, EXTERNAL_USER_TYPE)
-FLAGS = ("CREATE_USERS", "LINK_KEEPS_PASSWORD")
+FLAGS = ("CREATE_USERS", "LINK_KEEPS_PASSWORD", "LANGUAGE_FROM_TOKEN")
 RIGHTS_FROM = ("token", "profile")
 
 
@@ -49,17 +49,17 @@ def _allowed_user_types() -> Iterator[CheckMessage]:
             f"Name one or both of: {', '.join(USER_TYPES)}.",
         )
     else:
-        yield from _unknown_user_type(types)
+        yield from _unknown_user_type("ALLOWED_USER_TYPES", types)
 
 
-def _unknown_user_type(types: Sequence[str]) -> Iterator[CheckMessage]:
-    unknown = [name for name in types if name not in USER_TYPES]
+def _unknown_user_type(key: str, types: Sequence[str]) -> Iterator[CheckMessage]:
+    unknown = [each for each in types if each not in USER_TYPES]
     if not unknown:
         return
     near = difflib.get_close_matches(unknown[0], USER_TYPES, n=1, cutoff=0.3)
     yield warning(
         8,
-        f"{name('ALLOWED_USER_TYPES')} names {unknown[0]!r}, a type of users who cannot sign in.",
+        f"{name(key)} names {unknown[0]!r}, a type of users who cannot sign in.",
         f"Did you mean {near[0]}?" if near else f"Name one or both of: {', '.join(USER_TYPES)}.",
     )
 
@@ -99,6 +99,8 @@ def _user_type_groups() -> Iterator[CheckMessage]:
             f"{name('USER_TYPE_GROUPS')} must be a dict of lists.",
             'Write it as {"InternalUser": ["employees"]}.',
         )
+        return
+    yield from _unknown_user_type("USER_TYPE_GROUPS", [*groups])
 
 
 def _flags() -> Iterator[CheckMessage]:

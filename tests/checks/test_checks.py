@@ -29,6 +29,7 @@ KEYS = {
 CALLBACK = "https://rp.test/signin-callback"
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+MOZILLA = "mozilla_django_oidc"
 OURS = "erpnet_instanceid.middleware.TokenRefreshMiddleware"
 OUR_BACKEND = "erpnet_instanceid.backends.InstanceIDBackend"
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -403,6 +404,18 @@ SITE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"AUTHENTICATION_BACKENDS": [f"{__name__}.BackendOfBefore"]},
         {"AUTHENTICATION_BACKENDS": [f"{__name__}.SitesOwnBackend"]},
         "BackendOfBefore overrides verify_token, get_token",
+    ),
+    (
+        "W022",
+        {"MIDDLEWARE": [SESSION, AUTHENTICATION, f"{MOZILLA}.middleware.SessionRefresh", OURS]},
+        {"MIDDLEWARE": [SESSION, AUTHENTICATION, OURS]},
+        "MIDDLEWARE names mozilla_django_oidc.middleware.SessionRefresh",
+    ),
+    (
+        "W023",
+        {"LOGOUT_REDIRECT_URL": "bye"},
+        {"LOGOUT_REDIRECT_URL": "/bye/"},
+        "LOGOUT_REDIRECT_URL is 'bye'",
     ),
     (
         "E030",

@@ -1,4 +1,4 @@
-"""Forty ways to set a site up wrongly: the doctor's first line names cause and cure."""
+"""Sixty ways to set a site up wrongly: the doctor's first line names cause and cure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from erpnet_instanceid.management.registration import secret_hash
 from erpnet_instanceid.testing import Instance
 
 from ..support.proxy import run_proxy
@@ -19,6 +20,7 @@ from ..support.tls import Trusted
 BACKENDS = ["erpnet_instanceid.backends.InstanceIDBackend"]
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+MOZILLA = "mozilla_django_oidc"
 OURS = "erpnet_instanceid.middleware.TokenRefreshMiddleware"
 CACHE = "django.core.cache.backends"
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
@@ -88,6 +90,31 @@ KEYS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"INSTANCE_URL": " https://op.test"},
         '["INSTANCE_URL"] begins or ends with white space',
         ".strip()",
+    ),
+    "instance with two schemes": (
+        {"INSTANCE_URL": "https://https://op.test"},
+        '["INSTANCE_URL"] has two schemes',
+        "Write https:// once",
+    ),
+    "secret as bytes": (
+        {"APPLICATION_SECRET": b"secret"},
+        '["APPLICATION_SECRET"] is not a text',
+        "in quotes",
+    ),
+    "hash for secret": (
+        {"APPLICATION_SECRET": secret_hash("secret")},
+        '["APPLICATION_SECRET"] looks like a hash',
+        "set it to the secret itself",
+    ),
+    "callback with a fragment": (
+        {"CALLBACK_URL": "https://rp.test/signin-callback#x"},
+        '["CALLBACK_URL"] has a fragment',
+        "Remove '#'",
+    ),
+    "groups of a mistyped type": (
+        {"USER_TYPE_GROUPS": {"Internal": ["employees"]}},
+        "[\"USER_TYPE_GROUPS\"] names 'Internal'",
+        "Did you mean InternalUser?",
     ),
     "instance without https": (
         {"INSTANCE_URL": "mycompany.my.erp.net"},
@@ -191,6 +218,24 @@ SETTINGS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", *BACKENDS]},
         "django-axes before the backend",
         "before django-axes",
+    ),
+    "another library's backend left": (
+        {"AUTHENTICATION_BACKENDS": [f"{MOZILLA}.auth.OIDCAuthenticationBackend", *BACKENDS]},
+        "AUTHENTICATION_BACKENDS names mozilla_django_oidc",
+        "Remove it",
+    ),
+    "no page after sign-in": (
+        {"LOGIN_REDIRECT_URL": "customer"},
+        "LOGIN_REDIRECT_URL is 'customer', and none of your URLs",
+        "the name of a URL",
+    ),
+    "no such cache for sessions": (
+        {
+            "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+            "SESSION_CACHE_ALIAS": "redis",
+        },
+        "No session can be stored: InvalidCacheBackendError",
+        "Check SESSION_ENGINE",
     ),
     "no middleware": (
         {"MIDDLEWARE": [SESSION, AUTHENTICATION]},
@@ -311,3 +356,27 @@ def test_proxy_in_front(
         line = first_line("--site", site)
     assert cause in line
     assert cure in line
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "cause", "cure"),
+    [
+        ("SESSION_COOKIE_DOMAIN", ".rp.test", "refuses such a cookie from", "own domain"),
+        ("CSRF_COOKIE_DOMAIN", "rp.test", "refuses such a cookie from", "Leave CSRF"),
+        ("SESSION_COOKIE_PATH", "/shop", "/signin-callback is not below it", '= "/"'),
+    ],
+)
+def test_cookie_that_does_not_come_back(
+    settings: Any, setting: str, value: str, cause: str, cure: str
+) -> None:
+    setattr(settings, setting, value)
+    line = first_line("--site", "https://op.test")
+    assert setting in line
+    assert cause in line
+    assert cure in line
+
+
+def test_instance_that_has_moved(instance: Instance) -> None:
+    moved = {"Location": "https://erp.op.test/id/"}
+    instance.always("discovery", status=301, headers=moved)
+    assert "It redirects to https://erp.op.test/id/." in first_line()

@@ -23,6 +23,7 @@ from .instance import (
     examine_offers,
 )
 from .service import examine_service, tell_limits
+from .sessions import examine_cookies, examine_session_store
 from .site import examine_site
 
 __all__ = ["TABLES_MISSING", "Finding", "examine", "has_tables", "next_step"]
@@ -53,7 +54,9 @@ def examine(site: str = "") -> Iterator[Finding]:
     if credentials.mark == "ok" and conf.raw().get("SERVICE_SCOPE"):
         yield examine_service(client)
         yield tell_limits()
+    yield examine_session_store()
     if site:
+        yield from examine_cookies(site)
         yield examine_site(client, site)
     yield examine_login_url(client, site, is_known=credentials.mark == "ok")
     yield examine_logout_url(site)

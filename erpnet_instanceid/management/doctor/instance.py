@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from ...oidc.token_endpoint import exchange_code
 from ...pages.explanations import cure, sentence
 from ..registration import secret_hash
 from .findings import Finding, bad, look, ok
+from .redirects import onward, open_page
 
 # The token endpoint wants an address; the doctor's made-up code belongs to none.
 NOWHERE = "https://localhost/signin-callback"
@@ -28,8 +30,16 @@ def examine_metadata(client: Client) -> Finding:
         client.provider.metadata()
     except InstanceIDError as error:
         text = f"{client.issuer} does not answer as an Instance ID. {sentence(error)}"
-        return bad("issuer", text, cure(error))
+        return bad("issuer", text + _way_on(client, error), cure(error))
     return ok("issuer", f"{client.issuer} answers as an Instance ID.")
+
+
+def _way_on(client: Client, error: InstanceIDError) -> str:
+    if error.code != "unexpected_status":
+        return ""
+    address = discovery_address(client.issuer)
+    target = onward(address, open_page(address, client.limits))
+    return f" It redirects to {http.shown_address(target)}." if target else ""
 
 
 def examine_keys(client: Client) -> Finding:
@@ -117,8 +127,16 @@ def _answered(client: Client, error: OAuthError) -> Finding:
     return bad(
         "application",
         f"The instance refuses the application: {error.code}.",
+        f"{_hint_at_hash(client.client_secret)}"
         "Compare APPLICATION_URI and APPLICATION_SECRET with the Trusted Application, which "
         "has to be enabled:\n"
         f"ApplicationUri         {client.client_id}\n"
         f"ApplicationSecretHash  {secret_hash(client.client_secret)}",
     )
+
+
+def _hint_at_hash(secret: str) -> str:
+    # Base64 of 32 bytes.
+    if not re.fullmatch(r"[A-Za-z0-9+/]{43}=", secret):
+        return ""
+    return f"{name('APPLICATION_SECRET')} looks like a hash: set it to the secret itself.\n"
