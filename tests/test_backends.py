@@ -67,16 +67,18 @@ def test_email_of_another_user_does_not_stop_a_known_visitor() -> None:
     assert not user.is_staff
 
 
-@pytest.mark.usefixtures("unique_email")
-def test_email_of_another_user_keeps_a_new_visitor_out(
-    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.usefixtures("unique_email", "site")
+def test_email_of_another_user_keeps_a_new_visitor_out() -> None:
     User.objects.create_user("other", "maria@company.example")
-    attempt = begin(visitor, instance)
-    response = attempt.bring()
-    attempt.assert_refused(response, "email_taken", status=403, token_requests=1)
-    assert "Another account on this site already uses your e-mail address." in response.text
-    assert "sub='maria', cure='link that user by LINK_USERS_BY, or" in caplog.text
+    assert denied(email="maria@company.example") == "email_taken"
+    # Of people without an address, one gets a user.
+    assert sign_in("one")
+    assert denied("another") == "user_not_saved"
+
+
+class OneName(InstanceIDBackend):
+    def get_username(self, claims: Any) -> str:
+        return "the only one"
 
 
 def test_name_of_another_user_keeps_a_new_visitor_out(
@@ -88,11 +90,6 @@ def test_name_of_another_user_keeps_a_new_visitor_out(
     response = attempt.bring()
     attempt.assert_refused(response, "account_conflict", status=403, token_requests=1)
     assert "because it conflicts with an existing one. Ask the people" in response.text
-
-
-class OneName(InstanceIDBackend):
-    def get_username(self, claims: Any) -> str:
-        return "the only one"
 
 
 @pytest.mark.usefixtures("site")
@@ -222,14 +219,10 @@ class Choosy(InstanceIDBackend):
         return claims.get("email") is not None
 
 
-def test_claims_refused_by_the_site_keep_the_visitor_out(
-    visitor: Visitor, instance: Instance, settings: Any
-) -> None:
-    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Choosy"]
-    instance.people["maria"].email = None  # type: ignore[assignment]
-    begin(visitor, instance).assert_denied("claims_refused")
-    instance.people["maria"].email = "maria@company.example"
-    begin(visitor, instance).assert_signed_in()
+def test_claims_refused_by_the_site_keep_the_visitor_out(backend: Callable[..., None]) -> None:
+    backend(Choosy)
+    assert denied() == "claims_refused"
+    assert sign_in(email="maria@company.example")
 
 
 class Passer(InstanceIDBackend):

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
+from erpnet_instanceid.api.profile import rights_at_profile
 from erpnet_instanceid.backends import InstanceIDBackend
-from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.models import Account, SignIn, fingerprint
 from erpnet_instanceid.oidc.errors import SignInDenied, SignInExpired
 from erpnet_instanceid.testing import Instance, Token
 from erpnet_instanceid.users.rights import check_user_type, follow
@@ -98,24 +98,6 @@ def test_session_that_cannot_be_deleted_spares_no_other(
     assert SignIn.objects.filter(ended=None).count() == 0
 
 
-def test_fld_06_type_groups_and_name_follow(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
-    types = {"InternalUser": ["employees"], "ExternalCommunityUser": ["customers"]}
-    configure(USER_TYPE_GROUPS=types, ALLOWED_USER_TYPES=list(types))
-    sign_in_expired(visitor, instance, "maria")
-    own = Group.objects.create(name="own")
-    User.objects.get().groups.add(own)
-    person = instance.people["maria"]
-    person.user_type, person.name = "ExternalCommunityUser", "Maria Petrova"
-
-    assert visitor.whoami()["name"] == "Maria Petrova"
-
-    groups = User.objects.get().groups.values_list("name", flat=True)
-    assert set(groups) == {"customers", "own"}
-    assert Account.objects.get().user_type == "ExternalCommunityUser"
-
-
 @pytest.mark.parametrize("where", ["/private", "/api"])
 def test_fld_17_deactivated_user_gets_no_renewal(
     visitor: Visitor, instance: Instance, where: str
@@ -140,36 +122,7 @@ def test_fld_17_deactivated_user_has_no_api_for_later(visitor: Visitor, instance
     assert visitor.whoami()["scope"] is None
 
 
-# Renewals that change nothing
-
-
-def without_claims(token: Token) -> None:
-    for name in ("user_type", "is_admin", "name", "email"):
-        token.claims.pop(name, None)
-
-
-@pytest.mark.parametrize("change", [without_claims, lambda _: "0123456789ABCDEF" * 4])
-def test_missing_claim_takes_no_right_away(
-    visitor: Visitor, instance: Instance, change: Any
-) -> None:
-    sign_in_expired(visitor, instance)
-    instance.change("access_token", change)
-    instance.forget_requests()
-
-    assert visitor.get("/admin/").status_code == 200
-
-    assert renewals(instance) == 1
-    assert instance.calls("userinfo") == []
-    assert visitor.whoami()["name"] == "Elena Dimitrova"
-
-
-def test_claims_of_another_person_change_nothing(visitor: Visitor, instance: Instance) -> None:
-    sign_in_expired(visitor, instance, "maria")
-    instance.change("access_token", lambda t: t.claims.update(id="another", is_admin="true"))
-
-    assert visitor.get("/admin/").status_code == 403
-
-    assert visitor.whoami()["user"] == "maria"
+# Renewals that cost no sign-in
 
 
 class Breaking(InstanceIDBackend):
@@ -192,21 +145,6 @@ def test_sites_own_mistake_costs_no_sign_in(
     assert "rights_not_followed error=KeyError" in caplog.text
 
 
-class Picky(InstanceIDBackend):
-    def verify_claims(self, claims: Any) -> bool:
-        return bool(claims["email"].endswith("@company.example"))
-
-
-def test_verify_claims_is_asked_at_a_renewal(
-    visitor: Visitor, instance: Instance, settings: Any
-) -> None:
-    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Picky"]
-    sign_in_expired(visitor, instance, "maria")
-    instance.people["maria"].email = "maria@elsewhere.example"
-
-    assert visitor.whoami()["user"] == ""
-
-
 # RIGHTS_FROM
 
 
@@ -223,20 +161,6 @@ def test_profile_is_asked_once_for_a_renewal(
     assert visitor.get("/admin/").status_code == 403
 
     assert len(instance.calls("me")) == 1
-
-
-def test_profile_shows_people_who_are_not_active(
-    new_visitor: NewVisitor, instance: Instance, configure: Configure
-) -> None:
-    configure(RIGHTS_FROM="profile")
-    other, visitor = new_visitor(), new_visitor()
-    other.sign_in("admin")
-    sign_in_expired(visitor, instance)
-    instance.always("me", json={"isActive": False, "userType": "InternalUser"})
-
-    assert visitor.whoami()["user"] == ""
-
-    assert other.whoami()["user"] == ""
 
 
 def test_profile_that_fails_costs_no_sign_in(
@@ -292,10 +216,14 @@ def test_refused_sign_in_ends_the_persons_others(
     assert SignIn.objects.filter(account__sub="maria", ended=None).count() == 0
 
 
+def without_type(token: Token) -> None:
+    del token.claims["user_type"]
+
+
 def test_sign_in_without_a_type_ends_nothing(new_visitor: NewVisitor, instance: Instance) -> None:
     other, visitor = new_visitor(), new_visitor()
     other.sign_in("maria")
-    instance.change("access_token", without_claims)
+    instance.change("access_token", without_type)
     instance.change("userinfo", lambda told: told.pop("user_type") and None)
 
     assert visitor.sign_in("maria").status_code == 403
@@ -309,9 +237,45 @@ def test_sign_in_without_a_type_ends_nothing(new_visitor: NewVisitor, instance: 
 @pytest.fixture
 def account(db: None) -> Account:
     user = User.objects.create_user("maria", is_staff=True, is_superuser=True)
-    return Account.objects.create(
-        user=user, fingerprint="0", issuer="https://op.test/id", key="1", sub="maria"
-    )
+    issuer, sub = "https://op.test/id", "maria"
+    mark = fingerprint(issuer, "id", "1")
+    return Account.objects.create(user=user, fingerprint=mark, issuer=issuer, key="1", sub=sub)
+
+
+def test_fld_06_type_groups_and_name_follow(account: Account, configure: Configure) -> None:
+    types = {"InternalUser": ["employees"], "ExternalCommunityUser": ["customers"]}
+    configure(USER_TYPE_GROUPS=types, ALLOWED_USER_TYPES=list(types))
+    follow(account, {"user_type": "InternalUser"})
+
+    follow(account, {"user_type": "ExternalCommunityUser", "name": "Maria Petrova"})
+
+    user = User.objects.get()
+    assert [group.name for group in user.groups.all()] == ["customers"]
+    assert user.get_full_name() == "Maria Petrova"
+    assert Account.objects.get().user_type == "ExternalCommunityUser"
+
+
+@pytest.mark.parametrize("claims", [{}, {"id": "another", "is_admin": "false"}], ids=str)
+def test_follow_takes_no_right_away(account: Account, claims: dict[str, Any]) -> None:
+    """A missing claim says nothing, and neither do those of another person."""
+    follow(account, claims)
+    assert User.objects.get().is_superuser
+
+
+class Picky(InstanceIDBackend):
+    def verify_claims(self, claims: Any) -> bool:
+        return bool(claims["email"].endswith("@company.example"))
+
+
+def test_verify_claims_is_asked_at_a_renewal(account: Account, settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Picky"]
+    with pytest.raises(SignInDenied, match="claims_refused"):
+        follow(account, {"user_type": "InternalUser", "email": "maria@elsewhere.example"})
+
+
+def test_profile_tells_rights(instance: Instance) -> None:
+    instance.always("me", json={"isActive": False, "isAdmin": None, "userType": "InternalUser"})
+    assert rights_at_profile("token") == {"is_active": False, "user_type": "InternalUser"}
 
 
 def test_follow_writes_nothing_where_nothing_changed(
