@@ -17,8 +17,19 @@ def note_unknown_https(request: HttpRequest) -> None:
     The site then gives the instance an address with http, and the instance refuses that on a page
     of its own: nothing else in the site's log tells of it.
     """
-    if request.headers.get("X-Forwarded-Proto") == "https" and not request.is_secure():
+    if _says_https(request) and not request.is_secure():
         _warn()
+
+
+def _says_https(request: HttpRequest) -> bool:
+    headers = request.headers
+    # The first proxy of a chain is the one that the visitor reached.
+    scheme = headers.get("X-Forwarded-Proto") or headers.get("X-Forwarded-Scheme", "")
+    return (
+        scheme.partition(",")[0].strip().lower() == "https"
+        or headers.get("X-Forwarded-Ssl") == "on"
+        or "proto=https" in headers.get("Forwarded", "").lower()
+    )
 
 
 @once(inherited=True)

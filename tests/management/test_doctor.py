@@ -293,6 +293,11 @@ PROXIES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"ALLOWED_HOSTS": ["localhost"]},
         "ALLOWED_HOSTS",
     ),
+    "cookies are removed": (
+        {"headers": {"X-Forwarded-Proto": "https"}, "drops": "Set-Cookie"},
+        {},
+        "CDN removes Set-Cookie",
+    ),
     "path is another": (
         {"headers": {"X-Forwarded-Proto": "https"}, "prefix": "/below"},
         {},

@@ -1,4 +1,4 @@
-"""Sixty ways to set a site up wrongly: the doctor's first line names cause and cure."""
+"""Fifty ways to set a site up wrongly: the doctor's first line names cause and cure."""
 
 from __future__ import annotations
 

@@ -20,12 +20,22 @@ def warned(caplog: Any) -> int:
     return caplog.messages.count("https_not_known cure=SECURE_PROXY_SSL_HEADER")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Proto", "https, http"),
+        ("X-Forwarded-Scheme", "https"),
+        ("X-Forwarded-Ssl", "on"),
+        ("Forwarded", "for=192.0.2.60;proto=https"),
+    ],
+)
 def test_unknown_https_is_logged_once(
-    client: Client, instance: Instance, settings: Any, caplog: Any
+    client: Client, instance: Instance, settings: Any, caplog: Any, name: str, value: str
 ) -> None:
     settings.SECURE_PROXY_SSL_HEADER = None
     for _ in range(3):
-        assert client.get("/signin", headers={"X-Forwarded-Proto": "https"}).status_code == 302
+        assert client.get("/signin", headers={name: value}).status_code == 302
     assert warned(caplog) == 1
 
 

@@ -19,11 +19,12 @@ def run_proxy(
     headers: dict[str, str],
     keeps_host: bool = True,
     prefix: str = "",
+    drops: str = "",
 ) -> Iterator[str]:
     """The https address of a proxy in front of ``site``.
 
     It adds ``headers``, and passes the visitor's Host on if ``keeps_host``. It takes ``prefix``
-    away from the path.
+    away from the path, and the header ``drops`` from the answer.
     """
     upstream = urlsplit(site).netloc
 
@@ -37,7 +38,8 @@ def run_proxy(
             body = answer.read()
             self.send_response(answer.status)
             for name, value in answer.getheaders():
-                self.send_header(name, value)
+                if name != drops:
+                    self.send_header(name, value)
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)

@@ -38,7 +38,10 @@ def _way_on(client: Client, error: InstanceIDError) -> str:
     if error.code != "unexpected_status":
         return ""
     address = discovery_address(client.issuer)
-    target = onward(address, open_page(address, client.limits))
+    try:
+        target = onward(address, open_page(address, client.limits))
+    except InstanceIDError:
+        target = ""
     return f" It redirects to {http.shown_address(target)}." if target else ""
 
 

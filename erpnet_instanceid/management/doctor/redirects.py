@@ -18,8 +18,12 @@ def onward(url: str, answer: http.Answer) -> str:
     """The address that ``answer`` redirects to; empty if it does not redirect."""
     if not 300 <= answer.status < 400:
         return ""
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    return urljoin(url, headers.get("location", ""))
+    return urljoin(url, header(answer, "Location"))
+
+
+def header(answer: http.Answer, name: str) -> str:
+    """The value of a header, in whatever case the server spells its name; empty if missing."""
+    return next((v for k, v in answer.headers.items() if k.lower() == name.lower()), "")
 
 
 def parameters(url: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from ...oidc.errors import InstanceIDError
 from ...pages.explanations import sentence
 from ..registration import login_url, signin_url
 from .findings import Finding, bad, look, ok
-from .redirects import onward, open_page, parameters
+from .redirects import header, onward, open_page, parameters
 
 HTTPS_CURE = (
     "A proxy takes https off, and Django does not know. Set "
@@ -22,6 +22,10 @@ HTTPS_CURE = (
 HOST_CURE = (
     "A proxy changes the Host header. Let it pass on the visitor's (nginx: proxy_set_header Host "
     "$host), or set USE_X_FORWARDED_HOST = True."
+)
+COOKIE_CURE = (
+    "A proxy or CDN removes Set-Cookie, or answers from its cache. Let it pass /signin, "
+    "/signin-callback and /signout on as they are."
 )
 PATH_CURE = "A proxy or the server changes the path. Compare FORCE_SCRIPT_NAME with it."
 
@@ -43,6 +47,8 @@ def examine_site(client: Client, site: str) -> Finding:
         return _no_redirect(start, answer.status)
     if not target.startswith(client.provider.metadata().authorization_endpoint):
         return _leads_elsewhere(start, target)
+    if not header(answer, "Set-Cookie"):
+        return bad("site", f"{start} sends no cookie, so no sign-in can be completed.", COOKIE_CURE)
     return _compared(dict(parameters(target)), client, login_url(site))
 
 
