@@ -92,6 +92,27 @@ def test_name_of_another_user_keeps_a_new_visitor_out(
     assert "because it conflicts with an existing one. Ask the people" in response.text
 
 
+def test_user_who_does_not_pass_their_own_model_gets_a_page(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django saves ``last_login``, and the model's save() cleans the whole user."""
+    visitor.sign_in()
+    User.objects.update(username="with a blank")
+    visitor.post("/signout")
+    save = User.save
+
+    def clean_and_save(user: Any, **kwargs: Any) -> None:
+        user.full_clean()
+        save(user, **kwargs)
+
+    monkeypatch.setattr(User, "save", clean_and_save)
+    response = visitor.sign_in()
+    assert response.status_code == 403
+    assert "user_not_saved" in response.text
+    assert visitor.whoami()["user"] == ""
+    assert SignIn.objects.filter(ended=None).count() == 0
+
+
 @pytest.mark.usefixtures("site")
 def test_lets_nobody_in_by_password_sync_or_async(settings: Any) -> None:
     settings.AUTHENTICATION_BACKENDS = ["erpnet_instanceid.backends.InstanceIDBackend"]

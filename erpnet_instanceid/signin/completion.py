@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import auth
+from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseFailure
 from django.http import HttpRequest
 from django.utils import timezone
@@ -42,6 +43,7 @@ from ..tokens.engine import repeat_in_conflict
 from ..tokens.entry import SessionEntry, new_entry, read_entry, write_entry
 from ..tokens.logins import own_login
 from ..tokens.pruning import prune_now_and_then
+from ..users.refusals import constraint
 from .answers import Answer
 from .attempts import Attempt
 
@@ -192,8 +194,8 @@ def sign_visitor_in(
     before, key_before = read_entry(request.session), request.session.session_key
     repeat_in_conflict(request.session)
     # Rotates an anonymous session's key; the session of another person is flushed.
-    with own_login(request):
-        tried_again(partial(auth.login, request, user))
+    with deleted_if_refused(sign_in), own_login(request):
+        _login(request, user)
     if request.session.session_key in (key_before, None):
         # The key of somebody who signs in once more is left by Django as it is, and there is none
         # yet after a flush, so that a sign-out notice would not find the session.
@@ -238,6 +240,15 @@ def _is_ended_by_notice(sign_in: SignIn, claims: Claims) -> bool:
         return False
     SignIn.objects.filter(pk=sign_in.pk).delete()
     return True
+
+
+def _login(request: HttpRequest, user: Any) -> None:
+    try:
+        tried_again(partial(auth.login, request, user))
+    except ValidationError as error:
+        # Django saves the user's last_login, and the site's model is cleaned at each save.
+        sign_out(request)
+        raise SignInDenied("user_not_saved", constraint=constraint(error)) from error
 
 
 def _end_replaced(before: SessionEntry) -> None:
