@@ -53,9 +53,18 @@ def tokens(request: HttpRequest) -> JsonResponse:
 
 def calls(request: HttpRequest) -> HttpResponse:
     """A view that catches nothing."""
-    headers = {"X-Note": "\ud800"} if "broken" in request.GET else {}
-    user_api(request).get(request.GET.get("url", CUSTOMERS), headers=headers)
+    user_api(request).request("GET", **_options(request))
     return HttpResponse("called")
+
+
+async def async_calls(request: HttpRequest) -> HttpResponse:
+    await user_api(request).arequest("GET", **_options(request))
+    return HttpResponse("called")
+
+
+def _options(request: HttpRequest) -> dict[str, Any]:
+    headers = {"X-Note": "\ud800"} if "broken" in request.GET else {}
+    return {"url": request.GET.get("url", CUSTOMERS), "headers": headers}
 
 
 def flush(request: HttpRequest) -> HttpResponse:
@@ -67,6 +76,7 @@ urlpatterns = [
     path("fail", fail),
     path("tokens", tokens),
     path("calls", calls),
+    path("async/calls", async_calls),
     path("flush", flush),
     path("", include("tests.urls")),
 ]
