@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -12,7 +13,7 @@ from erpnet_instanceid.testing import RemoteInstance
 
 from ..storm import postgres
 from ..storm.servers import Kind, run_command
-from ..storm.site import Settings, Site, eventually, run_site
+from ..storm.site import Person, Settings, Site, eventually, run_site
 
 HOSTS = ["127.0.0.1", "localhost"]
 TENANTS_APPS = ["django_tenants", "tests.surroundings.tenants"]
@@ -101,10 +102,18 @@ def test_call_renews_in_the_schema_from_another_thread(
     customers: list[Site], instance: RemoteInstance, path: str, figure: Callable[..., None]
 ) -> None:
     people = [(site, site.sign_in()) for site in customers]
+    instance.person("maria", is_admin=True)
     answers = []
     for site, person in people:
         instance.next_answer("api", status=401)
         answers.append(site.get(person, path))
     figure(seconds=[round(answer.seconds, 2) for answer in answers])
     assert [answer.status for answer in answers] == [200] * len(HOSTS), answers
-    assert [site.get(person, "/whoami").json()["generation"] for site, person in people] == [2, 2]
+    for site, person in people:
+        eventually(lambda s=site, p=person: _rights(s, p) == {"generation": 2, "is_staff": True})
+    assert "Traceback" not in site.logs()
+
+
+def _rights(site: Site, person: Person) -> dict[str, Any]:
+    told = site.get(person, "/whoami").json()
+    return {name: told[name] for name in ("generation", "is_staff")}
