@@ -79,7 +79,7 @@ def measure(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=4)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as directory, ready_stand_in() as instance:
         starts, memory = measure(instance, directory, options.turns)

@@ -244,7 +244,7 @@ def show_pruning(report: Report, size: int, seconds: float, times: Times) -> Non
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=int, default=12)
     parser.add_argument("--largest", type=int, default=SIZES[-1])
     options = parser.parse_args(arguments)
     report = Report()
