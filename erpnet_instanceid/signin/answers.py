@@ -71,7 +71,7 @@ def carried(request: HttpRequest, ref: str) -> Answer | None:
         return None
     # Another node of the site may have carried it, by a clock of its own.
     age = time.time() - answer.came
-    skew = conf.client.skew
+    skew = conf.clock_skew
     return answer if -skew <= age <= COOKIE_SECONDS + skew else None
 
 
