@@ -147,13 +147,28 @@ def find(request: HttpRequest, state: str) -> Attempt:
 
 def read_plan(state: str) -> Plan | None:
     """The purpose of the sign-in with this ``state``, None where this site has not made it."""
-    data = unseal("state", state)
-    return None if data is None else records.unpack(Plan, zlib.decompress(data))
+    return _opened_plan("state", state)
 
 
-def is_under_way(request: HttpRequest, ref: str) -> bool:
-    """Whether this browser has the cookie of the attempt called ``ref``."""
-    return _opened(cookies.only(request, _COOKIE + ref)) is not None
+def seal_remainder(plan: Plan) -> str:
+    """The part of ``plan`` that a new sign-in needs if the answer is lost; no longer than a state.
+
+    Empty where that is nothing.
+    """
+    remainder = Plan(target=plan.target, restarts=plan.restarts, frame=plan.frame)
+    return _sealed_plan("remainder", remainder) if remainder != Plan() else ""
+
+
+def find_remainder(request: HttpRequest, ref: str, sealed: str) -> Plan | None:
+    """What `seal_remainder` sealed for the attempt called ``ref``.
+
+    None where this browser has no cookie of that attempt.
+    """
+    record = _opened(cookies.only(request, _COOKIE + ref))
+    if record is None:
+        return None
+    plan = _opened_plan("remainder", sealed) or Plan()
+    return replace(plan, target=plan.target or record.target)
 
 
 def forget(request: HttpRequest, response: HttpResponseBase, ref: str) -> None:
@@ -177,14 +192,19 @@ def _derived(seed: str, purpose: str, state: str) -> str:
 
 def _state_of(plan: Plan) -> tuple[str, str]:
     """The state, and the target where it is too long to travel in it."""
-    state = _sealed_plan(plan)
+    state = _sealed_plan("state", plan)
     if len(state) <= MAX_STATE_CHARACTERS:
         return state, ""
-    return _sealed_plan(replace(plan, target="")), plan.target
+    return _sealed_plan("state", replace(plan, target="")), plan.target
 
 
-def _sealed_plan(plan: Plan) -> str:
-    return seal("state", zlib.compress(records.pack(plan)))
+def _sealed_plan(purpose: str, plan: Plan) -> str:
+    return seal(purpose, zlib.compress(records.pack(plan)))
+
+
+def _opened_plan(purpose: str, sealed: str) -> Plan | None:
+    data = unseal(purpose, sealed)
+    return None if data is None else records.unpack(Plan, zlib.decompress(data))
 
 
 def _opened(cookie: str) -> CookieRecord | None:

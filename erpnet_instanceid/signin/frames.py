@@ -35,19 +35,12 @@ OPENER = "opener"
 
 @dataclass(frozen=True)
 class Opener:
-    """The frame that a popup is opened for: the hash of its secret, and the page it wants.
-
-    ``restarts`` counts how often the sign-in has started again by itself.
-    """
+    """The frame that a popup is opened for: the hash of its secret, and the page it wants."""
 
     VERSION: ClassVar[int] = 1
 
     secret_hash: str
     target: str = ""
-    restarts: int = 0
-
-    def sealed(self) -> str:
-        return records.seal("opener", self)
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ def popup_address(request: HttpRequest, target: str) -> str:
     kept = [value for name, value in found.items() if prefix + name != cookies.FRAME_MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
     cookies.note(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
-    sealed = Opener(_hash(secret), target).sealed()
+    sealed = records.seal("opener", Opener(_hash(secret), target))
     return f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}={sealed}"
 
 

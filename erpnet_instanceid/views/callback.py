@@ -17,20 +17,19 @@ from django.http import (
 )
 from django.views.decorators.csrf import csrf_exempt
 
-from ..conf import redirect_field_name
 from ..mozilla import CallbackView
 from ..oidc.errors import AttemptError, InstanceIDError
 from ..oidc.fetched import PENDING
 from ..pages.failures import sign_in_failed_page
 from ..pages.render import page, private
-from ..pages.targets import default_target, requested_target, signin_address
+from ..pages.targets import default_target, signin_address
 from ..signin import answers, attempts, loops
 from ..signin.answers import Answer
 from ..signin.attempts import Attempt, Plan
 from ..signin.completion import redeem, sign_visitor_in
-from ..signin.frames import OPENER, Opener, hand_over, read_opener
+from ..signin.frames import hand_over
 from ..signin.language import choose_language
-from ..signin.start import RESTARTS, asked_restarts, start
+from ..signin.start import RESTARTS, start
 from ..tokens.entry import read_entry
 from .framed import for_popup, popup_done
 from .posted import posted_pairs
@@ -40,6 +39,7 @@ from .reporting import sensitive_request
 logger = logging.getLogger("erpnet_instanceid")
 
 REFERENCE = "reference"
+REMAINDER = "remainder"
 # The attempt is gone, and a new one may bring the visitor to the page that they wanted.
 STARTS_AGAIN = frozenset({"no_cookie", "another_host"})
 
@@ -163,7 +163,11 @@ def _on_to_their_page(request: HttpRequest) -> HttpResponse:
 
 def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
     plan = attempts.read_plan(answer.state)
-    query = {REFERENCE: attempts.reference(answer.state), **(_lost_way(plan) if plan else {})}
+    query = {REFERENCE: attempts.reference(answer.state)}
+    # Where the answer is lost on the way, a new sign-in still leads to the page that was wanted.
+    remainder = attempts.seal_remainder(plan) if plan is not None else ""
+    if remainder:
+        query[REMAINDER] = remainder
     address = f"{request.path}?{urlencode(query)}"
     if settings.SESSION_COOKIE_SAMESITE == "Strict":
         # A redirect is still the other site's navigation, and brings no Strict cookie.
@@ -175,26 +179,11 @@ def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
     return for_popup(response) if plan is not None and plan.frame else response
 
 
-def _lost_way(plan: Plan) -> dict[str, str]:
-    """What a new sign-in needs if the answer is lost: the page that was wanted, and the frame."""
-    if plan.frame:
-        return {OPENER: Opener(plan.frame, plan.target, plan.restarts).sealed()}
-    query = {redirect_field_name(): plan.target, RESTARTS: str(plan.restarts or "")}
-    return {name: value for name, value in query.items() if value}
-
-
-def _found_way(request: HttpRequest) -> Plan:
-    opener = read_opener(request)
-    if opener is None:
-        return Plan(target=requested_target(request), restarts=asked_restarts(request))
-    return Plan(target=opener.target, restarts=opener.restarts, frame=opener.secret_hash)
-
-
 def _without_answer(request: HttpRequest, reference: str) -> HttpResponse:
-    if attempts.is_under_way(request, reference):
+    plan = attempts.find_remainder(request, reference, request.GET.get(REMAINDER, ""))
+    if plan is not None:
         # Another tab's answer has taken the place of this one's, or the browser refused it.
-        error = AttemptError("answer_lost")
-        return _start_again(request, reference, _found_way(request), error)
+        return _start_again(request, reference, plan, AttemptError("answer_lost"))
     if request.user.is_authenticated:
         return _on_to_their_page(request)
     raise AttemptError("unknown_attempt", reason="not_ours")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from html import unescape
 from typing import Any
@@ -13,6 +14,7 @@ import requests
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
+from erpnet_instanceid import records
 from erpnet_instanceid.oidc.errors import AttemptError
 from erpnet_instanceid.signin import answers, attempts
 from erpnet_instanceid.signin.frames import Opener
@@ -59,13 +61,15 @@ def test_restarted_sign_in_leads_to_the_wanted_page(visitor: Visitor) -> None:
     assert response.headers["Location"] == "/private?month=11"
 
 
-def test_lost_answer_leads_to_the_page_that_was_wanted(visitor: Visitor) -> None:
-    answer = visitor.at(visitor.start("/private?month=11"))
+@pytest.mark.parametrize("query", ["month=11", "q=" + secrets.token_hex(900)], ids=["", "long"])
+def test_lost_answer_leads_to_the_wanted_page(visitor: Visitor, query: str) -> None:
+    answer = visitor.at(visitor.start(f"/private?{query}"))
     onward = visitor.relay(answer.url, urlencode(answer.fields)).headers["Location"]
+    assert len(onward) < 500
     visitor.http.cookies.clear("localhost.local", "/", "erpnet_answer")
     started = visitor.arrive(onward).headers["Location"]
     response = visitor.bring(visitor.at(started, None))
-    assert response.headers["Location"] == "/private?month=11"
+    assert response.headers["Location"] == f"/private?{query}"
 
 
 def test_twenty_tabs_all_come_to_their_pages(visitor: Visitor) -> None:
@@ -107,7 +111,7 @@ def test_five_tabs_fit_beside_the_sites_own_cookies(visitor: Visitor) -> None:
 def test_nothing_but_a_page_starts_a_sign_in(
     client: Client, instance: Instance, path: str, headers: dict[str, str]
 ) -> None:
-    query = {"iss": instance.issuer, "opener": Opener("hash").sealed()}
+    query = {"iss": instance.issuer, "opener": records.seal("opener", Opener("hash"))}
     response = client.get(path, query, headers={**PAGE, **headers})
     assert response.status_code in (401, 425)
     assert "no-store" in response["Cache-Control"]
