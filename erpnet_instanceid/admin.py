@@ -56,11 +56,26 @@ class AccountAdmin(EndingAdmin):
         return SignIn.objects.filter(account__in=queryset.values("pk"))
 
 
+class StateFilter(admin.SimpleListFilter):
+    """Tells sign-ins that go on from those that are over."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("still signed in")), ("over", _("over"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(ended__isnull=self.value() == "open")
+
+
 @admin.register(SignIn)
 class SignInAdmin(EndingAdmin):
     list_display = ("person", "started", "last_renewed", "ended")
     list_select_related = ("account",)
-    list_filter = ("started", ("ended", admin.EmptyFieldListFilter))
+    list_filter = ("started", StateFilter)
     ordering = ("-started",)
     search_fields = ("account__sub",)
     fields = readonly_fields = ("person", "started", "last_renewed", "renewals", "ended")

@@ -167,6 +167,19 @@ def test_attempt_is_no_sign_in(admin_client: Client) -> None:
     assert "0 sign-ins" in admin_client.get("/admin/erpnet_instanceid/signin/").text
 
 
+def test_sign_ins_are_told_apart_by_state(admin_client: Client) -> None:
+    account = Account.objects.create(user=User.objects.get(), sub="maria")
+    SignIn.objects.create(attempt="1", account=account)
+    SignIn.objects.create(attempt="2", account=account, ended=timezone.now())
+    table = "/admin/erpnet_instanceid/signin/"
+    for query, found in (
+        ("", "2 sign-ins"),
+        ("?state=open", "1 sign-in"),
+        ("?state=over", "1 sign-in"),
+    ):
+        assert f"{found}\n" in admin_client.get(table + query).text
+
+
 def test_sign_ins_that_have_ended_go_at_once(
     admin_client: Client, django_assert_max_num_queries: Any
 ) -> None:
