@@ -31,6 +31,13 @@ def site_address() -> str:
     return http.origin_of(conf.callback_url) if conf.callback_url else ""
 
 
+def as_browsers_write(site: str) -> str:
+    """The same address with its host in small ASCII letters, and without a port of no need."""
+    parts = urlsplit(http.origin_of(site))
+    host = parts.netloc.encode("idna").decode("ascii")
+    return parts._replace(netloc=host, path=urlsplit(site).path).geturl()
+
+
 def login_url(site: str) -> str:
     """The ImpersonateLoginUrl."""
     return conf.callback_url or _below(site, reverse("erpnet_instanceid:signin_callback"))

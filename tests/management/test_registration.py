@@ -97,6 +97,13 @@ def test_an_address_with_a_query_is_refused(action: str, site: str) -> None:
         told(action, "--site", site)
 
 
+def test_address_is_registered_as_browsers_write_it() -> None:
+    printed = told("register", "--site", "HTTPS://MÜLLER.example:443/Shop")
+    assert "https://xn--mller-kva.example/Shop/signin-callback" in printed
+    with pytest.raises(CommandError, match="no browser accepts"):
+        told("register", "--site", "https://a..b")
+
+
 def test_sign_out_may_end_at_the_instance(settings: Any) -> None:
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "POST_LOGOUT_URL": ""}
     answer = json.loads(told("register", "--site", SITE, "--json"))

@@ -250,7 +250,10 @@ def _site(options: dict[str, Any]) -> str:
     path = urlsplit(site).path
     if is_own_path(path):
         raise CommandError(f"Give the address of the site and not of a page: leave out {path}")
-    return site
+    try:
+        return registration.as_browsers_write(site)
+    except UnicodeError:
+        raise CommandError("The site's address names a host that no browser accepts.") from None
 
 
 def _shown(value: object) -> str:
