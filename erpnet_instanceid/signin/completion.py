@@ -252,6 +252,11 @@ def _login(request: HttpRequest, user: Any) -> None:
 
 
 def _end_replaced(before: SessionEntry) -> None:
-    replaced = SignIn.objects.open(before.sign_in)
-    if replaced is not None:
-        end(replaced, "replaced")
+    try:
+        replaced = SignIn.objects.open(before.sign_in)
+        if replaced is not None:
+            end(replaced, "replaced")
+    except DatabaseFailure as error:
+        # The new sign-in is complete all the same.
+        cause = type(error).__name__
+        logger.warning("sign_in_not_ended sign_in=%s error=%s", before.sign_in, cause)

@@ -25,10 +25,12 @@ def note(claims: Claims) -> datetime | None:
 
     Returns when this site first received it, None for the first time.
     """
-    notice, is_new = Notice.objects.get_or_create(
+    new_or_known = partial(
+        Notice.objects.get_or_create,
         jti=fingerprint(claims["iss"], "jti", claims["jti"]),
         defaults={**_names(claims), "issued_at": int(claims["iat"])},
     )
+    notice, is_new = tried_again(new_or_known)
     tried_again(partial(_wait_for_sign_ins, database()))
     return None if is_new else notice.received
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import OperationalError, connection
+from django.db import InternalError, OperationalError, connection
 from django.test import Client
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.views.posted import FORM
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,3 +60,28 @@ def test_sign_in_renewal_and_sign_out_survive_conflicts(
     assert client.get("/whoami").json()["user"] == ""
     assert SignIn.objects.get().ended is not None
     assert not Session.objects.exists()
+
+
+def test_notice_survives_conflicts(
+    client: Client, instance: Instance, instance_sign_in: Callable[..., Any]
+) -> None:
+    instance_sign_in(client, "maria")
+    token = instance.logout_token(sub="maria")
+    with give_up_once():
+        told = client.post("/backchannel-signout", f"logout_token={token}", content_type=FORM)
+    assert told.status_code == 200
+    assert client.get("/whoami").json()["user"] == ""
+
+
+def test_sign_in_is_complete_though_the_former_row_cannot_end(
+    client: Client, instance_sign_in: Callable[..., Any]
+) -> None:
+    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "UPDATE" in sql and '"ended" =' in sql.partition("WHERE")[0]:
+            raise InternalError("cannot execute UPDATE in a read-only transaction")
+        return execute(sql, params, many, context)
+
+    instance_sign_in(client, "maria")
+    with connection.execute_wrapper(refuse):
+        assert instance_sign_in(client, "maria").status_code == 302
+    assert client.get("/whoami").json()["user"] == "maria"
