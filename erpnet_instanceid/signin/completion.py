@@ -208,8 +208,9 @@ def sign_visitor_in(
         "refreshed": timezone.now(),
         **_named_by(claims),
     }
+    no_notice = notice_log.no_notice_of(claims, since=sign_in.started)
     with deleted_if_refused(sign_in):
-        if not sign_in.change(row) or _is_ended_by_notice(sign_in, claims):
+        if not sign_in.change(row, no_notice):
             sign_out(request)
             raise AttemptError("sign_in_ended")
     entry = new_entry(
@@ -232,14 +233,6 @@ def sign_visitor_in(
     prune_now_and_then()
     signed_in.send(type(user), request=request, user=user, account=account, claims=claims)
     return user
-
-
-def _is_ended_by_notice(sign_in: SignIn, claims: Claims) -> bool:
-    """Whether a notice came before it could find the complete row. Deletes the row then."""
-    if not tried_again(partial(notice_log.has_notice_of, claims, since=sign_in.started)):
-        return False
-    SignIn.objects.filter(pk=sign_in.pk).delete()
-    return True
 
 
 def _login(request: HttpRequest, user: Any) -> None:
