@@ -73,7 +73,12 @@ def _worse(results: dict[str, Any]) -> Iterator[str]:
     tables = results["tables"].values()
     ahead = [line for table in tables for line in ahead_of_us(table)]
     yield from (f"* {line}" for line in ahead or ["No peer is ahead in this run."])
-    yield from (f"* Target missed: {line}" for table in tables for line in missed(table))
+
+
+def _missed(results: dict[str, Any]) -> Iterator[str]:
+    tables = results["tables"].values()
+    lines = [line for table in tables for line in missed(table)]
+    yield from (f"* {line}" for line in lines or ["None in this run."])
 
 
 def _readme(results: dict[str, Any]) -> Iterator[str]:
@@ -99,6 +104,7 @@ GENERATED = {
     "machine": _machine,
     "chart": lambda _results: _chart(),
     "worse": _worse,
+    "missed": _missed,
     "readme": _readme,
 }
 

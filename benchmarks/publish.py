@@ -42,6 +42,7 @@ def _bars(axes: Axes, table: Table, beginning: str, title: str) -> None:
     colours = [OWN_COLOUR if name.startswith(OURS) else OTHER_COLOUR for name in names]
     bars = axes.barh(names, values, xerr=errors, color=colours)
     axes.bar_label(bars, fmt="%.1f", padding=6)
+    axes.margins(x=0.12)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title, loc="left", fontsize=10)
