@@ -49,13 +49,18 @@ class Answer:
     def state(self) -> str:
         return next((value for name, value in self.pairs if name == "state"), "")
 
+    @property
+    def size(self) -> int:
+        """Characters of the parameters that the protocol knows."""
+        known = (pair for pair in self.pairs if pair[0] in ANSWER_PARAMETERS)
+        return sum(len(name) + len(value) for name, value in known)
+
 
 def carry(request: HttpRequest, response: HttpResponseBase, answer: Answer) -> None:
     """Seals the answer's parameters into the cookie. Raises AttemptError where they do not fit."""
     known = [(name, value) for name, value in answer.pairs if name in ANSWER_PARAMETERS]
-    size = sum(len(name) + len(value) for name, value in known)
-    if size > MAX_CHARACTERS:
-        raise AttemptError("answer_too_large", characters=size, limit=MAX_CHARACTERS)
+    if answer.size > MAX_CHARACTERS:
+        raise AttemptError("answer_too_large", characters=answer.size, limit=MAX_CHARACTERS)
     data = zlib.compress(_pack(replace(answer, pairs=known)), COMPRESSION_LEVEL)
     if len(data) > MAX_COMPRESSED_BYTES:
         raise AttemptError("answer_too_large", bytes=len(data), limit=MAX_COMPRESSED_BYTES)

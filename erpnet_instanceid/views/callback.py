@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -40,6 +41,8 @@ logger = logging.getLogger("erpnet_instanceid")
 
 REFERENCE = "reference"
 REMAINDER = "remainder"
+# An answer with an ID token of 2.2 kB, and what goes beside it, in a response below 3 kB.
+MAX_CARRIED_CHARACTERS = 2800
 # The attempt is gone, and a new one may bring the visitor to the page that they wanted.
 STARTS_AGAIN = frozenset({"no_cookie", "another_host"})
 
@@ -166,6 +169,8 @@ def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
     query = {REFERENCE: attempts.reference(answer.state)}
     # Where the answer is lost on the way, a new sign-in still leads to the page that was wanted.
     remainder = attempts.seal_remainder(plan) if plan is not None else ""
+    if plan is not None and answer.size + len(remainder) > MAX_CARRIED_CHARACTERS:
+        remainder = attempts.seal_remainder(replace(plan, target=""))
     if remainder:
         query[REMAINDER] = remainder
     address = f"{request.path}?{urlencode(query)}"
