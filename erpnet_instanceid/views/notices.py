@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.clickjacking import xframe_options_exempt
@@ -18,7 +19,7 @@ from ..oidc.fetched import as_stranger
 from ..oidc.id_token import Claims, check_logout_token
 from ..signout.notices import end_named_sign_ins
 from ..tokens.endings import end, sign_out
-from ..tokens.entry import read_entry
+from ..tokens.entry import SessionEntry, read_entry
 from .posted import posted_pairs
 from .reporting import sensitive_request
 
@@ -68,16 +69,25 @@ class FrontChannelSignOutView(View):
         entry = read_entry(request.session)
         issuers, sids = request.GET.getlist("iss"), request.GET.getlist("sid")
         if entry is not None and issuers == [conf.issuer] and len(sids) == 1:
-            sign_in = SignIn.objects.open(entry.sign_in)
-            if sign_in is not None and sign_in.sid and [sign_in.sid] == sids:
-                # Django's sign-out would end the row for a reason of its own.
-                end(sign_in, "notice")
-                sign_out(request)
+            try:
+                _end_if_named(request, entry, sids[0])
+            except DatabaseFailure as error:
+                cause = type(error).__name__
+                logger.warning("sign_in_not_ended sign_in=%s error=%s", entry.sign_in, cause)
+                return _refused("temporarily_unavailable", status=503)
         response = _unstored(HttpResponse(status=200))
         # Of its own, so that no middleware adds one by which the frame is blocked. There is
         # nothing on the page that it could load.
         response["Content-Security-Policy"] = "default-src 'none'"
         return response
+
+
+def _end_if_named(request: HttpRequest, entry: SessionEntry, sid: str) -> None:
+    sign_in = SignIn.objects.open(entry.sign_in)
+    if sign_in is not None and sign_in.sid and sign_in.sid == sid:
+        # Django's sign-out would end the row for a reason of its own.
+        end(sign_in, "notice")
+        sign_out(request)
 
 
 def _refused(error: str, status: int = 400) -> HttpResponse:

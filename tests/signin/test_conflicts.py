@@ -73,15 +73,27 @@ def test_notice_survives_conflicts(
     assert client.get("/whoami").json()["user"] == ""
 
 
+def no_row_can_end(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if "UPDATE" in sql and '"ended" =' in sql.partition("WHERE")[0]:
+        raise InternalError("cannot execute UPDATE in a read-only transaction")
+    return execute(sql, params, many, context)
+
+
+def test_front_channel_notice_comes_while_the_database_refuses(
+    client: Client, instance: Instance, instance_sign_in: Callable[..., Any]
+) -> None:
+    instance_sign_in(client, "maria")
+    named = {"iss": instance.issuer, "sid": SignIn.objects.get().sid}
+    with connection.execute_wrapper(no_row_can_end):
+        assert client.get("/frontchannel-signout", named).status_code == 503
+    assert client.get("/frontchannel-signout", named).status_code == 200
+    assert client.get("/whoami").json()["user"] == ""
+
+
 def test_sign_in_is_complete_though_the_former_row_cannot_end(
     client: Client, instance_sign_in: Callable[..., Any]
 ) -> None:
-    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "UPDATE" in sql and '"ended" =' in sql.partition("WHERE")[0]:
-            raise InternalError("cannot execute UPDATE in a read-only transaction")
-        return execute(sql, params, many, context)
-
     instance_sign_in(client, "maria")
-    with connection.execute_wrapper(refuse):
+    with connection.execute_wrapper(no_row_can_end):
         assert instance_sign_in(client, "maria").status_code == 302
     assert client.get("/whoami").json()["user"] == "maria"
