@@ -33,7 +33,7 @@ settings.configure(
 django.setup()
 
 # ruff: noqa: E402 - these need the settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.http import HttpRequest
 from django.test import override_settings
@@ -77,7 +77,8 @@ def signed_in(token: str) -> HttpRequest:
     """A request of a visitor who has this access token for an hour."""
     request = HttpRequest()
     request.session = SessionStore()
-    request.user = get_user_model()(username="maria")
+    request.user = get_user_model()(pk=1, username="maria")
+    request.session[SESSION_KEY] = str(request.user.pk)
     tokens = TokenSet(token, "", None, int(time.time()) + 3600, "read", 3600)
     write_entry(request.session, new_entry(request.session, "0" * 32, 1, tokens))
     return request
