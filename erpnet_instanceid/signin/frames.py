@@ -12,12 +12,14 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from .. import cookies, records
+from ..conf import redirect_field_name
 from ..models import SignIn
 from ..oidc.errors import AttemptError
 from ..oidc.id_token import Claims
@@ -35,12 +37,11 @@ OPENER = "opener"
 
 @dataclass(frozen=True)
 class Opener:
-    """The frame that a popup is opened for: the hash of its secret, and the page it wants."""
+    """The frame that a popup is opened for, by the hash of its secret."""
 
     VERSION: ClassVar[int] = 1
 
     secret_hash: str
-    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,20 @@ class Result:
     VERSION: ClassVar[int] = 1
 
     secret_hash: str
-    target: str
     claims: dict[str, Any] = field(repr=False)
     tokens: dict[str, Any] = field(repr=False)
 
 
-def popup_address(request: HttpRequest, target: str) -> str:
+def redeem_address(target: str) -> str:
+    """Where the frame posts the code, to go on to ``target``.
+
+    The page does not travel through the popup, whose requests and responses have to be small.
+    """
+    address = reverse("erpnet_instanceid:signin_frame")
+    return f"{address}?{urlencode({redirect_field_name(): target})}" if target else address
+
+
+def popup_address(request: HttpRequest) -> str:
     """The address of the popup for the frame that this request is for.
 
     The middleware puts the frame's secret on the response.
@@ -66,7 +75,7 @@ def popup_address(request: HttpRequest, target: str) -> str:
     kept = [value for name, value in found.items() if prefix + name != cookies.FRAME_MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
     cookies.note(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
-    sealed = records.seal("opener", Opener(_hash(secret), target))
+    sealed = records.seal("opener", Opener(_hash(secret)))
     return f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}={sealed}"
 
 
@@ -81,14 +90,14 @@ def hand_over(attempt: Attempt, claims: Claims, tokens: TokenSet, sign_in: SignI
 
     Raises AttemptError where a sign-out notice was faster.
     """
-    result = Result(attempt.plan.frame, attempt.target, dict(claims), dataclasses.asdict(tokens))
+    result = Result(attempt.plan.frame, dict(claims), dataclasses.asdict(tokens))
     if not sign_in.change({"tokens": records.seal("frame", result)}):
         raise AttemptError("sign_in_ended")
     return seal("frame code", f"{sign_in.pk}".encode())
 
 
-def redeem_code(request: HttpRequest, code: str) -> tuple[SignIn, dict[str, Any], TokenSet, str]:
-    """The row, claims, tokens and target behind ``code``, once.
+def redeem_code(request: HttpRequest, code: str) -> tuple[SignIn, dict[str, Any], TokenSet]:
+    """The row, claims and tokens behind ``code``, once.
 
     Raises AttemptError where the code is forged, over, spent, or another frame's.
     """
@@ -103,7 +112,7 @@ def redeem_code(request: HttpRequest, code: str) -> tuple[SignIn, dict[str, Any]
     # Of two requests with one code, one changes the row.
     if not sign_in.change({"tokens": ""}, tokens=sign_in.tokens):
         raise AttemptError("frame_code_refused", reason="spent_or_over")
-    return sign_in, result.claims, TokenSet(**result.tokens), result.target
+    return sign_in, result.claims, TokenSet(**result.tokens)
 
 
 def mark(request: HttpRequest, response: HttpResponseBase) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.urls import reverse
 
 from ..pages.frames import is_framed
 from ..pages.targets import signin_address
-from ..signin.frames import popup_address
+from ..signin.frames import popup_address, redeem_address
 from ..signin.start import is_at_callback_host
 
 register = template.Library()
@@ -26,15 +25,15 @@ def signin_button(context: template.Context, target: str = "") -> dict[str, Any]
     target = target or (request.get_full_path() if request is not None else "")
     return {
         "address": signin_address(target),
-        "popup": _popup_address(request, target),
-        "redeem": reverse("erpnet_instanceid:signin_frame"),
+        "popup": _popup_address(request),
+        "redeem": redeem_address(target),
         "csp_nonce": context.get("csp_nonce", ""),
     }
 
 
-def _popup_address(request: Any, target: str) -> str:
+def _popup_address(request: Any) -> str:
     # Django REST framework's templates get a request of its own, around Django's.
     request = getattr(request, "_request", request)
     if request is None or not is_framed(request) or not is_at_callback_host(request):
         return ""
-    return popup_address(request, target)
+    return popup_address(request)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
@@ -15,7 +14,7 @@ from ..pages.challenge import is_speculative, shows_page, sign_in_required
 from ..pages.failures import sign_in_failed_page
 from ..pages.frames import allow_framing, is_framed
 from ..pages.render import page, private
-from ..pages.targets import default_target, safe_target, signin_address
+from ..pages.targets import default_target, requested_target, signin_address
 from ..signin import frames
 from ..signin.completion import sign_visitor_in
 from ..signin.start import moved_to_callback_host, start
@@ -39,8 +38,8 @@ def _framed_page(request: HttpRequest, target: str) -> HttpResponse:
     """The page in the frame: a button that opens the popup, and a link where scripts are off."""
     context = {
         "window": signin_address(target),
-        "popup": frames.popup_address(request, target),
-        "redeem": reverse("erpnet_instanceid:signin_frame"),
+        "popup": frames.popup_address(request),
+        "redeem": frames.redeem_address(target),
     }
     response = page(request, "framed.html", context)
     response["Referrer-Policy"] = "same-origin"
@@ -68,10 +67,10 @@ class PopupView(View):
         if opener is None:
             error = AttemptError("frame_code_refused", reason="opener_unknown")
             return for_popup(sign_in_failed_page(request, error))
-        instead = answer_without_start(request, opener.target)
+        instead = answer_without_start(request, "")
         if instead is not None:
             return instead
-        return for_popup(start(request, opener.target, frame=opener.secret_hash))
+        return for_popup(start(request, "", frame=opener.secret_hash))
 
 
 class RedeemView(View):
@@ -86,10 +85,9 @@ class RedeemView(View):
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            sign_in, claims, tokens, wanted = frames.redeem_code(
-                request, request.POST.get("frame_code", "")
-            )
-            target = safe_target(request, wanted) or default_target()
+            code = request.POST.get("frame_code", "")
+            sign_in, claims, tokens = frames.redeem_code(request, code)
+            target = requested_target(request) or default_target()
             sign_visitor_in(request, sign_in.attempt[:16], claims, tokens, sign_in, target)
         except InstanceIDError as error:
             return allow_framing(request, sign_in_failed_page(request, error))

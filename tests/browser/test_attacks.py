@@ -20,7 +20,7 @@ from .frames import (
 )
 from .steps import ADMINISTRATOR, EMPLOYEE
 
-REDEEM = """code => fetch("/signin-frame", {method: "POST", credentials: "include",
+REDEEM = """code => fetch("/signin-frame?next=/private", {method: "POST", credentials: "include",
     body: new URLSearchParams({frame_code: code})}).then(answer => answer.url)"""
 # As the sibling's server sends them: one byte for each character.
 BLANKS = {"U+2000": "\u2000".encode().decode("latin-1"), "byte A0": "\xa0"}
@@ -74,7 +74,7 @@ def test_fld_19_code_is_worth_nothing_without_the_frames_secret(
     )
     choose(open_popup(page))
     wait_for(page, codes)
-    refused, redeemed = scene.site + "/signin-frame", scene.site + "/private"
+    refused, redeemed = scene.site + "/signin-frame?next=/private", scene.site + "/private"
     top = new_context().new_page()
     top.goto(scene.site + "/plain")
     assert top.evaluate(REDEEM, codes[0]) == refused

@@ -63,7 +63,9 @@ def test_popup_in_a_frame_is_not_sent_to_the_instance(visitor: Visitor) -> None:
 
 def redeem(visitor: Visitor, code: str) -> Any:
     return visitor.http.post(
-        visitor.site + "/signin-frame", data={"frame_code": code}, allow_redirects=False
+        visitor.site + "/signin-frame?next=/private",
+        data={"frame_code": code},
+        allow_redirects=False,
     )
 
 
