@@ -61,7 +61,7 @@ CURES = {
         "Use one host name from the start to the end of a sign-in. Behind a proxy, set "
         "SECURE_PROXY_SSL_HEADER."
     ),
-    "user_type_refused": f"If such visitors may sign in, add it to "
+    "user_type_refused": f"If such visitors may sign in, add this type to "
     f"{setting_name('ALLOWED_USER_TYPES')}.",
 }
 # The instance could not be asked, or something else answered in its place.
