@@ -97,16 +97,23 @@ def _unknown_keys(value: dict[str, Any]) -> Iterator[CheckMessage]:
 
 
 def _nearest(key: str) -> str:
+    meant = _meant(key)
+    return f"Did you mean {meant}?" if meant else f"Known keys: {', '.join(DEFAULTS)}."
+
+
+def _meant(key: str) -> str | None:
+    """The setting that ``key`` resembles, by meaning or by spelling."""
     plain = re.sub(r"^(ERPNET|OIDC)_((RP|OP)_)?", "", key.upper().replace("-", "_"))
-    meant = SYNONYMS.get(plain)
-    near = [meant] if meant else difflib.get_close_matches(plain, DEFAULTS, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(DEFAULTS)}."
+    near = difflib.get_close_matches(plain, DEFAULTS, n=1, cutoff=0.5)
+    return SYNONYMS.get(plain) or next(iter(near), None)
 
 
 def _required(value: dict[str, Any]) -> Iterator[CheckMessage]:
+    misspelt = {_meant(str(key)) for key in value if key not in DEFAULTS}
     for key in REQUIRED:
         given = value.get(key)
-        if isinstance(given, str) and given.strip():
+        # One mistake gets one message.
+        if (isinstance(given, str) and given.strip()) or (key not in value and key in misspelt):
             continue
         is_text = not given or isinstance(given, str)
         wrong = "is missing or empty" if is_text else "is not a text"

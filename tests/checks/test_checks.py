@@ -314,6 +314,13 @@ def test_e002_names_the_nearest_key(settings: Any, key: str, near: str) -> None:
     assert found.hint == f"Did you mean {near}?"
 
 
+def test_misspelt_required_key_gets_one_message(settings: Any) -> None:
+    others = {key: value for key, value in KEYS.items() if key != "APPLICATION_URI"}
+    settings.ERPNET_INSTANCEID = {**others, "APLICATION_URI": "x"}
+    (found,) = told()
+    assert found.hint == "Did you mean APPLICATION_URI?"
+
+
 @pytest.mark.parametrize("key", ["ZZZ", 5, None])
 def test_e002_names_all_keys_if_no_key_is_similar(settings: Any, key: Any) -> None:
     settings.ERPNET_INSTANCEID = {**KEYS, key: "x"}
