@@ -108,7 +108,8 @@ def test_fld_01_sibling_cannot_plant_an_attempt(
     sent = cookies_sent(victim)
     plant(scene, victim, form, (BLANKS[blank] + name, value))
     victim.get_by_role("button").click()
-    victim.wait_for_url("**reference=*")
+    # The site refuses the answer, and starts the sign-in again by itself.
+    victim.wait_for_url("**/connect/authorize?*")
     expect_nobody(victim, scene)
     # From a sibling a browser takes no name with the prefix, but takes one after a blank.
     assert any(name in header for header in sent)
