@@ -1,4 +1,4 @@
-"""What a call to the instance's API takes beside a plain `requests.Session` with a fixed token.
+"""The time of a call to the instance's API, beside a `requests.Session` with a fixed token.
 
 All of them call a stand-in in a process of its own, take turns, and keep one session for all their
 calls. How many connections that took is counted at the stand-in.
@@ -58,7 +58,7 @@ PLAIN, USER, SERVICE = "plain requests.Session", "user_api", "service_api"
 BARE = "the same, blind to proxies and .netrc"
 EACH_TIME = "user_api, opened for each call"
 UNLIMITED = "service_api, without the queue"
-# What the queue may add to a call that waits for nothing.
+# The queue may add this much to a call that waits for nothing.
 QUEUE_TARGET = 0.03
 
 

@@ -1,4 +1,4 @@
-"""What a call to the instance's API takes beside an earlier commit of this app.
+"""The CPU of a call to the instance's API, beside an earlier commit of this app.
 
 ``python -m benchmarks.beside 4bac1d3``. Both call one stand-in, in processes of their own that take
 turns. The instance has no limits here.
@@ -25,7 +25,7 @@ from .report import Report, Row, say
 ROOT = Path(__file__).parent.parent
 PACKAGE = "erpnet_instanceid"
 TODAY = "today"
-# What a process happens to have where in its memory makes a difference.
+# The layout of a process's memory makes a difference.
 PROCESSES, TURNS = 8, 80
 TARGET = 0.03
 

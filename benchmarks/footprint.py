@@ -1,4 +1,4 @@
-"""What a process of each site takes: CPU until it can sign people in, and memory afterwards."""
+"""The cost of a process of each site: CPU until it can sign people in, and memory afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What requests take with a thousand sign-ins in the table, and with a million, on PostgreSQL.
+"""The time of requests with a thousand sign-ins in the table, and with a million.
 
 The sites take turns. Times are by the clock, of requests over HTTP, since what could grow is the
 wait for the database. Then a million needless rows are pruned while people sign in.
@@ -106,7 +106,7 @@ def sign_in(site: Site, times: Times) -> Visitor:
 
 
 def use_and_leave(site: Site, people: Sequence[Visitor], times: Times) -> None:
-    """What people do whose access tokens have expired, and the ways to leave."""
+    """Requests of people whose access tokens have expired, and the ways to leave."""
     for visitor in people:
         look = partial(visitor.get, "/whoami")
         times[RENEWAL].append(seconds_of(look))

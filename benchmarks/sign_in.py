@@ -1,4 +1,4 @@
-"""What a sign-in takes: calls to the provider, queries, CPU, and how many a server manages.
+"""The cost of a sign-in: calls to the provider, queries, CPU, and how many a server manages.
 
 Every site signs the same person in at the same stand-in. Each runs in processes of its own, and
 they take turns.

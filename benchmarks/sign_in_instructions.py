@@ -1,4 +1,4 @@
-"""What a sign-in takes, in instructions of the processor.
+"""The cost of a sign-in, in instructions of the processor.
 
 Valgrind counts the same whatever else runs on the machine. It counts the site alone: browser and
 instance run in other processes. System calls count for nothing.

@@ -44,7 +44,7 @@ SILENT = {"stderr": subprocess.DEVNULL}
 
 @dataclass(frozen=True)
 class Round:
-    """What came of twenty requests, and of one more after the next expiry."""
+    """The outcome of twenty requests, and of one more after the next expiry."""
 
     answered: int
     renewals: int

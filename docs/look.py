@@ -17,7 +17,7 @@ WAYS = (("light", 1300), ("dark", 390))
 
 
 def faults(page: Page, path: Path, pictures: Path | None) -> Iterator[str]:
-    """What is wrong with one page."""
+    """The faults of one page."""
     page.goto(path.as_uri())
     for scheme, width in WAYS:
         page.emulate_media(color_scheme=scheme)

@@ -34,7 +34,7 @@ def _not_https(value: Mapping[str, Any]) -> Iterator[CheckMessage]:
 
 
 def _fault(url: Any) -> tuple[str, str] | None:
-    """What is wrong with an address, and the cure."""
+    """The fault of an address, and the cure."""
     if "#" in str(url):
         return "has a fragment", "Remove '#' and the text after it."
     if str(url).count("://") > 1:

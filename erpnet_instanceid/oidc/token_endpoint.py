@@ -23,7 +23,7 @@ REVOCATION_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh token brought. ``told_at`` is the instance's time, as `Answer.told_at`."""
+    """The answer to a refresh token. ``told_at`` is the instance's time, as `Answer.told_at`."""
 
     tokens: TokenSet
     told_at: float | None

@@ -1,4 +1,4 @@
-"""What the claims make of a user: username, name, e-mail, flags and groups."""
+"""A user's fields as the claims tell them: username, name, e-mail, flags and groups."""
 
 from __future__ import annotations
 
