@@ -40,14 +40,17 @@ class Gate:
         if path.startswith("/_stand_in/"):
             return self._app(environ, start_response)
         request = _record(environ, path, body)
-        self._world.recording.add(request)
         try:
-            with self._limited(request):
-                return self._answer(request, environ, start_response)
+            turn = self._turn(request)
         except TooManyRequestsError as error:
             return too_many_requests(error)(environ, start_response)
+        finally:
+            # A test that sees a request in the recording may rely on its place in the queue.
+            self._world.recording.add(request)
+        with turn:
+            return self._answer(request, environ, start_response)
 
-    def _limited(self, request: RecordedRequest) -> AbstractContextManager[None]:
+    def _turn(self, request: RecordedRequest) -> AbstractContextManager[None]:
         """The request's turn among those of its session. Raises TooManyRequestsError."""
         if request.endpoint != "api":
             return nullcontext()
@@ -56,7 +59,7 @@ class Gate:
         except TokenRefusedError:
             return nullcontext()
         holder = session_holder(claims)
-        return self._world.limiter.request(holder, request_limits(self._world), self._world.now())
+        return self._world.limiter.queue(holder, request_limits(self._world), self._world.now())
 
     def _answer(
         self, request: RecordedRequest, environ: WSGIEnvironment, start_response: StartResponse

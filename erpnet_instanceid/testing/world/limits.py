@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 MINUTE = 60
@@ -44,9 +44,11 @@ class Limiter:
         self._is_stopping = False
         self.refused = 0
 
-    @contextmanager
-    def request(self, holder: str, limits: RequestLimits, now: float) -> Iterator[None]:
-        """One request of the session `holder`. Raises TooManyRequestsError."""
+    def queue(self, holder: str, limits: RequestLimits, now: float) -> AbstractContextManager[None]:
+        """A place for a request of the session `holder`. Raises TooManyRequestsError.
+
+        The `with` block of the result begins when it is the request's turn.
+        """
         with self._changed:
             caller = self._callers.setdefault(holder, _Caller())
             try:
@@ -55,24 +57,28 @@ class Limiter:
             except TooManyRequestsError:
                 self.refused += 1
                 raise
-            self._wait_for_turn(caller, limits)
+            ticket = object()
+            caller.waiting.append(ticket)
+        return self._turn(caller, ticket, limits)
+
+    @contextmanager
+    def _turn(self, caller: _Caller, ticket: object, limits: RequestLimits) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._is_stopping or (caller.waiting[0] is ticket and _is_free(caller, limits))
+                )
+            )
+            caller.waiting.remove(ticket)
+            caller.running += 1
+            # More than one may run at a time, so the next in the queue looks again.
+            self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
                 caller.running -= 1
                 self._changed.notify_all()
-
-    def _wait_for_turn(self, caller: _Caller, limits: RequestLimits) -> None:
-        ticket = object()
-        caller.waiting.append(ticket)
-        self._changed.wait_for(
-            lambda: self._is_stopping or (caller.waiting[0] is ticket and _is_free(caller, limits))
-        )
-        caller.waiting.remove(ticket)
-        caller.running += 1
-        # More than one may run at a time, so the next in the queue looks again.
-        self._changed.notify_all()
 
     def refuse(self) -> TooManyRequestsError:
         """Count a refusal for another reason. The caller raises the returned error."""
