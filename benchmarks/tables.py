@@ -14,7 +14,7 @@ def lines_of(table: Table) -> Iterator[str]:
     yield f".. list-table:: {table['title']}"
     yield "   :header-rows: 1"
     yield ""
-    yield from _line(["", *table["columns"], *(["target"] if has_targets else [])])
+    yield from _line(["measured", *table["columns"], *(["target"] if has_targets else [])])
     for row in table["rows"]:
         cells = [row["cells"].get(name, {}).get("text", "") for name in table["columns"]]
         yield from _line([row["title"], *cells, *([verdict(row)] if has_targets else [])])
