@@ -68,112 +68,55 @@ def test_content_with_a_working_site(instance: Instance) -> None:
     assert "This machine's clock agrees with the instance's." in text
 
 
-def only_elliptic_keys(document: dict[str, Any]) -> None:
-    for key in document["keys"]:
-        key["alg"] = "RS512"
+def always(endpoint: str, **answer: Any) -> Spoil:
+    return lambda instance: instance.always(endpoint, **answer)
 
 
+def metadata(**changes: Any) -> Spoil:
+    return lambda instance: instance.change("discovery", lambda found: found.update(changes))
+
+
+def keys(*published: dict[str, str]) -> Spoil:
+    return lambda instance: instance.change("jwks", lambda _: {"keys": list(published)})
+
+
+def only_other_algorithms(instance: Instance) -> None:
+    instance.change("jwks", lambda found: found["keys"][0].update(alg="RS512"))
+
+
+def ahead(seconds: int) -> Spoil:
+    return lambda instance: setattr(instance, "clock_offset", seconds)
+
+
+OTHER = "https://op.test/id"
 # Each row: what is spoilt at the instance, the first BAD line, a word of its cure.
-FAULTS: dict[str, tuple[Spoil, str, str]] = {
-    "keys 503": (
-        lambda instance: instance.always("jwks", status=503),
-        "The instance's keys cannot be read. {url}/id/.well-known/openid-configuration/jwks",
-        "No token can be checked",
+FAULTS: list[tuple[Spoil, str, str]] = [
+    (always("jwks", status=503), "The instance's keys cannot be read. {url}/id", "No token can be"),
+    (always("jwks", body="<html>"), "something that is not JSON. (not_json)", "No token can be"),
+    (always("jwks", json={"keys": 5}), "not a JSON Web Key Set. (malformed_", "No token can be"),
+    (keys({"kty": "RSA"}), "no key for RS256. Usable keys: 0.", "SIGNING_ALGORITHMS"),
+    (only_other_algorithms, "no key for RS256. Usable keys: 1.", "SIGNING_ALGORITHMS"),
+    (always("discovery", status=500), "HTTP status 500. (server_error)", '["INSTANCE_URL"]'),
+    (
+        metadata(issuer=OTHER),
+        f"itself '{OTHER}', and this site expects '{{url}}/id'.",
+        '["ISSUER"]',
     ),
-    "keys not JSON": (
-        lambda instance: instance.always("jwks", body="<html>"),
-        "answers with something that is not JSON. (not_json)",
-        "No token can be checked",
-    ),
-    "no key set": (
-        lambda instance: instance.change("jwks", lambda _: {"keys": "none"}),
-        "The instance's key set is not a JSON Web Key Set. (malformed_key_set)",
-        "No token can be checked",
-    ),
-    "keys that cannot be read": (
-        lambda instance: instance.change("jwks", lambda _: {"keys": [{"kty": "RSA"}]}),
-        "The instance publishes no key for RS256. Usable keys: 0.",
-        "SIGNING_ALGORITHMS",
-    ),
-    "keys of another algorithm": (
-        lambda instance: instance.change("jwks", only_elliptic_keys),
-        "The instance publishes no key for RS256. Usable keys: 1.",
-        "SIGNING_ALGORITHMS",
-    ),
-    "metadata 500": (
-        lambda instance: instance.always("discovery", status=500),
-        "answers with HTTP status 500. (server_error)",
-        'ERPNET_INSTANCEID["INSTANCE_URL"]',
-    ),
-    "another issuer": (
-        lambda instance: instance.change(
-            "discovery", lambda found: found.update(issuer="https://op.test/id")
-        ),
-        "The instance calls itself 'https://op.test/id', and this site expects '{url}/id'.",
-        'Set ERPNET_INSTANCEID["ISSUER"] to the name that the instance gives itself',
-    ),
-    "no token endpoint": (
-        lambda instance: instance.change(
-            "discovery", lambda found: found.pop("token_endpoint") and None
-        ),
-        "The metadata of {url}/id does not name its token_endpoint. (endpoint_missing)",
-        "Check",
-    ),
-    "response types": (
-        lambda instance: lists(instance, "response_types_supported"),
-        "The instance does not list 'code id_token' in response_types_supported.",
-        "It offers ['another'].",
-    ),
-    "response modes": (
-        lambda instance: lists(instance, "response_modes_supported"),
-        "The instance does not list 'form_post' in response_modes_supported.",
-        "It offers ['another'].",
-    ),
-    "algorithms": (
-        lambda instance: lists(instance, "id_token_signing_alg_values_supported"),
-        "The instance does not list 'RS256' in id_token_signing_alg_values_supported.",
-        "It offers ['another'].",
-    ),
-    "PKCE": (
-        lambda instance: lists(instance, "code_challenge_methods_supported"),
-        "The instance does not list 'S256' in code_challenge_methods_supported.",
-        "It offers ['another'].",
-    ),
-    "scopes": (
-        lambda instance: lists(instance, "scopes_supported"),
-        "The instance does not list the scope 'openid'.",
-        'Take it out of ERPNET_INSTANCEID["SCOPE"].',
-    ),
-    "clock behind": (
-        lambda instance: setattr(instance, "clock_offset", 600),
-        "s behind the instance's.",
-        "Keep it in time",
-    ),
-    "clock ahead": (
-        lambda instance: setattr(instance, "clock_offset", -600),
-        "s ahead of the instance's.",
-        "Keep it in time",
-    ),
-    "another secret": (
-        lambda instance: instance.register(secret="another"),
-        "The instance refuses the application: invalid_client.",
-        "Compare APPLICATION_URI and APPLICATION_SECRET",
-    ),
-    "token endpoint 503": (
-        lambda instance: instance.always("token", status=503),
-        "The token endpoint does not answer as it should.",
-        "try again later",
-    ),
-}
+    (metadata(token_endpoint=None), "{url}/id does not name its token_endpoint.", "Check"),
+    (metadata(response_types_supported=["x"]), "list 'code id_token' in response_types", "['x']"),
+    (metadata(response_modes_supported=["x"]), "not list 'form_post' in response_modes", "['x']"),
+    (metadata(id_token_signing_alg_values_supported=["x"]), "list 'RS256' in id_token", "['x']"),
+    (metadata(code_challenge_methods_supported=["x"]), "list 'S256' in code_challenge", "['x']"),
+    (ahead(600), "s behind the instance's.", "Keep it in time"),
+    (ahead(-600), "s ahead of the instance's.", "Keep it in time"),
+    (always("token", status=503), "token endpoint does not answer as it should", "try again later"),
+]
 
 
-def lists(instance: Instance, name: str) -> None:
-    instance.change("discovery", lambda found: found.update({name: ["another"]}))
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_names_the_fault_of_the_instance(instance: Instance, fault: str) -> None:
-    spoil, line, cure = FAULTS[fault]
+@pytest.mark.parametrize(("spoil", "line", "cure"), FAULTS)
+def test_names_the_fault_of_the_instance(
+    instance: Instance, spoil: Spoil, line: str, cure: str
+) -> None:
     spoil(instance)
     found = first_bad(blamed())
     assert line.format(url=instance.url) in found
@@ -254,63 +197,37 @@ def test_json_of_a_fault(instance: Instance) -> None:
 # The site itself
 
 
-def assert_site_is_fine(site: str) -> None:
-    text = told("doctor", "--site", site)
+def test_site_behind_a_good_proxy(live_server: Any, instance: Instance, trusted: Trusted) -> None:
+    tls = trusted.context(trusted.certificate())
+    with run_proxy(live_server.url, tls, headers={"X-Forwarded-Proto": "https"}) as site:
+        text = told("doctor", "--site", site)
     assert f"ok    The site gives the instance the address {site}/signin-callback\n" in text
     assert text.splitlines()[-1].endswith("then sign in at the site.")
 
 
-def test_site_that_gives_its_address(live_server: Any, instance: Instance) -> None:
-    assert_site_is_fine(live_server.url)
-
-
-def test_site_behind_a_good_proxy(live_server: Any, instance: Instance, trusted: Trusted) -> None:
-    tls = trusted.context(trusted.certificate())
-    with run_proxy(live_server.url, tls, headers={"X-Forwarded-Proto": "https"}) as site:
-        assert_site_is_fine(site)
-
-
+TOLD = {"X-Forwarded-Proto": "https"}
 # Each row: keyword arguments of the proxy, settings of the site, a word of the cure.
-PROXIES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "https is not told": ({"headers": {}}, {}, "SECURE_PROXY_SSL_HEADER"),
-    "https is not believed": (
-        {"headers": {"X-Forwarded-Proto": "https"}},
-        {"SECURE_PROXY_SSL_HEADER": None},
-        "SECURE_PROXY_SSL_HEADER",
-    ),
-    "site redirects to https for ever": (
-        {"headers": {}},
-        {"SECURE_SSL_REDIRECT": True},
-        "SECURE_PROXY_SSL_HEADER",
-    ),
-    "Host is rewritten": (
-        {"headers": {"X-Forwarded-Proto": "https"}, "keeps_host": False},
-        {},
-        "Host",
-    ),
-    "Host is not allowed": (
-        {"headers": {"X-Forwarded-Proto": "https"}},
-        {"ALLOWED_HOSTS": ["localhost"]},
-        "ALLOWED_HOSTS",
-    ),
-    "cookies are removed": (
-        {"headers": {"X-Forwarded-Proto": "https"}, "drops": "Set-Cookie"},
-        {},
-        "CDN removes Set-Cookie",
-    ),
-    "path is another": (
-        {"headers": {"X-Forwarded-Proto": "https"}, "prefix": "/below"},
-        {},
-        "FORCE_SCRIPT_NAME",
-    ),
-}
+PROXIES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"headers": {}}, {}, "SECURE_PROXY_SSL_HEADER"),
+    ({"headers": TOLD}, {"SECURE_PROXY_SSL_HEADER": None}, "SECURE_PROXY_SSL_HEADER"),
+    ({"headers": {}}, {"SECURE_SSL_REDIRECT": True}, "SECURE_PROXY_SSL_HEADER"),
+    ({"headers": TOLD, "keeps_host": False}, {}, "proxy_set_header Host"),
+    ({"headers": TOLD}, {"ALLOWED_HOSTS": ["localhost"]}, "ALLOWED_HOSTS"),
+    ({"headers": TOLD, "drops": "Set-Cookie"}, {}, "CDN removes Set-Cookie"),
+    ({"headers": TOLD, "prefix": "/below"}, {}, "FORCE_SCRIPT_NAME"),
+]
 
 
-@pytest.mark.parametrize("fault", PROXIES)
+@pytest.mark.parametrize(("arguments", "changed", "word"), PROXIES)
 def test_fault_of_the_proxy_is_named_first(
-    live_server: Any, instance: Instance, trusted: Trusted, settings: Any, fault: str
+    live_server: Any,
+    instance: Instance,
+    trusted: Trusted,
+    settings: Any,
+    arguments: dict[str, Any],
+    changed: dict[str, Any],
+    word: str,
 ) -> None:
-    arguments, changed, word = PROXIES[fault]
     for name, value in changed.items():
         setattr(settings, name, value)
     tls = trusted.context(trusted.certificate())
@@ -382,18 +299,21 @@ def test_address_that_differs_by_a_character(instance: Instance, registered: str
     assert REFUSED in blamed("--site", SITE)
 
 
+PAGE = "<p>Code: login_required</p>"
+
+
 @pytest.mark.parametrize(
-    "location", ["/sys/error?id=1", f"{CALLBACK}/?error=login_required", "//elsewhere.test/"]
+    "answer",
+    [
+        *({"status": status, "body": PAGE} for status in (400, 403, 404)),
+        {"status": 302, "headers": {"Location": "/sys/error?id=1"}},
+        {"status": 302, "headers": {"Location": f"{CALLBACK}/?error=login_required"}},
+        {"status": 302, "headers": {"Location": "//elsewhere.test/"}},
+    ],
 )
-def test_answer_to_another_address_is_a_refusal(instance: Instance, location: str) -> None:
-    instance.always("authorize", status=302, headers={"Location": location})
-    instance.always("other", status=200, body="<p>Code: login_required</p>")
-    assert REFUSED in blamed("--site", SITE)
-
-
-@pytest.mark.parametrize("status", [400, 403, 404])
-def test_refusal_is_told_by_its_status(instance: Instance, status: int) -> None:
-    instance.always("authorize", status=status, body="<p>login_required</p>")
+def test_answer_that_is_a_refusal(instance: Instance, answer: dict[str, Any]) -> None:
+    instance.always("authorize", **answer)
+    instance.always("other", status=200, body=PAGE)
     assert REFUSED in blamed("--site", SITE)
 
 

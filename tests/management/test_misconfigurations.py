@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import socket
 from typing import Any
 
 import pytest
@@ -14,15 +13,17 @@ from django.core.management import CommandError, call_command
 from erpnet_instanceid.management.registration import secret_hash
 from erpnet_instanceid.testing import Instance
 
-from ..support.proxy import run_proxy
-from ..support.tls import Trusted
-
-BACKENDS = ["erpnet_instanceid.backends.InstanceIDBackend"]
+BACKEND = "erpnet_instanceid.backends.InstanceIDBackend"
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
-MOZILLA = "mozilla_django_oidc"
 OURS = "erpnet_instanceid.middleware.TokenRefreshMiddleware"
 CACHE = "django.core.cache.backends"
+ENGINES = "django.contrib.sessions.backends"
+IN_CACHE = {"SESSION_ENGINE": f"{ENGINES}.cache"}
+NO_CACHE = {**IN_CACHE, "CACHES": {"default": {"BACKEND": f"{CACHE}.dummy.DummyCache"}}}
+OWN_CACHE = {**IN_CACHE, "CACHES": {"default": {"BACKEND": f"{CACHE}.locmem.LocMemCache"}}}
+AXES = "axes.backends.AxesStandaloneBackend"
+MOZILLA = "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 
 
@@ -45,335 +46,90 @@ def sound_site(settings: Any, db: None, instance: Instance) -> None:
 
 
 # Each row: keys of the dict, what the first line says is wrong, and what it says to do.
-KEYS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "no secret": (
-        {"APPLICATION_SECRET": ""},
-        '["APPLICATION_SECRET"] is missing',
-        "'manage.py instanceid register' makes one",
+KEYS: list[tuple[dict[str, Any], str, str]] = [
+    ({"APPLICATION_SECRET": ""}, '["APPLICATION_SECRET"] is missing', "instanceid register"),
+    ({"INSTANCE_URL": None}, '["INSTANCE_URL"] is missing', "https://mycompany.my.erp.net"),
+    ({"INSTANCE_UR": "x"}, '["INSTANCE_UR"] is not a setting', "mean INSTANCE_URL?"),
+    ({"CLIENT_ID": "x"}, '["CLIENT_ID"] is not a setting', "mean APPLICATION_URI?"),
+    ({"OIDC_RP_CLIENT_SECRET": "x"}, "is not a setting", "mean APPLICATION_SECRET?"),
+    ({"REDIRECT_URI": "x"}, "is not a setting", "mean CALLBACK_URL?"),
+    ({"APPLICATION_URI": "https://rp.test"}, "begins like an address", "without a scheme"),
+    ({"APPLICATION_SECRET": "secret\n"}, "begins or ends with white space", ".strip()"),
+    ({"INSTANCE_URL": " https://op.test"}, "begins or ends with white space", ".strip()"),
+    ({"INSTANCE_URL": "https://https://op.test"}, "has two schemes", "Write https:// once"),
+    ({"APPLICATION_SECRET": b"secret"}, "is not a text", "in quotes"),
+    ({"APPLICATION_SECRET": secret_hash("x")}, "looks like a hash", "to the secret itself"),
+    ({"CALLBACK_URL": "https://rp.test/signin-callback#x"}, "has a fragment", "Remove '#'"),
+    ({"USER_TYPE_GROUPS": {"Internal": ["a"]}}, "names 'Internal'", "mean InternalUser?"),
+    ({"INSTANCE_URL": "op.test"}, '["INSTANCE_URL"] is not an https address', "with https://"),
+    ({"INSTANCE_URL": "https://op.test/id"}, "ends in /id", "Leave /id out"),
+    ({"INSTANCE_URL": "https://op.test/web"}, "has the path /web", "Leave the path out"),
+    ({"CALLBACK_URL": "/signin-callback"}, "is not an https address", "the whole address"),
+    ({"CALLBACK_URL": "https://rp.test/in"}, "does not lead to the app's", "is /signin-callback"),
+    ({"SCOPE": ["openid", "read"]}, "must be one string", "openid profile offline_access read"),
+    ({"SCOPE": "read"}, "lacks 'openid'", "Add it"),
+    ({"RESPONSE_MODE": "query"}, "does not go with RESPONSE_TYPE", "Use 'form_post'"),
+    ({"ALLOWED_USER_TYPES": ["Internal"]}, "names 'Internal'", "mean InternalUser?"),
+    ({"ALLOWED_USER_TYPES": "InternalUser"}, "must be a list", "square brackets"),
+    ({"CREATE_USERS": "False"}, "must be True or False", "compare it"),
+    ({"DEADLINE": "10"}, '["DEADLINE"] must be a number', "The default is 10"),
+    ({"SIGNING_ALGORITHMS": ["HS256"]}, "must be a list of asymmetric", "RS256"),
+    (
+        {"APPLICATION_SECRET": "x"},
+        "refuses the application: invalid_client",
+        "Compare APPLICATION_",
     ),
-    "no instance": (
-        {"INSTANCE_URL": None},
-        '["INSTANCE_URL"] is missing',
-        "https://mycompany.my.erp.net",
-    ),
-    "mistyped key": (
-        {"INSTANCE_UR": "x"},
-        '["INSTANCE_UR"] is not a setting',
-        "Did you mean INSTANCE_URL?",
-    ),
-    "OAuth's name": (
-        {"CLIENT_ID": "x"},
-        '["CLIENT_ID"] is not a setting',
-        "Did you mean APPLICATION_URI?",
-    ),
-    "another library's name": (
-        {"OIDC_RP_CLIENT_SECRET": "x"},
-        "is not a setting",
-        "Did you mean APPLICATION_SECRET?",
-    ),
-    "registration's name": (
-        {"REDIRECT_URI": "x"},
-        "is not a setting",
-        "Did you mean CALLBACK_URL?",
-    ),
-    "application with a scheme": (
-        {"APPLICATION_URI": "https://backend.example.com"},
-        '["APPLICATION_URI"] begins like an address',
-        "a name without a scheme",
-    ),
-    "secret with a new line": (
-        {"APPLICATION_SECRET": "secret\n"},
-        '["APPLICATION_SECRET"] begins or ends with white space',
-        ".strip()",
-    ),
-    "instance with a blank": (
-        {"INSTANCE_URL": " https://op.test"},
-        '["INSTANCE_URL"] begins or ends with white space',
-        ".strip()",
-    ),
-    "instance with two schemes": (
-        {"INSTANCE_URL": "https://https://op.test"},
-        '["INSTANCE_URL"] has two schemes',
-        "Write https:// once",
-    ),
-    "secret as bytes": (
-        {"APPLICATION_SECRET": b"secret"},
-        '["APPLICATION_SECRET"] is not a text',
-        "in quotes",
-    ),
-    "hash for secret": (
-        {"APPLICATION_SECRET": secret_hash("secret")},
-        '["APPLICATION_SECRET"] looks like a hash',
-        "set it to the secret itself",
-    ),
-    "callback with a fragment": (
-        {"CALLBACK_URL": "https://rp.test/signin-callback#x"},
-        '["CALLBACK_URL"] has a fragment',
-        "Remove '#'",
-    ),
-    "groups of a mistyped type": (
-        {"USER_TYPE_GROUPS": {"Internal": ["employees"]}},
-        "[\"USER_TYPE_GROUPS\"] names 'Internal'",
-        "Did you mean InternalUser?",
-    ),
-    "instance without https": (
-        {"INSTANCE_URL": "mycompany.my.erp.net"},
-        '["INSTANCE_URL"] is not an https address',
-        "with https://",
-    ),
-    "issuer for instance": (
-        {"INSTANCE_URL": "https://op.test/id"},
-        '["INSTANCE_URL"] ends in /id',
-        "Leave /id out",
-    ),
-    "instance with a path": (
-        {"INSTANCE_URL": "https://op.test/web"},
-        '["INSTANCE_URL"] has the path /web',
-        "Leave the path out",
-    ),
-    "callback without a host": (
-        {"CALLBACK_URL": "/signin-callback"},
-        '["CALLBACK_URL"] is not an https address',
-        "Write the whole address",
-    ),
-    "callback elsewhere": (
-        {"CALLBACK_URL": "https://rp.test/login/callback"},
-        '["CALLBACK_URL"] does not lead to the app\'s callback',
-        "its path is /signin-callback",
-    ),
-    "scopes as a list": (
-        {"SCOPE": ["openid", "read"]},
-        '["SCOPE"] must be one string',
-        "openid profile offline_access read",
-    ),
-    "scope without openid": (
-        {"SCOPE": "read"},
-        "lacks 'openid'",
-        "Add it",
-    ),
-    "flow and mode": (
-        {"RESPONSE_MODE": "query"},
-        "does not go with RESPONSE_TYPE",
-        "Use 'form_post'",
-    ),
-    "user type mistyped": (
-        {"ALLOWED_USER_TYPES": ["InternalUsers"]},
-        "names 'InternalUsers'",
-        "Did you mean InternalUser?",
-    ),
-    "user types as text": (
-        {"ALLOWED_USER_TYPES": "InternalUser"},
-        '["ALLOWED_USER_TYPES"] must be a list',
-        "square brackets",
-    ),
-    "text for a boolean": (
-        {"CREATE_USERS": "False"},
-        '["CREATE_USERS"] must be True or False',
-        "compare it",
-    ),
-    "text for a number": (
-        {"DEADLINE": "10"},
-        '["DEADLINE"] must be a number',
-        "The default is 10",
-    ),
-    "symmetric algorithm": (
-        {"SIGNING_ALGORITHMS": ["HS256"]},
-        '["SIGNING_ALGORITHMS"] must be a list of asymmetric',
-        "RS256",
-    ),
-    "another secret": (
-        {"APPLICATION_SECRET": "another"},
-        "The instance refuses the application: invalid_client",
-        "Compare APPLICATION_URI and APPLICATION_SECRET",
-    ),
-    "unknown application": (
-        {"APPLICATION_URI": "nobody.example.com"},
-        "The instance refuses the application: invalid_client",
-        "ApplicationUri nobody.example.com",
-    ),
-    "scope not offered": (
-        {"SCOPE": "openid offline_access write"},
-        "does not list the scope 'write'",
-        'Take it out of ERPNET_INSTANCEID["SCOPE"]',
-    ),
-}
+    ({"APPLICATION_URI": "x.test"}, "refuses the application: invalid_client", "Uri x.test"),
+    ({"SCOPE": "openid offline_access write"}, "does not list the scope 'write'", "Take it out of"),
+]
 # The same for the site's other settings.
-SETTINGS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "no dict": (
-        {"ERPNET_INSTANCEID": None},
-        "ERPNET_INSTANCEID is missing",
-        "INSTANCE_URL, APPLICATION_URI, APPLICATION_SECRET",
-    ),
-    "backends as text": (
-        {"AUTHENTICATION_BACKENDS": BACKENDS[0]},
-        "AUTHENTICATION_BACKENDS is a string",
-        "square brackets",
-    ),
-    "no backend": (
-        {"AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.ModelBackend"]},
-        "AUTHENTICATION_BACKENDS lacks the backend",
-        BACKENDS[0],
-    ),
-    "axes in front": (
-        {"AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", *BACKENDS]},
-        "django-axes before the backend",
-        "before django-axes",
-    ),
-    "another library's backend left": (
-        {"AUTHENTICATION_BACKENDS": [f"{MOZILLA}.auth.OIDCAuthenticationBackend", *BACKENDS]},
-        "AUTHENTICATION_BACKENDS names mozilla_django_oidc",
-        "Remove it",
-    ),
-    "no page after sign-in": (
-        {"LOGIN_REDIRECT_URL": "customer"},
-        "LOGIN_REDIRECT_URL is 'customer', and none of your URLs",
-        "the name of a URL",
-    ),
-    "no such cache for sessions": (
-        {
-            "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
-            "SESSION_CACHE_ALIAS": "redis",
-        },
-        "No session can be stored: InvalidCacheBackendError",
-        "Check SESSION_ENGINE",
-    ),
-    "no middleware": (
-        {"MIDDLEWARE": [SESSION, AUTHENTICATION]},
-        "MIDDLEWARE lacks the middleware",
-        OURS,
-    ),
-    "middleware too early": (
-        {"MIDDLEWARE": [SESSION, OURS, AUTHENTICATION]},
-        "no AuthenticationMiddleware before it",
-        AUTHENTICATION,
-    ),
-    "no URLs": (
-        {"ROOT_URLCONF": NoURLs},
-        "URLs are not part of your site",
-        'path("", include("erpnet_instanceid.urls"))',
-    ),
-    "sign-in page that is none": (
-        {"LOGIN_URL": "/accounts/login/"},
-        "LOGIN_URL does not lead to a page",
-        'LOGIN_URL = "erpnet_instanceid:signin"',
-    ),
-    "sessions in cookies": (
-        {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"},
-        "SESSION_ENGINE keeps sessions in cookies",
-        "django.contrib.sessions.backends.db",
-    ),
-    "sessions nowhere": (
-        {
-            "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
-            "CACHES": {"default": {"BACKEND": f"{CACHE}.dummy.DummyCache"}},
-        },
-        "a DummyCache keeps nothing",
-        "Use another cache",
-    ),
-    "sessions in one process": (
-        {
-            "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
-            "CACHES": {"default": {"BACKEND": f"{CACHE}.locmem.LocMemCache"}},
-        },
-        "a LocMemCache, and each process has its own",
-        "Redis",
-    ),
-    "session cookie in clear": (
-        {"SESSION_COOKIE_SECURE": False},
-        "SESSION_COOKIE_SECURE is not set",
-        "Set it to True",
-    ),
-    "no static URL": (
-        {"STATIC_URL": None},
-        "STATIC_URL is not set",
-        'STATIC_URL = "static/"',
-    ),
-    "no Django templates": (
-        {"TEMPLATES": [{"BACKEND": "django.template.backends.jinja2.Jinja2"}]},
-        "TEMPLATES has no engine",
-        "django.template.backends.django.DjangoTemplates",
-    ),
-}
+SETTINGS: list[tuple[dict[str, Any], str, str]] = [
+    ({"ERPNET_INSTANCEID": None}, "ERPNET_INSTANCEID is missing", "INSTANCE_URL, APPLICATION_URI"),
+    ({"AUTHENTICATION_BACKENDS": BACKEND}, "is a string", "square brackets"),
+    ({"AUTHENTICATION_BACKENDS": []}, "AUTHENTICATION_BACKENDS lacks the backend", BACKEND),
+    ({"AUTHENTICATION_BACKENDS": [AXES, BACKEND]}, "django-axes before", "before django-axes"),
+    ({"AUTHENTICATION_BACKENDS": [MOZILLA, BACKEND]}, "names mozilla_django_oidc", "Remove it"),
+    ({"LOGIN_REDIRECT_URL": "customer"}, "is 'customer', and none of your URLs", "name of a URL"),
+    ({**IN_CACHE, "SESSION_CACHE_ALIAS": "x"}, "InvalidCacheBackendError", "Check SESSION_ENGINE"),
+    ({"MIDDLEWARE": [SESSION, AUTHENTICATION]}, "MIDDLEWARE lacks the middleware", OURS),
+    ({"MIDDLEWARE": [SESSION, OURS, AUTHENTICATION]}, "no AuthenticationMiddle", AUTHENTICATION),
+    ({"ROOT_URLCONF": NoURLs}, "URLs are not part of your site", "include("),
+    ({"LOGIN_URL": "/login/"}, "LOGIN_URL does not lead to a page", '"erpnet_instanceid:signin"'),
+    ({"SESSION_ENGINE": f"{ENGINES}.signed_cookies"}, "keeps sessions in cookies", f"{ENGINES}.db"),
+    (NO_CACHE, "a DummyCache keeps nothing", "Use another cache"),
+    (OWN_CACHE, "a LocMemCache, and each process has its own", "Redis"),
+    ({"SESSION_COOKIE_SECURE": False}, "SESSION_COOKIE_SECURE is not set", "Set it to True"),
+    ({"STATIC_URL": None}, "STATIC_URL is not set", 'STATIC_URL = "static/"'),
+    ({"TEMPLATES": []}, "TEMPLATES has no engine", "backends.django.DjangoTemplates"),
+    ({"SESSION_COOKIE_DOMAIN": ".rp.test"}, "SESSION_COOKIE_DOMAIN", "own domain"),
+    ({"CSRF_COOKIE_DOMAIN": "rp.test"}, "refuses such a cookie from", "Leave CSRF"),
+    ({"SESSION_COOKIE_PATH": "/shop"}, "/signin-callback is not below it", '= "/"'),
+]
 
 
-@pytest.mark.parametrize("fault", KEYS)
-def test_key_of_the_dict(configure: Any, fault: str) -> None:
-    keys, cause, cure = KEYS[fault]
-    configure(**keys)
-    line = first_line()
+def assert_first_line(cause: str, cure: str, *arguments: str) -> None:
+    line = first_line(*arguments)
     assert cause in line
     assert cure in line
 
 
-@pytest.mark.parametrize("fault", SETTINGS)
-def test_other_setting(settings: Any, fault: str) -> None:
-    changed, cause, cure = SETTINGS[fault]
+@pytest.mark.parametrize(("keys", "cause", "cure"), KEYS)
+def test_key_of_the_dict(configure: Any, keys: dict[str, Any], cause: str, cure: str) -> None:
+    configure(**keys)
+    assert_first_line(cause, cure)
+
+
+@pytest.mark.parametrize(("changed", "cause", "cure"), SETTINGS)
+def test_other_setting(settings: Any, changed: dict[str, Any], cause: str, cure: str) -> None:
     for name, value in changed.items():
         setattr(settings, name, value)
-    line = first_line()
-    assert cause in line
-    assert cure in line
+    assert_first_line(cause, cure, "--site", "https://op.test")
 
 
 def test_sqlite_without_immediate(settings: Any) -> None:
     with pytest.warns(UserWarning, match="DATABASES"):
         settings.DATABASES = SQLITE
-    line = first_line()
-    assert "SQLite without transaction_mode IMMEDIATE" in line
-    assert '"OPTIONS": {"transaction_mode": "IMMEDIATE"} to DATABASES["default"]' in line
-
-
-@pytest.mark.parametrize("setting", ["INSTANCE_URL", "ISSUER"])
-def test_address_where_nothing_answers(configure: Any, setting: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"http://127.0.0.1:{server.getsockname()[1]}"
-    configure(**{setting: address})
-    line = first_line()
-    assert "No connection to" in line
-    assert f'Check ERPNET_INSTANCEID["{setting}"]' in line
-
-
-@pytest.mark.parametrize(
-    ("arguments", "cause", "cure"),
-    [
-        (
-            {"headers": {}},
-            "gives the instance the address http://127.0.0.1",
-            "SECURE_PROXY_SSL_HEADER",
-        ),
-        (
-            {"headers": {"X-Forwarded-Proto": "https"}, "keeps_host": False},
-            "gives the instance the address https://localhost",
-            "proxy_set_header Host",
-        ),
-    ],
-)
-def test_proxy_in_front(
-    live_server: Any, trusted: Trusted, arguments: dict[str, Any], cause: str, cure: str
-) -> None:
-    tls = trusted.context(trusted.certificate())
-    with run_proxy(live_server.url, tls, **arguments) as site:
-        line = first_line("--site", site)
-    assert cause in line
-    assert cure in line
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "cause", "cure"),
-    [
-        ("SESSION_COOKIE_DOMAIN", ".rp.test", "refuses such a cookie from", "own domain"),
-        ("CSRF_COOKIE_DOMAIN", "rp.test", "refuses such a cookie from", "Leave CSRF"),
-        ("SESSION_COOKIE_PATH", "/shop", "/signin-callback is not below it", '= "/"'),
-    ],
-)
-def test_cookie_that_does_not_come_back(
-    settings: Any, setting: str, value: str, cause: str, cure: str
-) -> None:
-    setattr(settings, setting, value)
-    line = first_line("--site", "https://op.test")
-    assert setting in line
-    assert cause in line
-    assert cure in line
+    assert_first_line("SQLite without transaction_mode", '"IMMEDIATE"} to DATABASES["default"]')
 
 
 def test_instance_that_has_moved(instance: Instance) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -150,12 +148,3 @@ def test_nothing_changes_without_a_yes(
         call_command("instanceid", "move", "--from=https://old.test/id", stdout=io.StringIO())
 
     assert Account.objects.get().issuer == "https://old.test/id"
-
-
-def test_help_names_it() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "django", "instanceid", "move", "--help"],
-        capture_output=True,
-        text=True,
-    )
-    assert "--from" in run.stdout
