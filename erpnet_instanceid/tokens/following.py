@@ -52,6 +52,10 @@ def _claims_of(sign_in: SignIn, tokens: TokenSet) -> Claims:
     id_token = read_stored_id_token(tokens.id_token, client=client) or {}
     subject = id_token.get("sub", sign_in.account.sub)
     told = access_token_claims(tokens.access_token, client=client, subject=subject, now=time.time())
+    if not asks_the_instance():
+        return told
+    # The token may carry old claims, so alone it gives no right back.
+    told = rights.without_grants(told)
     try:
         return {**told, **rights.told_now(tokens.access_token)}
     except InstanceIDError as error:

@@ -38,6 +38,15 @@ def told_now(access_token: str) -> Claims:
     return source(access_token) if source else {}
 
 
+def without_grants(claims: Claims) -> Claims:
+    """``claims`` without those that give a right. Those that take one away stay."""
+    grants = {
+        "is_admin": is_true(claims.get("is_admin")),
+        "user_type": str(claims.get("user_type")) in conf.allowed_user_types,
+    }
+    return {name: value for name, value in claims.items() if not grants.get(name)}
+
+
 def check_user_type(claims: Claims) -> None:
     """Raises SignInDenied where the claims name no user type that may use this site."""
     user_type = claims.get("user_type")

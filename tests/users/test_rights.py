@@ -178,6 +178,21 @@ def test_profile_that_fails_costs_no_sign_in(
     assert "rights_not_asked" in caplog.text
 
 
+@pytest.mark.parametrize("answer", [{"status": 503}, {"json": {}}], ids=["fails", "tells nothing"])
+def test_old_claims_give_no_right_back(
+    visitor: Visitor, instance: Instance, configure: Configure, answer: dict[str, Any]
+) -> None:
+    configure(RIGHTS_FROM="profile")
+    sign_in_expired(visitor, instance)
+    # /me said so at a renewal before, and the token goes on with the claims of the first one.
+    User.objects.update(is_staff=False, is_superuser=False)
+    instance.always("me", **answer)
+
+    assert visitor.get("/admin/").status_code == 403
+
+    assert renewals(instance) == 1
+
+
 @pytest.mark.parametrize("page", ["/admin/", "/async/identity"])
 def test_profile_that_hangs_delays_a_page_once(
     visitor: Visitor, instance: Instance, configure: Configure, page: str
