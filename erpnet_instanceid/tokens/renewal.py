@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import threading
 import time
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
@@ -91,11 +92,14 @@ def _renew_now(leased: Leased) -> Renewed | None:
     return _followed(leased, settle(leased, answer))
 
 
-def _followed(leased: Leased, renewed: Renewed | None) -> Renewed | None:
+def _followed(
+    leased: Leased, renewed: Renewed | None, patience: float = math.inf
+) -> Renewed | None:
     if renewed is not None and renewed.by_this_call and leased.wanted.follows:
         # The instance may be asked for its keys, or for what the person may do.
         give_back()
-        claims = claims_of(leased.sign_in, renewed.tokens, leased.seconds_to_follow())
+        seconds = min(patience, leased.seconds_to_follow())
+        claims = claims_of(leased.sign_in, renewed.tokens, seconds)
         follow(leased.sign_in, claims)
     return renewed
 
@@ -141,6 +145,7 @@ def _renew_in_passing(leased: Leased) -> Renewed | None:
         lease.release(leased.sign_in)
         return None
     give_back()
+    goes_on_at = time.monotonic() + PATIENCE_SECONDS
     try:
         answer = handed_over.result(timeout=PATIENCE_SECONDS)
     except FutureTimeoutError:
@@ -149,7 +154,7 @@ def _renew_in_passing(leased: Leased) -> Renewed | None:
         answer = handed_over.result()
     renewed = settle(leased, answer)
     if not asks_the_instance():
-        return _followed(leased, renewed)
+        return _followed(leased, renewed, max(0, goes_on_at - time.monotonic()))
     if renewed is not None and renewed.by_this_call:
         # The caller has waited enough.
         follow_in_background(leased.sign_in.pk, renewed.tokens)

@@ -113,6 +113,16 @@ def test_page_does_not_wait_for_a_database_that_refuses(row: SignIn) -> None:
     eventually(lambda: SignIn.objects.get().generation == 2)
 
 
+def test_page_does_not_wait_for_keys_that_hang(row: SignIn, instance: Instance) -> None:
+    """The answer has no ID token, so that the access token is the first one to be checked."""
+    instance.change("token_answer", lambda answer: answer.pop("id_token") and answer)
+    instance.rotate_keys()
+    instance.always("jwks", delay=8)
+    started = time.monotonic()
+    assert renew(row.pk, 1, wait=False)
+    assert time.monotonic() - started < 2
+
+
 def test_database_that_refuses_for_long_means_later(
     row: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
