@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
 import requests
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.cache import cache
 from django.db import OperationalError
 from pytest_django.live_server_helper import LiveServer
@@ -21,6 +23,7 @@ from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.signout.notices import end_named_sign_ins
 from erpnet_instanceid.testing import Instance, Token
 
+from ..support.backend import assert_fits
 from ..support.forging import MISSING, Forge, claims, header, several
 from ..support.outcomes import (
     assert_ended,
@@ -382,6 +385,14 @@ def test_lbc_24_unknown_keys_are_looked_for_once(
 
 
 ENGINES = "django.contrib.sessions.backends"
+
+
+def test_key_of_a_sites_own_engine_fits(
+    site_with_engine: Callable[[str], str], instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SessionBase, "_get_new_session_key", lambda _session: token_hex(64))
+    Visitor(site_with_engine(f"{ENGINES}.cache")).sign_in("maria")
+    assert_fits(SignIn.objects.get())
 
 
 @pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file"])
