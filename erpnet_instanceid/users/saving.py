@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, router, transaction
 
 from ..oidc.errors import SignInDenied
+from .profile import has_fields
 from .refusals import constraint, is_about_a_value, may_be_taken, refused_fields
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -73,7 +74,8 @@ def _insert(model: UserModel, values: Values) -> User:
         if create_user is not None and arguments is not None:
             return create_user(**arguments)
         user = model(**values)
-        user.set_unusable_password()
+        if has_fields(model, "password"):
+            user.set_unusable_password()
         user.save()
         return user
 

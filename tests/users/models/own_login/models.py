@@ -1,4 +1,4 @@
-"""A user with a short login, who is cleaned at each save and is never deleted for good."""
+"""A user with a short login, no password, a check at each save, and no deletion for good."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class People(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
+    # Everybody comes through the instance.
+    password = None  # type: ignore[assignment]
     login = models.CharField(max_length=30, unique=True, validators=[UnicodeUsernameValidator()])
     name = models.CharField(max_length=60)
     mail = models.EmailField(blank=True)
