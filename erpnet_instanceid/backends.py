@@ -20,7 +20,7 @@ from .mozilla import AuthenticationBackend
 from .oidc.access_token import access_token_claims, userinfo_claims
 from .oidc.errors import SignInDenied
 from .oidc.token_set import TokenSet
-from .users.accounts import Person, create_account, find_person, link
+from .users.accounts import Person, create_account, find_person, is_hidden, link
 from .users.claims import Claims, email_address, merge_claims
 from .users.linking import adopt, users_to_link
 from .users.profile import (
@@ -189,9 +189,14 @@ class InstanceIDBackend(AuthenticationBackend):
             # it. The IntegrityError makes _person() look again and find that user.
             person = Person(user, create_account(user, claims))
         # After the commit: a site may make users who have to be approved first.
-        if self.get_user(user.pk) is None:
+        if self.get_user(user.pk) is None and not self._is_on_its_way(user):
             raise SignInDenied("inactive_user", sub=claims["sub"])
         return person
+
+    def _is_on_its_way(self, user: User) -> bool:
+        # A replica may not have a new user yet.
+        reads_elsewhere = router.db_for_read(self.UserModel) != user._state.db
+        return reads_elsewhere and self.user_can_authenticate(user) and not is_hidden(user)
 
     def create_user(self, claims: Claims) -> User:
         """A new user, complete when it is first saved.

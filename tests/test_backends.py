@@ -300,6 +300,27 @@ class Nobody(InstanceIDBackend):
         return None
 
 
+class BehindReplica(InstanceIDBackend):
+    """A site that reads users from a replica, which does not have the new ones yet."""
+
+    reads_from: str | None = None
+
+    def get_user(self, user_id: Any) -> None:
+        type(self).reads_from = "replica"
+
+    def db_for_read(self, model: Any, **_hints: Any) -> str | None:
+        return type(self).reads_from
+
+
+def test_new_user_need_not_be_on_a_replica_yet(
+    backend: Callable[..., None], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend(BehindReplica)
+    monkeypatch.setattr(BehindReplica, "reads_from", None)
+    settings.DATABASE_ROUTERS = [f"{__name__}.BehindReplica"]
+    assert sign_in().username == "maria"
+
+
 def test_site_that_makes_no_user_lets_nobody_in(backend: Callable[..., None]) -> None:
     backend(Nobody)
 

@@ -41,7 +41,7 @@ def find_person(claims: Claims) -> Person | None:
     account = _account_by_id(claims) or _account_by_login_name(claims)
     if account is None:
         return None
-    return Person(account.user, account, is_hidden=_is_hidden(account.user))
+    return Person(account.user, account, is_hidden=is_hidden(account.user))
 
 
 def is_of(account: Account, claims: Claims) -> bool:
@@ -98,6 +98,15 @@ def note_rights(account: Account, claims: Claims) -> None:
     _save_changed(account, values)
 
 
+def is_hidden(user: Any) -> bool:
+    """Whether the user model's default manager does not show this user."""
+    manager = get_user_model()._default_manager
+    # Most managers show every user. There is no need to ask the database then.
+    if type(manager).get_queryset is Manager.get_queryset:
+        return False
+    return not manager.using(user._state.db).filter(pk=user.pk).exists()
+
+
 def _save_changed(account: Account, values: dict[str, Any]) -> None:
     changed = {name: value for name, value in values.items() if getattr(account, name) != value}
     if not changed:
@@ -137,14 +146,6 @@ def _account_by_login_name(claims: Claims) -> Account | None:
 
 def _accounts() -> QuerySet[Account]:
     return Account.objects.select_related("user")
-
-
-def _is_hidden(user: Any) -> bool:
-    manager = get_user_model()._default_manager
-    # Most managers show every user. There is no need to ask the database then.
-    if type(manager).get_queryset is Manager.get_queryset:
-        return False
-    return not manager.using(user._state.db).filter(pk=user.pk).exists()
 
 
 def _fingerprint(claims: Claims) -> str:
