@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -12,15 +11,12 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import SignInExpired
 from erpnet_instanceid.testing import Instance, run_instance
-from erpnet_instanceid.tokens.refresh_async import arenew
 
-from ..support.event_loop import run_async
 from ..support.visitor import Visitor
 
 pytestmark = pytest.mark.urls("tests.api.site")
@@ -69,13 +65,6 @@ def test_api_02_one_refresh_and_one_repetition_after_401(
     assert len(instance.calls("token", "refresh_token")) == 1
     first, second = bearer(instance)
     assert first != second
-
-
-def test_api_02_refused_for_good_is_an_error_not_a_loop(maria: Visitor, instance: Instance) -> None:
-    instance.always("api", status=401)
-    assert call(maria, CUSTOMERS)["code"] == "http_401"
-    assert len(instance.calls("api")) == 2
-    assert len(instance.calls("token", "refresh_token")) == 1
 
 
 def test_api_02_permanent_401_costs_few_refreshes(maria: Visitor, instance: Instance) -> None:
@@ -135,15 +124,6 @@ def test_api_02_sign_in_revoked_at_once_ends_in_an_error(
     assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
 
 
-def test_waiting_for_a_token_ends_when_none_can_be_had(
-    visitor: Visitor, instance: Instance
-) -> None:
-    instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
-    visitor.sign_in("maria")
-    renewing = arenew(SignIn.objects.get().pk, 1, wait=True)
-    assert run_async(asyncio.wait_for(renewing, 10)) is None
-
-
 def test_api_03_insufficient_scope_is_an_error_without_refresh(
     maria: Visitor, instance: Instance
 ) -> None:
@@ -199,16 +179,6 @@ def test_relative_address_is_the_domain_apis(maria: Visitor, instance: Instance)
     assert instance.requests[-1].path == "/api/elsewhere/Crm_Sales_Customers"
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "patch"])
-def test_refused_call_was_not_run_and_is_sent_again(
-    maria: Visitor, instance: Instance, method: str
-) -> None:
-    instance.next_answer("api", status=429, headers={"Retry-After": "0"}, times=2)
-    instance.next_answer("api", status=204)
-    assert call(maria, CUSTOMERS, method, json={"Name": "x"})["status"] == 204
-    assert [sent.method for sent in instance.calls("api")] == [method.upper()] * 3
-
-
 @pytest.mark.parametrize(
     ("pause", "calls", "then"), [("0", 4, "too_many_requests"), ("3600", 1, "calls_queued")]
 )
@@ -223,16 +193,6 @@ def test_refused_call_comes_to_its_end(
     assert call(maria, CUSTOMERS)["code"] == then
 
 
-def test_answer_larger_than_the_setting_is_refused(
-    maria: Visitor, instance: Instance, settings: Any
-) -> None:
-    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "API_MAX_BYTES": 1000}
-    instance.next_answer("api", body=b"x" * 1000)
-    assert call(maria, CUSTOMERS) == {"status": 200, "size": 1000}
-    instance.next_answer("api", body=b"x" * 1001)
-    assert call(maria, CUSTOMERS)["code"] == "answer_too_large"
-
-
 def test_no_free_licence_is_a_page_that_a_person_understands(
     maria: Visitor, instance: Instance
 ) -> None:
@@ -244,14 +204,6 @@ def test_no_free_licence_is_a_page_that_a_person_understands(
     assert script.json()["error"] == "MaximumLicenseCountExceeded"
 
 
-def test_outage_in_a_view_is_a_page_and_signs_nobody_out(
-    maria: Visitor, instance: Instance
-) -> None:
-    instance.next_answer("api", drop="before")
-    assert maria.get("/uncaught").status_code == 503
-    assert maria.get("/uncaught").text == "served"
-
-
 def test_items_follow_next_links_and_then_count_on(maria: Visitor, instance: Instance) -> None:
     everybody = maria.get("/listed?size=200").json()["ids"]
     assert len(everybody) == len(set(everybody)) == 500
@@ -261,40 +213,6 @@ def test_items_follow_next_links_and_then_count_on(maria: Visitor, instance: Ins
     some = maria.get("/listed?" + urlencode({"params": '{"$top": 120}', "size": 50}))
     assert some.json()["ids"] == everybody[:120]
     assert len(instance.calls("api")) == 3
-
-
-@pytest.mark.parametrize("sizes", [[2, 2, 1], [2, 2, 0], [3, 1]])
-def test_items_count_on_where_the_instance_sends_no_link(
-    maria: Visitor, instance: Instance, sizes: list[int]
-) -> None:
-    """OData 4.01 part 1, 11.2.6.3: a ``$top`` is all that is wanted, however it is cut."""
-    numbers = iter(range(100))
-    for size in sizes:
-        page: dict[str, Any] = {"value": [{"Id": next(numbers)} for _ in range(size)]}
-        instance.next_answer("api", json=page)
-    found = maria.get("/listed?" + urlencode({"size": sizes[0]})).json()["ids"]
-    assert found == list(range(sum(sizes)))
-    skips = [call.get("$skip") for call in instance.calls("api")]
-    assert skips == [None, *(str(sizes[0] * at) for at in range(1, len(sizes)))]
-
-
-def test_items_do_not_follow_a_link_away(maria: Visitor, instance: Instance) -> None:
-    with run_instance() as foreign:
-        page = {"value": [{"Id": "1"}], "@odata.nextLink": foreign.url + CUSTOMERS}
-        instance.next_answer("api", json=page)
-        maria.get("/listed")
-        assert not foreign.requests
-
-
-def test_service_token_is_asked_for_once(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
-    instance.application.system_user_allowed = True
-    visitors = [new_visitor() for _ in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        counts = list(pool.map(lambda visitor: visitor.get("/service").json()["count"], visitors))
-    assert counts == [100] * 8
-    assert len(instance.calls("token", "client_credentials")) == 1
 
 
 @pytest.fixture
@@ -413,12 +331,6 @@ def test_sign_in_api_renews_an_expired_token_before_its_call(
     assert len(instance.calls("api")) == 1
 
 
-def test_sign_in_that_a_site_ended_by_hand_calls_no_more(maria: Visitor) -> None:
-    SignIn.objects.update(ended=timezone.now())
-    with pytest.raises(SignInExpired):
-        SignIn.objects.get().api()
-
-
 @pytest.mark.parametrize("login", ["admin", None], ids=["signed in", "anonymous"])
 def test_end_of_somebody_elses_sign_in_signs_nobody_out(
     maria: Visitor, new_visitor: Callable[..., Visitor], instance: Instance, login: str | None
@@ -432,13 +344,6 @@ def test_end_of_somebody_elses_sign_in_signs_nobody_out(
     assert other.whoami()["user"] == (login or "")
 
 
-def test_end_of_own_sign_in_leads_through_the_instance(maria: Visitor, instance: Instance) -> None:
-    sign_in = SignIn.objects.get()
-    SignIn.objects.update(ended=sign_in.started, tokens="")
-    assert maria.get(f"/as-other?pk={sign_in.pk}").headers["Location"].startswith("/signin?next=")
-    assert maria.whoami()["user"] == ""
-
-
 def test_call_in_a_sqlite_transaction_does_not_spend_the_token(
     maria: Visitor, instance: Instance
 ) -> None:
@@ -448,11 +353,6 @@ def test_call_in_a_sqlite_transaction_does_not_spend_the_token(
     assert maria.get("/in-atomic").status_code == 503
     assert not instance.calls("token", "refresh_token")
     assert call(maria, CUSTOMERS)["status"] == 200
-
-
-def test_async_view_calls_without_holding_up_the_loop(maria: Visitor, instance: Instance) -> None:
-    instance.next_answer("api", status=401)
-    assert maria.get("/in-async").json() == {"count": 2}
 
 
 def test_identity_of_a_visitor(visitor: Visitor, instance: Instance) -> None:

@@ -8,13 +8,12 @@ from collections.abc import Callable
 
 import pytest
 from django.http import FileResponse
-from django.utils.translation import override
 
 from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api.files import printout
 from erpnet_instanceid.api.query import Reference
 from erpnet_instanceid.api.session import InstanceSession
-from erpnet_instanceid.errors import APINotFound, InvalidResponse
+from erpnet_instanceid.errors import InvalidResponse
 from erpnet_instanceid.testing import Instance
 
 ORDERS = "Crm_Sales_SalesOrders"
@@ -48,12 +47,6 @@ def test_printout_is_a_download_however_it_is_sent(
     assert content(response).startswith(b"%PDF-")
 
 
-def test_printout_is_in_the_visitors_language(service: InstanceSession, order: Reference) -> None:
-    with override("bg"):
-        text = content(printout(service, order, "order.txt", file_format="txt"))
-    assert "Поръчка за продажба" in text.decode()
-
-
 def test_layout_is_asked_for(
     service: InstanceSession, instance: Instance, order: Reference
 ) -> None:
@@ -62,11 +55,6 @@ def test_layout_is_asked_for(
     printout(service, order, "order.pdf", layout=layout)
     sent = instance.calls("api")[-1]
     assert json.loads(sent.body) == {"fileFormat": "pdf", "printout": {"@odata.id": str(layout)}}
-
-
-def test_unknown_document_is_not_found(service: InstanceSession, order: Reference) -> None:
-    with pytest.raises(APINotFound):
-        printout(service, Reference("Crm_Sales_Customers", order.id), "x.pdf")
 
 
 @pytest.mark.parametrize("value", ["?", "Кирилица", None, 5])

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -85,17 +84,14 @@ def test_exception_rolls_back_and_is_raised(
     assert sent(instance) == [BEGUN, ROLLED_BACK]
 
 
-def test_refused_commit_is_rolled_back_and_raised(api: InstanceSession, instance: Instance) -> None:
-    answers(instance, {"status": 500, "json": {"message": "No. (Constraint R17342)"}})
-    with pytest.raises(APIError) as caught, api.transaction(model="frontend"):
-        pass
-    assert caught.value.rule == "R17342"
-    assert sent(instance) == [BEGUN, COMMITTED, ROLLED_BACK]
-
-
-def test_lost_commit_is_rolled_back(api: InstanceSession, instance: Instance) -> None:
-    answers(instance, {"drop": "after"})
-    with pytest.raises(InstanceUnavailable), api.transaction(model="frontend"):
+@pytest.mark.parametrize(
+    ("answer", "error"), [({"status": 500}, APIError), ({"drop": "after"}, InstanceUnavailable)]
+)
+def test_refused_or_lost_commit_is_rolled_back(
+    api: InstanceSession, instance: Instance, answer: dict[str, Any], error: type[Exception]
+) -> None:
+    answers(instance, answer)
+    with pytest.raises(error), api.transaction(model="frontend"):
         pass
     assert sent(instance) == [BEGUN, COMMITTED, ROLLED_BACK]
 
@@ -141,25 +137,6 @@ def test_token_is_not_renewed_within_a_transaction(instance: Instance) -> None:
     assert not renewed
 
 
-def test_second_transaction_of_a_token_waits_for_the_first(
-    api: InstanceSession, instance: Instance
-) -> None:
-    order = []
-    instance.always("api", body=ID.encode())
-
-    def second() -> None:
-        with open_session(OneToken()).transaction():
-            order.append("second")
-
-    with api.transaction():
-        thread = threading.Thread(target=second)
-        thread.start()
-        thread.join(0.2)
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"]
-
-
 @pytest.fixture
 def service(instance: Instance, configure: Callable[..., None]) -> InstanceSession:
     instance.application.system_user_allowed = True
@@ -174,27 +151,6 @@ def name_of_first(instance: Instance) -> object:
 def rename_first(api: InstanceSession, instance: Instance) -> None:
     with api.transaction() as changes:
         changes.patch(f"Crm_Sales_Customers({instance.customers[0]['Id']})", json={"Name": "New"})
-
-
-def test_committed_change_is_stored(service: InstanceSession, instance: Instance) -> None:
-    rename_first(service, instance)
-    assert name_of_first(instance) == "New"
-    assert instance.open_transactions == 0
-
-
-def test_rolled_back_change_is_not_stored(service: InstanceSession, instance: Instance) -> None:
-    before = name_of_first(instance)
-
-    def rename_and_fail() -> None:
-        with service.transaction() as changes:
-            key = instance.customers[0]["Id"]
-            changes.patch(f"Crm_Sales_Customers({key})", json={"Name": "New"})
-            raise BrokenError
-
-    with pytest.raises(BrokenError):
-        rename_and_fail()
-    assert name_of_first(instance) == before
-    assert instance.open_transactions == 0
 
 
 def test_timeout_leaves_no_transaction_open(service: InstanceSession, instance: Instance) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import pytest
@@ -135,24 +134,6 @@ def test_import_finds_objects_by_their_code(send, action, code, state, count):
 @pytest.fixture
 def order(instance):
     return f"{ORDERS}({instance.data.sets[ORDERS].rows[0]['Id']})/GetPrintout"
-
-
-@pytest.mark.parametrize("kind", ["json", "text"])
-def test_printout_is_base64(instance, send, order, kind):
-    instance.printout_answer = kind
-    answer = send("POST", order, {"fileFormat": "pdf"})
-    content = base64.b64decode(answer.json()["value"] if kind == "json" else answer.content)
-    assert content.startswith(b"%PDF-1.4")
-    assert b"Sales order SO00001" in content
-
-
-def test_printout_can_be_the_file_itself(instance, send, order):
-    instance.printout_answer = "file"
-    answer = send("POST", order, {"fileFormat": "txt"}, **{"Accept-Language": "bg"})
-    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="SO00001.txt"'
-    assert "Поръчка за продажба SO00001" in answer.text
-    assert send("POST", order, {}).headers["Content-Type"] == "application/pdf"
 
 
 def test_only_documents_have_printouts(instance, send, order):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -78,29 +77,6 @@ def test_one_request_runs_and_five_wait(instance, token):
     answers = call_at_once(instance, token, 8)
     assert statuses(answers) == [200] * 6 + [429] * 2
     assert "Retry-After" not in next(a for a in answers if a.status_code == 429).headers
-
-
-def test_waiting_requests_run_in_their_order(instance, token):
-    finished = []
-    instance.always("api", hold=0.2)
-
-    def one(number):
-        call(instance, token)
-        finished.append(number)
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(4)]
-    for arrived, thread in enumerate(threads, 1):
-        thread.start()
-        instance.wait_for_calls("api", arrived)
-    for thread in threads:
-        thread.join()
-    assert finished == [0, 1, 2, 3]
-
-
-def test_limits_can_be_lifted(instance, token):
-    instance.lift_limits()
-    instance.always("api", hold=0.1)
-    assert statuses(call_at_once(instance, token, 12)) == [200] * 12
 
 
 def test_stand_in_ends_while_requests_wait(instance, token):

@@ -11,10 +11,6 @@ from django.contrib.auth import get_user_model
 pytestmark = pytest.mark.django_db
 
 
-def test_settings_point_to_the_stand_in(instance_id, settings):
-    assert settings.ERPNET_INSTANCEID["INSTANCE_URL"] == instance_id.url
-
-
 def test_a_whole_sign_in_in_one_line(client, instance_sign_in):
     response = instance_sign_in(client, "maria", next="/orders/")
     assert (response.status_code, response["Location"]) == (302, "/orders/")

@@ -7,8 +7,6 @@ import hashlib
 
 import pytest
 import requests
-from joserfc import jwt
-from joserfc.jwk import KeySet
 
 
 def half_hash(value: str) -> str:
@@ -54,34 +52,12 @@ def test_code_is_exchanged_for_tokens_like_the_instances(instance, party, claims
         assert front[name] == back[name]
 
 
-def test_tokens_are_signed_by_the_published_key(party):
-    tokens = party.sign_in()
-    keys = KeySet.import_key_set(requests.get(party.discovery()["jwks_uri"], timeout=5).json())
-    for name in ("id_token", "access_token"):
-        assert jwt.decode(tokens[name], keys, ["RS256"]).claims["sub"] == "admin"
-
-
 def test_discovery_names_the_endpoints_it_serves(instance, party):
     document = party.discovery()
     assert document["issuer"] == instance.issuer
     for name, url in document.items():
         if name.endswith("_endpoint"):
             assert requests.get(url, timeout=5, allow_redirects=False).status_code != 404, name
-
-
-@pytest.mark.parametrize("mode", [None, "query", "form_post"])
-def test_code_flow_answers_in_query_and_form_post(instance, party, mode):
-    answer = party.authorize("admin", response_type="code", response_mode=mode)
-    assert answer.method == ("POST" if mode == "form_post" else "GET")
-    assert answer.get("id_token") is None
-    assert party.redeem(answer["code"]).status_code == 200
-
-
-def test_code_works_once(party):
-    code = party.authorize()["code"]
-    assert party.redeem(code).status_code == 200
-    second = party.redeem(code)
-    assert (second.status_code, second.json()["error"]) == (400, "invalid_grant")
 
 
 @pytest.mark.parametrize("verifier", ["x" * 64, ""])
@@ -98,14 +74,6 @@ def test_pkce_can_be_optional_or_ignored(instance, party):
     assert "code" in dict(answer.fields)
     instance.pkce = "ignored"
     assert party.redeem(party.authorize()["code"], code_verifier="x" * 64).status_code == 200
-
-
-def test_redirect_uri_must_match_exactly(instance, party):
-    instance.register(login_urls=["http://localhost:8000/signin-callback/"])
-    answer = party.authorize()
-    assert (answer.method, answer.status) == ("", 400)
-    assert "invalid_redirect_uri" in answer.page
-    assert party.authorize(redirect_uri="http://localhost:8000/signin-callback/")["code"]
 
 
 def test_foreign_redirect_uri_is_refused_by_default(party):
@@ -139,37 +107,24 @@ def test_odd_parameters_do_not_crash(instance, party, odd):
     assert party.ask(odd).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("registered", "login", "error"),
+    [
+        ({"is_enabled": False}, "admin", "unauthorized_client"),
+        ({"community_users_allowed": False}, "community", "access_denied"),
+        # Cancelled by the person.
+        ({}, "", "access_denied"),
+    ],
+)
+def test_refused_sign_in_has_an_error(instance, party, registered, login, error):
+    instance.register(**registered)
+    assert party.authorize(login)["error"] == error
+
+
 def test_unknown_application_gets_a_page(party):
     answer = party.authorize(client_id="someone.else")
     assert (answer.status, answer.method) == (400, "")
     assert "invalid_client" in answer.page
-
-
-def test_disabled_application_is_unauthorized(instance, party):
-    instance.register(is_enabled=False)
-    assert party.authorize()["error"] == "unauthorized_client"
-
-
-def test_application_can_exclude_a_user_type(instance, party):
-    instance.register(community_users_allowed=False)
-    assert party.authorize("community")["error"] == "access_denied"
-    assert party.authorize("admin")["code"]
-
-
-def test_cancel_is_access_denied(party):
-    assert party.authorize("")["error"] == "access_denied"
-
-
-def test_wrong_secret_is_invalid_client(party):
-    code = party.authorize()["code"]
-    answer = party.redeem(code, client_secret="wrong")
-    assert answer.json()["error"] == "invalid_client"
-
-
-def test_secret_with_odd_characters_arrives_as_it_is(instance, party):
-    instance.register(secret="p@ss&=+% é")
-    instance.send_token_type = False
-    assert "token_type" not in party.sign_in()
 
 
 def test_credentials_in_a_header_are_refused(instance, party):
@@ -193,24 +148,10 @@ def test_sign_in_page_lists_people_and_cannot_be_framed(instance, party):
     assert "<script" not in page.text
 
 
-def test_form_post_page_has_a_button_without_script(instance, party):
-    instance.auto_sign_in = "admin"
-    page = requests.get(party.authorize_url(), timeout=5)
-    assert "<noscript>" in page.text
-    assert "X-Frame-Options" not in page.headers
-
-
 def test_form_post_page_escapes_the_sites_values(instance, party):
     instance.auto_sign_in = "admin"
     page = requests.get(party.authorize_url(state='"><script>alert(1)</script>'), timeout=5)
     assert "<script>alert" not in page.text
-
-
-def test_open_session_signs_in_without_a_click(instance, party, claims):
-    first = party.authorize("maria")
-    second = party.authorize(None)
-    assert claims(second["id_token"])["sid"] == claims(first["id_token"])["sid"]
-    assert party.authorize(None, prompt="none")["code"]
 
 
 def test_session_cookie_has_its_own_name_and_path(instance, party):
@@ -276,14 +217,6 @@ def test_response_mode_can_be_overridden(instance, party):
     assert answer["code"]
 
 
-def test_renamed_login_is_the_same_person(instance, party, claims):
-    before = claims(party.sign_in("ivan.petrov")["access_token"])
-    party.http.cookies.clear()
-    after = claims(party.sign_in("ivan")["access_token"])
-    assert (before["sub"], after["sub"]) == ("ivan.petrov", "ivan")
-    assert before["id"] == after["id"]
-
-
 def test_rename_keeps_the_id_and_shows_in_the_next_session(instance, party, claims):
     tokens = party.sign_in("maria")
     instance.rename("maria", "maria.ivanova")
@@ -292,13 +225,6 @@ def test_rename_keeps_the_id_and_shows_in_the_next_session(instance, party, clai
     party.http.cookies.clear()
     renamed = claims(party.sign_in("maria.ivanova")["access_token"])
     assert renamed["id"] == claims(tokens["access_token"])["id"]
-
-
-def test_changes_to_a_person_show_in_the_next_token(instance, party, claims):
-    tokens = party.sign_in("admin")
-    instance.people["admin"].is_admin = False
-    refreshed = party.refresh(tokens["refresh_token"]).json()
-    assert claims(refreshed["access_token"])["is_admin"] == "false"
 
 
 def test_inactive_people_get_nothing(instance, party):

@@ -36,12 +36,6 @@ def other_company(instance):
     return {"@odata.id": f"General_EnterpriseCompanies({company['Id']})"}
 
 
-def test_id_is_plain_text(api):
-    answer = api.send("POST", "BeginTransaction", {"model": "common"})
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    assert len(answer.text) == 32
-
-
 def test_changes_are_seen_inside_only_until_the_commit(api, customer, begin, end):
     transaction = begin()
     assert api.send("PATCH", customer, {"City": "Ruse"}, transaction=transaction).status_code == 204
@@ -120,31 +114,6 @@ def test_transaction_ends_with_its_session(api, instance, customer, begin):
 def test_odd_calls_are_refused(api, begin, method, path, body):
     transaction = begin("frontend") if path == "GetChanges" else ""
     assert api.send(method, path, body, transaction=transaction).status_code == 500
-
-
-SAVING = "An error occurred while saving data to the database\r\nThe validation R17342: "
-SAVING_BG = "Грешка при записване.\r\nВалидацията R17342: "
-ENGLISH = "The product with code 'PRD-005' was not saved, because its Enterprise Company is not"
-
-
-@pytest.mark.parametrize(
-    ("language", "head", "told", "length"),
-    [
-        ("en", SAVING, f"\r\n\r\n{ENGLISH} allowed here.\r\n\r\n", 409),
-        ("bg", SAVING_BG, "Продуктът с код 'PRD-005' не е записан", None),
-    ],
-)
-def test_rule_refuses_in_several_lines(api, language, head, told, length):
-    body = {"PartNumber": "PRD-005", "ProductGroup": {"Code": "450"}}
-    answer = api.send("POST", PRODUCTS, body, **{"Accept-Language": language})
-    assert answer.status_code == 500
-    error = answer.json()
-    assert error["message"].startswith(head)
-    assert told in error["message"]
-    assert error["message"].endswith(" (Constraint R17342)")
-    assert length in (None, len(error["message"]))
-    assert (error["code"], error["messageFormat"], error["parameters"]) == (2029, None, None)
-    assert len(api.rows(PRODUCTS)) == 4
 
 
 def test_front_end_rule_runs_only_in_a_front_end_transaction(
