@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Callable
@@ -191,6 +192,20 @@ def test_refused_call_comes_to_its_end(
     assert call(maria, CUSTOMERS) == busy
     assert len(instance.calls("api")) == calls
     assert call(maria, CUSTOMERS)["code"] == then
+
+
+def test_key_05_answer_larger_than_the_setting_is_refused(
+    maria: Visitor, instance: Instance, settings: Any
+) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "API_MAX_BYTES": 1000}
+    instance.next_answer("api", body=b"x" * 1000)
+    assert call(maria, CUSTOMERS) == {"status": 200, "size": 1000}
+    instance.next_answer("api", body=b"x" * 1001, times=2)
+    assert call(maria, CUSTOMERS)["code"] == "answer_too_large"
+    assert call(maria, CUSTOMERS, stream=True)["size"] == 1001
+    bomb = gzip.compress(b"x" * 100_000)
+    instance.next_answer("api", body=bomb, headers={"Content-Encoding": "gzip"})
+    assert call(maria, CUSTOMERS)["code"] == "answer_too_large"
 
 
 def test_no_free_licence_is_a_page_that_a_person_understands(

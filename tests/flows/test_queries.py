@@ -87,6 +87,8 @@ def warm(sign_in: Callable[..., Any]) -> None:
 
 
 def test_start_takes_nothing(client: Client, instance: Instance, warm: None) -> None:
+    # Nor does it look at a session that there is.
+    client.get("/basket?add=tea")
     sessions, sign_ins = Session.objects.count(), SignIn.objects.count()
 
     for address in ("/signin", "/signin?next=/private", "/signin/"):
@@ -99,28 +101,13 @@ def test_start_takes_nothing(client: Client, instance: Instance, warm: None) -> 
     assert (Session.objects.count(), SignIn.objects.count()) == (sessions, sign_ins)
 
 
-def test_first_start_of_a_process_asks_for_the_metadata_only(
-    client: Client, instance: Instance, transactional_db: None
+def test_first_sign_in_of_a_process_asks_for_metadata_and_keys(
+    client: Client, sign_in: Callable[..., Any]
 ) -> None:
-    with counting(instance) as cost:
-        client.get("/signin")
+    _, costs = sign_in(client)
 
-    assert cost.calls == {"discovery": 1}
-    assert cost.statements == []
-
-
-def test_start_with_a_session_does_not_look_at_it(
-    client: Client, instance: Instance, warm: None
-) -> None:
-    client.get("/basket?add=tea")
-
-    with counting(instance) as cost:
-        response = client.get("/signin")
-
-    assert response.status_code == 302
-    assert cost.calls == {}
-    assert cost.statements == []
-    assert "sessionid" not in response.cookies
+    assert (costs["start"].calls, costs["start"].statements) == ({"discovery": 1}, [])
+    assert costs["callback"].calls == {"jwks": 1, "token": 1}
 
 
 def test_callback_of_a_known_user(
@@ -161,15 +148,6 @@ def test_callback_keeps_an_anonymous_session_at_a_known_price(
         "erpnet_instanceid_account": 1,
     }
     assert client.get("/basket").json() == {"basket": ["tea"]}
-
-
-def test_callback_of_somebody_new_asks_the_instance_no_more(
-    client: Client, instance: Instance, sign_in: Callable[..., Any]
-) -> None:
-    _, costs = sign_in(client)
-
-    # The first of its process: its keys had to be fetched, once for all.
-    assert costs["callback"].calls == {"jwks": 1, "token": 1}
 
 
 def test_page_with_a_fresh_token_takes_nothing_of_ours(

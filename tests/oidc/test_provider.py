@@ -506,13 +506,40 @@ def test_nameless_token_may_be_of_a_newer_key(instance: Instance, provider: Prov
     assert len(instance.calls("jwks")) == 2
 
 
-def test_nameless_key_may_be_the_one_that_a_token_names(
-    instance: Instance, provider: Provider
-) -> None:
-    """Where the issuer names none, a token's name for it says nothing."""
-    instance.change("jwks", lambda found: [key.pop("kid") for key in found["keys"]] and None)
+UNUSABLE_KEYS: list[dict[str, Any]] = [
+    {"kty": "AKP", "alg": "ML-DSA-9999", "kid": "future", "pub": "AAAA"},
+    {"kty": "XYZ", "kid": "made-up"},
+    {"kty": "RSA", "kid": "no-modulus", "e": "AQAB"},
+    {"kty": "RSA", "kid": "no-base64", "n": "!!!", "e": "AQAB"},
+]
 
-    assert verify(provider, signed(instance)) == "maria"
+
+@pytest.mark.parametrize("token_is_named", [True, False])
+@pytest.mark.parametrize(
+    "published",
+    [
+        pytest.param(lambda key, other: [{**key, "kid": None}], id="pos_10 nameless"),
+        pytest.param(
+            lambda key, other: [{**other, "kid": None}, {**key, "kid": None}], id="pos_11 two"
+        ),
+        pytest.param(lambda key, other: [*UNUSABLE_KEYS, key], id="pos_12 unusable first"),
+        pytest.param(lambda key, other: [key, *UNUSABLE_KEYS], id="pos_12 unusable last"),
+        pytest.param(lambda key, other: [{**other, "kid": key["kid"]}, key], id="key_10 one name"),
+    ],
+)
+def test_right_key_is_found_in_an_odd_key_set(
+    instance: Instance, provider: Provider, published: Callable[..., Any], token_is_named: bool
+) -> None:
+    """Where the issuer gives a key no name, a token's name for it says nothing."""
+    other = dict(new_key().as_dict(private=False))
+
+    def publish(found: dict[str, Any]) -> None:
+        keys = published(*found["keys"], other)
+        found["keys"] = [{n: v for n, v in key.items() if v is not None} for key in keys]
+
+    instance.change("jwks", publish)
+    kid = instance.kid if token_is_named else ...
+    assert verify(provider, signed(instance, kid=kid)) == "maria"
     forged = Token({"alg": "RS256", "kid": instance.kid}, {"sub": "maria"}, new_key()).serialize()
     assert refusal(provider, forged) == "bad_signature"
 

@@ -75,12 +75,16 @@ def test_answer_is_read(issuer: Issuer, grant: str) -> None:
     assert told(issuer, grant) == TokenSet("access", "id", "refresh", NOW + 600, "openid", 600)
 
 
-def test_requests_are_forms_with_credentials(issuer: Issuer) -> None:
+def test_tok_01_requests_are_forms_with_credentials(issuer: Issuer) -> None:
     issuer.instance.forget_requests()
     for grant in EVERY_GRANT:
         told(issuer, grant)
     credentials = {"client_id": issuer.client_id, "client_secret": issuer.client.client_secret}
-    assert [dict(call.form) for call in issuer.instance.calls("token")] == [
+    calls = issuer.instance.calls("token")
+    for call in calls:
+        assert (call.method, call.query) == ("POST", [])
+        assert {"Authorization", "Cookie"}.isdisjoint(call.headers)
+    assert [dict(call.form) for call in calls] == [
         {
             "grant_type": "authorization_code",
             "code": "spent",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-import pytest
-
 from erpnet_instanceid.testing import Instance
 
 from .forging import Forge
@@ -28,12 +26,8 @@ class Place:
         forge: Forge,
         *,
         code: str | None = None,
-        spent: bool = True,
     ) -> None:
-        """REJ0, REJ or LO400 for a token that ``forge`` changed before it was signed.
-
-        ``spent`` is false where the form itself is refused, before any attempt is looked for.
-        """
+        """REJ0, REJ or LO400 for a token that ``forge`` changed before it was signed."""
         if self is LOGOUT:
             self._assert_notice_refused(visitor, instance, forge)
             return
@@ -50,7 +44,7 @@ class Place:
             before,
             token_requests=self.token_requests,
             code=code,
-            corrected=honest if spent else None,
+            corrected=honest,
         )
 
     def _assert_notice_refused(self, visitor: Visitor, instance: Instance, forge: Forge) -> None:
@@ -68,7 +62,3 @@ class Place:
 FRONT = Place("front_id_token", 0)
 TOKEN_ENDPOINT = Place("id_token", 1)
 LOGOUT = Place("logout_token", 0)
-
-everywhere = pytest.mark.parametrize(
-    "place", [FRONT, TOKEN_ENDPOINT, LOGOUT], ids=lambda place: place.target
-)

@@ -1,0 +1,134 @@
+"""Spoilt tokens at each place where one comes in: beside the code, from the token endpoint, and as
+a notice. What each check refuses is in tests/oidc."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.testing import Instance
+
+from ..support.backend import assert_fits
+from ..support.forging import MISSING, Forge, claims, named
+from ..support.outcomes import assert_rejected, begin, look
+from ..support.places import FRONT, LOGOUT, TOKEN_ENDPOINT, Place
+from ..support.visitor import Visitor
+
+ID_TOKENS = ("front_id_token", "id_token")
+FOREIGN = claims(iss="https://evil.test/id")
+
+
+def unsigned(token: Any) -> None:
+    token.signature = b"\x01" * 256
+
+
+@pytest.mark.parametrize(
+    ("place", "forge", "code"),
+    [
+        pytest.param(FRONT, unsigned, "bad_signature", id="sig_01 front"),
+        pytest.param(LOGOUT, unsigned, None, id="sig_01 notice"),
+        pytest.param(TOKEN_ENDPOINT, unsigned, "bad_signature", id="hyb_18 signature"),
+        pytest.param(FRONT, FOREIGN, "claim_mismatch", id="clm_01 front"),
+        pytest.param(LOGOUT, FOREIGN, None, id="clm_01 notice"),
+        pytest.param(TOKEN_ENDPOINT, FOREIGN, "claim_mismatch", id="hyb_18 issuer"),
+        pytest.param(TOKEN_ENDPOINT, claims(nonce="x"), "claim_mismatch", id="hyb_18 nonce"),
+        pytest.param(TOKEN_ENDPOINT, claims(at_hash="x"), "claim_mismatch", id="hyb_11 at_hash"),
+        pytest.param(TOKEN_ENDPOINT, claims(sub="ivan"), "tokens_disagree", id="hyb_07 person"),
+    ],
+)
+def test_spoilt_token_is_refused(
+    visitor: Visitor, instance: Instance, place: Place, forge: Forge, code: str | None
+) -> None:
+    place.assert_refused(visitor, instance, forge, code=code)
+
+
+def test_hyb_01_12_id_token_of_an_earlier_sign_in_is_refused(
+    visitor: Visitor, instance: Instance
+) -> None:
+    earlier = visitor.at(visitor.start())
+    visitor.bring(earlier)
+    visitor.post("/signout")
+    honest = visitor.at(visitor.start())
+    before = look(visitor, instance)
+
+    fields = dict(honest.fields) | {"id_token": earlier["id_token"]}
+    response = visitor.bring(honest, list(fields.items()))
+
+    assert_rejected(visitor, response, before, code="claim_mismatch", corrected=honest)
+
+
+@pytest.mark.parametrize("denied_by", ["access_token", "userinfo"])
+def test_hyb_17_administrator_needs_every_token(
+    visitor: Visitor, instance: Instance, denied_by: str
+) -> None:
+    for target in ID_TOKENS:
+        instance.change(target, claims(is_admin="true", user_type="InternalUser"))
+    if denied_by == "userinfo":
+        # An opaque access token says nothing: userinfo is all there is besides.
+        instance.change("access_token", lambda token: "0" * 64)
+        instance.change("id_token", claims(user_type=MISSING))
+
+    begin(visitor, instance).assert_signed_in()
+
+    user = get_user_model().objects.get()
+    assert (user.is_staff, user.is_superuser) == (False, False)
+
+
+def test_clm_12_time_beyond_all_calendars_does_no_harm(
+    visitor: Visitor, instance: Instance
+) -> None:
+    for target in (*ID_TOKENS, "access_token"):
+        instance.change(target, claims(exp=1.7e308))
+    # The access token's own time counts where the answer does not say how long it lives.
+    instance.change("token_answer", lambda fields: fields.pop("expires_in") and None)
+
+    begin(visitor, instance).assert_signed_in()
+
+    assert visitor.get("/customers").status_code == 200
+
+
+ODD = {
+    "name": "\ud800",
+    "email": ["a@b"],
+    "email_verified": {},
+    "locale": "\0",
+    "amr": 5,
+    "idp": [],
+    "db": "x" * 10_000,
+    "is_admin": {},
+    "preferred_username": "\0",
+    "id": "\ud800",
+}
+
+
+@pytest.mark.parametrize("source", ["access_token", "id_token", "userinfo"])
+def test_clm_17_odd_claims_do_no_harm(visitor: Visitor, instance: Instance, source: str) -> None:
+    """`tests/users/test_odd_claims.py` has each claim alone."""
+    if source == "userinfo":
+        instance.change("access_token", lambda token: "0123456789ABCDEF" * 4)
+        instance.change("userinfo", lambda told: told.update(ODD))
+    else:
+        instance.change(source, claims(**ODD))
+
+    begin(visitor, instance).assert_signed_in()
+
+    for row in (get_user_model(), Account, SignIn):
+        assert_fits(row.objects.get())
+    assert not get_user_model().objects.get().is_staff
+
+
+@pytest.mark.parametrize("sid", [MISSING, "\ud800", "x" * 255], ids=named)
+def test_clm_18_odd_sid_does_no_harm(visitor: Visitor, instance: Instance, sid: Any) -> None:
+    for target in ID_TOKENS:
+        instance.change(target, claims(sid=sid))
+    begin(visitor, instance).assert_signed_in()
+    assert_fits(SignIn.objects.get())
+
+    # A notice about another session does not find the sign-in; one about the person does.
+    for named_by, user in (({"sid": "another"}, "maria"), ({"sub": "maria"}, "")):
+        body = f"logout_token={instance.logout_token(**named_by)}"
+        assert visitor.relay("/backchannel-signout", body).status_code == 200
+        assert visitor.whoami()["user"] == user
