@@ -21,16 +21,16 @@ ID_TOKENS = ("front_id_token", "id_token")
 FOREIGN = claims(iss="https://evil.test/id")
 
 
-def unsigned(token: Any) -> None:
+def badly_signed(token: Any) -> None:
     token.signature = b"\x01" * 256
 
 
 @pytest.mark.parametrize(
     ("place", "forge", "code"),
     [
-        pytest.param(FRONT, unsigned, "bad_signature", id="sig_01 front"),
-        pytest.param(LOGOUT, unsigned, None, id="sig_01 notice"),
-        pytest.param(TOKEN_ENDPOINT, unsigned, "bad_signature", id="hyb_18 signature"),
+        pytest.param(FRONT, badly_signed, "bad_signature", id="sig_01 front"),
+        pytest.param(LOGOUT, badly_signed, None, id="sig_01 notice"),
+        pytest.param(TOKEN_ENDPOINT, badly_signed, "bad_signature", id="hyb_18 signature"),
         pytest.param(FRONT, FOREIGN, "claim_mismatch", id="clm_01 front"),
         pytest.param(LOGOUT, FOREIGN, None, id="clm_01 notice"),
         pytest.param(TOKEN_ENDPOINT, FOREIGN, "claim_mismatch", id="hyb_18 issuer"),
