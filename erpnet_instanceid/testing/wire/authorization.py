@@ -157,6 +157,13 @@ def _denied() -> OAuth2Error:
     )
 
 
+def _asked() -> str:
+    """Two facts to compare with --application-uri and --login-url."""
+    client_id = request.values.get("client_id", "")
+    redirect_uri = request.values.get("redirect_uri", "")
+    return f"The site is {client_id!r}, and its callback is {redirect_uri!r}."
+
+
 def _answer_error(world: World, error: Any) -> Response:
     """Send the error to the site, or show it if there is no valid redirect URI.
 
@@ -165,7 +172,7 @@ def _answer_error(world: World, error: Any) -> Response:
     if not error.redirect_uri:
         return message_page(
             "This request cannot be answered",
-            error.get_error_description(),
+            f"{error.get_error_description()} {_asked()}",
             code=error.error,
             status=400,
         )

@@ -46,7 +46,7 @@ class _FrontChannel:
         if not client.check_redirect_uri(redirect_uri):
             raise OAuth2Error(
                 error="invalid_redirect_uri",
-                description="The redirect URI is not an ImpersonateLoginUrl of the application",
+                description="The redirect URI is not an ImpersonateLoginUrl of the application.",
             )
         mode = request.payload.data.get("response_mode")
         if mode and mode not in SUPPORTED_RESPONSE_MODES.get(request.payload.response_type, ()):
