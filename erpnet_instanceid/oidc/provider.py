@@ -47,6 +47,10 @@ def is_safe_address(url: object) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
 
 
+def is_on_this_machine(url: str) -> bool:
+    return urlsplit(url).hostname in LOOPBACK_HOSTS
+
+
 def discovery_address(issuer: str) -> str:
     """The address of the issuer's metadata. OpenID Connect Discovery 4."""
     return f"{issuer.removesuffix('/')}/.well-known/openid-configuration"

@@ -12,7 +12,7 @@ from ...conf import conf
 from ...oidc import http
 from ...oidc.authorization import code_challenge, new_secrets
 from ...oidc.client import Client
-from ...oidc.errors import InstanceIDError, OAuthError
+from ...oidc.errors import InstanceIDError, InstanceUnavailable, OAuthError
 from ...oidc.provider import discovery_address
 from ...oidc.token_endpoint import exchange_code
 from ...pages.explanations import cure, sentence
@@ -28,6 +28,8 @@ def examine_metadata(client: Client) -> Finding:
     """Whether the issuer answers as an Instance ID. If it is BAD, nothing else can be examined."""
     try:
         client.provider.metadata()
+    except InstanceUnavailable as error:
+        return bad("issuer", sentence(error), cure(error))
     except InstanceIDError as error:
         text = f"{client.issuer} does not answer as an Instance ID. {sentence(error)}"
         return bad("issuer", text + _way_on(client, error), cure(error))

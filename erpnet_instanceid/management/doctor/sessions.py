@@ -11,7 +11,7 @@ from django.conf import settings
 from ..registration import login_url
 from .findings import Finding, bad, ok
 
-CURE = "Check SESSION_ENGINE, and the database or cache that it uses."
+CURE = "Run manage.py migrate. Check SESSION_ENGINE, and the database or cache that it uses."
 
 
 def examine_session_store() -> Finding:

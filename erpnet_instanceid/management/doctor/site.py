@@ -41,8 +41,9 @@ def examine_site(client: Client, site: str) -> Finding:
             start, answer = target, open_page(target, client.limits)
             target = onward(start, answer)
     except InstanceIDError as error:
-        text = f"{start} could not be opened from here. {sentence(error)}"
-        return look("site", text, "Start the site, or run this command where it can be reached.")
+        return look(
+            "site", sentence(error), "Start the site, or run this command where it can be reached."
+        )
     if not target:
         return _no_redirect(start, answer.status)
     if not target.startswith(client.provider.metadata().authorization_endpoint):
