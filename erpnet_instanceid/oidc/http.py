@@ -251,8 +251,7 @@ def unavailable(error: Exception, url: str, bound: Bound) -> InstanceUnavailable
 
 
 def _root_cause(error: BaseException) -> str:
-    # requests wraps the exceptions of urllib3, and MaxRetryError wraps one more.
-    wrapped = error.args[0] if error.args else None
-    if not isinstance(wrapped, BaseException):
-        return type(error).__name__
-    return type(getattr(wrapped, "reason", None) or wrapped).__name__
+    # requests wraps the exceptions of urllib3, which wrap those of Python.
+    within = (getattr(error, "reason", None), *error.args)
+    wrapped = [each for each in within if isinstance(each, BaseException)]
+    return _root_cause(wrapped[0]) if wrapped else type(error).__name__

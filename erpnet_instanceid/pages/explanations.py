@@ -12,6 +12,7 @@ SENTENCES = {
     "timeout": "{url} does not answer in time.",
     "connection_lost": "The connection to {url} is lost before the answer is complete.",
     "tls_failed": "This machine does not trust the certificate of {url}.",
+    "no_tls": "{url} does not speak https as this machine does, or speaks plain http.",
     "ca_bundle_missing": "{setting} names the file {path}, and there is no such file.",
     "ca_bundle_unreadable": "{setting} names the file {path}, which is no list of certificates.",
     "proxy_failed": "The proxy that {setting} names does not connect this machine to the instance.",
@@ -26,7 +27,11 @@ SENTENCES = {
     "endpoint_not_https": "The metadata of {issuer} names a {endpoint} that is not https.",
     "malformed_key_set": "The instance's key set is not a JSON Web Key Set.",
     "claim_mismatch": "In a token the claim {claim!r} is not {expected!r}.",
+    "token_expired": "By this machine's clock, a token of the instance has expired.",
+    "token_not_yet_valid": "By this machine's clock, a token of the instance is not valid yet.",
+    "unknown_attempt": "The browser has no cookie for this sign-in.",
     "user_type_refused": "The visitor's user type is {user_type!r}.",
+    "sent_back": "A page of this site sends a visitor who is signed in to sign in again.",
 }
 _COMPARE_FLOW = (
     "Compare SCOPE, RESPONSE_TYPE and RESPONSE_MODE with what the Trusted Application may ask for."
@@ -42,6 +47,8 @@ CURES = {
         "character."
     ),
     "tls_failed": "Set REQUESTS_CA_BUNDLE to the certificate of its CA.",
+    "no_tls": f"Check {setting_name('INSTANCE_URL')}: the address of a stand-in on this machine "
+    "begins with http://.",
     "ca_bundle_missing": "Set {setting} to a file that this process can see, or unset it.",
     "ca_bundle_unreadable": "Set {setting} to a file of certificates in PEM.",
     "proxy_failed": "Check {setting} and NO_PROXY, and that the proxy may connect to the instance.",
@@ -63,7 +70,11 @@ CURES = {
     ),
     "user_type_refused": f"If such visitors may sign in, add this type to "
     f"{setting_name('ALLOWED_USER_TYPES')}.",
+    "sent_back": "Use raise_exception=True where a page wants a right. Let LOGIN_REDIRECT_URL not "
+    "lead to sign-in, and let browsers keep the session cookie.",
 }
+# These depend on the visitor and on the page, and the doctor sees neither.
+NOTHING_FOR_DOCTOR = frozenset({"user_type_refused", "sent_back"})
 # The instance could not be asked, or something else answered in its place.
 WRONG_PLACE = frozenset(
     {
@@ -82,7 +93,7 @@ WRONG_PLACE = frozenset(
 
 def sentence(error: InstanceIDError) -> str:
     """The event in one sentence. The error's code follows in brackets, as in the reference."""
-    text = SENTENCES.get(error.code, "The instance answers in a way that this site cannot use.")
+    text = SENTENCES.get(_key(error), "The instance answers in a way that this site cannot use.")
     if isinstance(error, OAuthError):
         text = "The instance answers with an error."
     return f"{text.format_map(_Facts(error.facts))} ({error.code})"
@@ -91,7 +102,7 @@ def sentence(error: InstanceIDError) -> str:
 def cure(error: InstanceIDError) -> str:
     """The change that helps; empty if that depends on more than the error."""
     if error.code not in WRONG_PLACE:
-        return CURES.get(error.code, "").format_map(_Facts(error.facts))
+        return CURES.get(_key(error), "").format_map(_Facts(error.facts))
     text = f"Check {setting_name('INSTANCE_URL')}, and that this machine may connect to it."
     if conf.raw().get("ISSUER"):
         text = (
@@ -104,7 +115,20 @@ def cure(error: InstanceIDError) -> str:
 def note_for_developers(error: InstanceIDError) -> str:
     """The cure that a page may show with DEBUG on; empty if it is off, or nothing needs a cure."""
     text = cure(error) if settings.DEBUG else ""
-    return f"{error}. {text} “manage.py instanceid doctor” tells more." if text else ""
+    if not text:
+        return ""
+    note = f"{sentence(error)} {text}"
+    if error.code in NOTHING_FOR_DOCTOR:
+        return note
+    return f"{note} “manage.py instanceid doctor” tells more."
+
+
+def _key(error: InstanceIDError) -> str:
+    """The name under which an error has its sentence and its cure."""
+    is_certificate = error.facts.get("cause") in ("SSLCertVerificationError", "CertificateError")
+    if error.code == "tls_failed" and not is_certificate:
+        return "no_tls"
+    return error.code
 
 
 class _Facts(dict[str, object]):

@@ -61,6 +61,7 @@ def test_server_without_tls_is_sent_nothing(no_proxies: None) -> None:
 
         serving.join()
     assert (caught.value.code, caught.value.answer_lost) == ("tls_failed", False)
+    assert caught.value.facts["cause"] == "SSLError"
 
 
 def test_unknown_host_was_not_heard_of(no_proxies: None) -> None:

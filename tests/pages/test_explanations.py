@@ -25,7 +25,7 @@ def test_page_shows_the_cure_with_debug_only(client: Client, settings: Any) -> N
     settings.DEBUG = True
     page = client.get("/signin").text
     assert CURE in page
-    assert "actual=&#x27;https://op.test/id&#x27;" in page
+    assert "The instance calls itself &#x27;https://op.test/id&#x27;" in page
     assert "manage.py instanceid doctor" in page
 
 
@@ -53,6 +53,7 @@ def test_visitors_own_trouble_has_no_cure(client: Client, settings: Any, caplog:
         (InstanceUnavailable("unreachable"), "No connection to its url can be made"),
         (InvalidResponse("not_json", url="https://op.test/x"), "https://op.test/x answers with"),
         (TokenRejected("claim_mismatch", claim="aud", expected="me"), "'aud' is not 'me'"),
+        (InstanceUnavailable("tls_failed", cause="SSLError"), "or speaks plain http."),
         (TokenRejected("never_heard_of"), "in a way that this site cannot use. (never_heard_of)"),
     ],
 )
