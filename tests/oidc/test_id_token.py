@@ -306,7 +306,7 @@ def test_refreshed_token_repeats_what_the_first_one_said(issuer: Issuer) -> None
         assert issuer.refusal(REFRESHED, forge) == "claim_mismatch auth_time", auth_time
 
 
-def test_refreshed_token_has_the_party_of_the_first_one(issuer: Issuer) -> None:
+def test_rfr_04_refreshed_token_has_the_party_of_the_first_one(issuer: Issuer) -> None:
     own = issuer.client_id
     named = {**ORIGINAL, "azp": own}
     assert issuer.check(REFRESHED, claims(azp=own), original=named)
@@ -322,7 +322,7 @@ def test_refreshed_token_was_issued_now(issuer: Issuer) -> None:
     assert issuer.refusal(REFRESHED, claims(iat=NOW + 61)) == "token_not_yet_valid iat"
 
 
-def test_rfr_07_refreshed_token_is_checked_like_the_first(issuer: Issuer) -> None:
+def test_rfr_02_07_refreshed_token_is_checked_like_the_first(issuer: Issuer) -> None:
     for name in ["iss", "aud", "at_hash"]:
         assert issuer.refusal(REFRESHED, claims(**{name: "x"})) == f"claim_mismatch {name}"
     assert issuer.refusal(REFRESHED, claims(exp=NOW - 61)) == "token_expired exp"

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from erpnet_instanceid.signals import sign_in_failed
@@ -83,21 +82,6 @@ def test_visitor_without_a_right_is_told(
     assert visitor.get("/private").status_code == 200
 
 
-def test_somebody_else_may_enter(
-    visitor: Visitor, new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
-    new_visitor().sign_in("admin")
-    get_user_model().objects.filter(username="admin").update(is_superuser=True)
-    open_page(visitor, "maria")
-
-    # The button of the page; the instance asks who it is then.
-    address = visitor.start(PERMITTED, prompt="login")
-    arrived = visitor.bring(visitor.at(address, "admin"))
-
-    assert arrived.headers["Location"] == PERMITTED
-    assert visitor.get(PERMITTED).status_code == 200
-
-
 def test_session_cookie_that_is_never_brought_back(visitor: Visitor, instance: Instance) -> None:
     def lose() -> None:
         visitor.http.cookies.set("sessionid", None)
@@ -108,12 +92,9 @@ def test_session_cookie_that_is_never_brought_back(visitor: Visitor, instance: I
     assert_told(page)
 
 
-@pytest.mark.parametrize("expires_in", [0, -1])
-def test_tokens_without_life_and_without_renewal(
-    visitor: Visitor, instance: Instance, expires_in: int
-) -> None:
+def test_tokens_without_life_and_without_renewal(visitor: Visitor, instance: Instance) -> None:
     def shorten(answer: dict[str, Any]) -> None:
-        answer["expires_in"] = expires_in
+        answer["expires_in"] = 0
         answer.pop("refresh_token", None)
 
     instance.change("token_answer", shorten)
@@ -219,10 +200,7 @@ def test_mark_of_a_neighbouring_site_says_nothing(visitor: Visitor, instance: In
     assert start.status_code == 302
 
 
-MARKS = ("", "9", "9.9.9", "-9.{now}", "9.99999999999999999999", "9" * 4000)
-
-
-@pytest.mark.parametrize("mark", [*MARKS, "9.0", "9.{later}", "x.{now}", "\u00b29.{now}"])
+@pytest.mark.parametrize("mark", ["", "9.9.9", "9" * 4000, "9.{later}", "x.{now}", "\u00b29.{now}"])
 def test_malformed_mark_is_ignored(visitor: Visitor, instance: Instance, mark: str) -> None:
     visitor.sign_in("maria", "/private")
     (cookie,) = visitor.cookies("erpnet_arrived")

@@ -17,10 +17,7 @@ from django.contrib.sessions.models import Session
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import AuthorizationAnswer, Instance
 
-from ..support.forging import claims
 from ..support.outcomes import (
-    REDIRECTS,
-    Before,
     assert_ignored,
     assert_nothing_came_of_it,
     assert_rejected,
@@ -55,7 +52,6 @@ def test_sta_02_answer_of_another_browser_is_refused(
 
     assert_rejected(visitor, visitor.bring(stolen), before, code="unknown_attempt")
 
-    assert Session.objects.count() == 0
     assert visitor.cookies("sessionid") == []
 
 
@@ -111,28 +107,6 @@ def test_sta_04_replay_with_the_old_cookies_changes_nothing(
     assert_nothing_came_of_it(visitor, before)
 
 
-def test_sta_04_replay_after_sign_out_is_refused(visitor: Visitor, instance: Instance) -> None:
-    answer = visitor.at(visitor.start())
-    visitor.bring(answer)
-    visitor.post("/signout")
-    before = look(visitor, instance)
-    assert before.who["user"] == ""
-    assert_rejected(visitor, visitor.bring(answer), before, code="unknown_attempt")
-
-
-def test_sta_06_failed_attempt_is_over(visitor: Visitor, instance: Instance) -> None:
-    address = visitor.start()
-    honest = visitor.at(address)
-    instance.change("front_id_token", claims(nonce="another"), times=1)
-    wrong = visitor.at(address)
-    before = look(visitor, instance)
-
-    response = visitor.bring(wrong)
-
-    assert_rejected(visitor, response, before, code="claim_mismatch", corrected=honest)
-    assert attempt_cookies(visitor) == []
-
-
 @contextmanager
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
     """The whole process, stand-in and browsers included, so much later."""
@@ -143,26 +117,18 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "kept", "code"),
-    [
-        (901, False, "attempt_expired"),
-        (DAY, False, "unknown_attempt"),
-        (DAY, True, "unknown_attempt"),
-    ],
-    ids=["soon after", "a day after", "a day after, with the cookie"],
+    ("seconds", "code"), [(901, "attempt_expired"), (DAY, "unknown_attempt")], ids=str
 )
 def test_sta_06_answer_after_the_lifetime_is_refused(
     visitor: Visitor,
     instance: Instance,
     monkeypatch: pytest.MonkeyPatch,
     seconds: float,
-    kept: bool,
     code: str,
 ) -> None:
     address = visitor.start()
-    if kept:
-        for cookie in attempt_cookies(visitor):
-            cookie.expires = int(time.time()) + 2 * DAY
+    for cookie in attempt_cookies(visitor):
+        cookie.expires = int(time.time()) + 2 * DAY
 
     with later(monkeypatch, seconds):
         honest = visitor.at(address)
@@ -216,23 +182,6 @@ def test_sta_07_answer_with_another_attempts_state_is_refused(
     first.assert_signed_in()
 
 
-def test_sta_07_carried_answer_completes_no_other_attempt(
-    visitor: Visitor, instance: Instance
-) -> None:
-    first = visitor.at(visitor.start())
-    second = visitor.at(visitor.start())
-    onward_first = visitor.relay(first.url, urlencode(first.fields)).headers["Location"]
-    visitor.relay(second.url, urlencode(second.fields))
-    before = look(visitor, instance)
-
-    # The answer of the second is in the cookie now, and the first tab comes back.
-    response = visitor.arrive(onward_first)
-
-    assert response.status_code in REDIRECTS
-    assert response.headers["Location"].startswith(f"{instance.issuer}/connect/authorize?")
-    assert_nothing_came_of_it(visitor, before)
-
-
 # The cookie
 
 
@@ -257,18 +206,13 @@ def flipped(value: str, position: int) -> str:
 
 
 SPOILED: dict[str, Callable[[str, str], str]] = {
-    "flipped at the start": lambda name, value: f"{name}={flipped(value, 1)}",
-    "flipped in the middle": lambda name, value: f"{name}={flipped(value, len(value) // 2)}",
-    "flipped near the end": lambda name, value: f"{name}={flipped(value, len(value) - 6)}",
+    "flipped": lambda name, value: f"{name}={flipped(value, len(value) // 2)}",
     "truncated": lambda name, value: f"{name}={value[:-8]}",
-    "half": lambda name, value: f"{name}={value[: len(value) // 2]}",
     "empty": lambda name, value: f"{name}=",
     "8 kB of garbage": lambda name, value: f"{name}={secrets.token_urlsafe(6000)}",
     "not ASCII": lambda name, value: f"{name}=\xe9{value}",
-    "another's name": lambda name, value: f"{name[:-1]}x={value}",
     "missing": lambda name, value: "",
     "twice, garbage last": lambda name, value: f"{name}={value}; {name}=garbage",
-    "twice, garbage first": lambda name, value: f"{name}=garbage; {name}={value}",
     "twice, empty first": lambda name, value: f"{name}=; {name}={value}",
 }
 
@@ -309,24 +253,21 @@ def test_sta_09_tossed_cookie_does_not_sign_in_as_the_attacker(
         assert_rejected(victim, response, before, code="unknown_attempt")
 
 
-@pytest.mark.parametrize("https", [True, False], ids=["https", "http"])
 def test_sta_09_cookie_of_an_attacker_signs_nobody_in(
-    new_visitor: NewVisitor, instance: Instance, https: bool
+    new_visitor: NewVisitor, instance: Instance
 ) -> None:
-    attacker, victim = new_visitor(https=https), new_visitor(https=https)
-    theirs = attacker.at(attacker.start(), "admin")
+    """Under the name of the victim's attempt."""
+    attacker, victim = new_visitor(https=True), new_visitor(https=True)
+    attacker.start()
     (cookie,) = attempt_cookies(attacker)
     attempt = begin(victim, instance)
-
-    # Under the name of the victim's attempt, for either answer.
-    for answer in (attempt.answer, theirs):
-        for header in (
-            lambda name, value: f"{name}={cookie.value}",
-            lambda name, value: f"{name}={cookie.value}; {name}={value}",
-            lambda name, value: f"{name}={value}; {name}={cookie.value}",
-        ):
-            response = with_cookie_header(victim, answer, header)
-            attempt.assert_refused(response, "unknown_attempt", is_over=False)
+    for header in (
+        lambda name, value: f"{name}={cookie.value}",
+        lambda name, value: f"{name}={cookie.value}; {name}={value}",
+        lambda name, value: f"{name}={value}; {name}={cookie.value}",
+    ):
+        response = with_cookie_header(victim, attempt.answer, header)
+        attempt.assert_refused(response, "unknown_attempt", is_over=False)
 
 
 # The session
@@ -339,43 +280,33 @@ def test_sta_10_fixed_session_key_is_replaced_at_sign_in(
     attacker.get("/basket?add=tea")
     (fixed,) = attacker.cookies("sessionid")
     visitor.http.cookies.set_cookie(fixed)
-    before = look(visitor, instance)
-    assert before.who["session"] == fixed.value
+    attempt = begin(visitor, instance)
+    assert attempt.before.who["session"] == fixed.value
 
-    response = visitor.sign_in()
+    attempt.assert_signed_in()
 
-    assert_signed_in(visitor, response, before)
     assert visitor.whoami()["basket"] == ["tea"]
     left = attacker.whoami()
-    assert left["user"] == ""
-    assert left["basket"] is None
+    assert (left["user"], left["basket"]) == ("", None)
     assert not Session.objects.filter(session_key=fixed.value).exists()
 
 
 def test_sta_11_another_person_finds_nothing_of_the_one_before(
     visitor: Visitor, instance: Instance
 ) -> None:
-    issued: list[str] = []
-    instance.change("token_answer", lambda fields: issued.append(fields["access_token"]))
     visitor.sign_in("admin")
     visitor.get("/basket?add=tea")
     (old,) = visitor.cookies("sessionid")
     old_value = old.value
     sign_in = SignIn.objects.get()
     instance.end_session_of("admin")
-    before = look(visitor, instance)
 
-    response = visitor.sign_in("maria")
+    begin(visitor, instance, "maria").assert_signed_in()
 
-    assert_signed_in(visitor, response, before, "maria")
     assert visitor.whoami()["basket"] is None
     assert not Session.objects.filter(session_key=old_value).exists()
     sign_in.refresh_from_db()
-    assert sign_in.ended is not None
-    assert sign_in.tokens == ""
-    instance.forget_requests()
-    assert visitor.get("/customers").status_code == 200
-    assert [c.headers["Authorization"] for c in instance.calls("api")] == [f"Bearer {issued[1]}"]
+    assert (sign_in.ended is None, sign_in.tokens) == (False, "")
     # The old key signs nobody in.
     visitor.http.cookies.clear()
     visitor.http.cookies.set("sessionid", old_value)
@@ -385,56 +316,28 @@ def test_sta_11_another_person_finds_nothing_of_the_one_before(
 # A refusal leaves the visitor signed in
 
 
-@pytest.fixture
-def signed_in(visitor: Visitor, instance: Instance) -> Before:
+def test_sta_12_refusals_leave_the_visitor_signed_in(visitor: Visitor, instance: Instance) -> None:
     visitor.sign_in("admin")
     visitor.get("/basket?add=tea")
-    return look(visitor, instance)
 
-
-def test_sta_12_unknown_state_leaves_the_visitor_signed_in(
-    visitor: Visitor, instance: Instance, signed_in: Before
-) -> None:
     attempt = begin(visitor, instance)
-    assert attempt.before.who == signed_in.who
     assert_ignored(visitor, attempt.bring(state="x" * 43), attempt.before)
 
-
-@pytest.mark.parametrize(
-    ("target", "token_requests"), [("front_id_token", 0), ("id_token", 1)], ids=["front", "token"]
-)
-def test_sta_12_refusal_leaves_the_visitor_signed_in(
-    visitor: Visitor, instance: Instance, signed_in: Before, target: str, token_requests: int
-) -> None:
-    instance.change(target, lambda token: setattr(token, "signature", b"\x01" * 256))
-    attempt = begin(visitor, instance, "admin")
-    assert attempt.before.who == signed_in.who
-
-    response = attempt.bring()
-    instance.heal()
-
-    attempt.assert_refused(response, "bad_signature", token_requests=token_requests)
-    assert visitor.get("/customers").status_code == 200
-
-
-def test_sta_12_refused_type_leaves_the_visitor_signed_in(
-    visitor: Visitor, instance: Instance, signed_in: Before
-) -> None:
-    instance.end_session_of("admin")
-    attempt = begin(visitor, instance, "community")
-    response = attempt.bring()
-    attempt.assert_refused(
-        response, "user_type_refused", is_over=False, status=403, token_requests=1
-    )
-
-
-def test_sta_12_failing_instance_leaves_the_visitor_signed_in(
-    visitor: Visitor, instance: Instance, signed_in: Before
-) -> None:
     attempt = begin(visitor, instance, "admin")
     instance.next_token_answer(status=500)
     attempt.assert_unavailable(attempt.bring(), token_requests=1)
-    begin(visitor, instance, "admin").assert_signed_in(login="admin")
+
+    for target, token_requests in (("front_id_token", 0), ("id_token", 1)):
+        instance.change(target, lambda token: setattr(token, "signature", b"\x01" * 256))
+        attempt = begin(visitor, instance, "admin")
+        response = attempt.bring()
+        instance.heal()
+        attempt.assert_refused(response, "bad_signature", token_requests=token_requests)
+
+    instance.end_session_of("admin")
+    begin(visitor, instance, "community").assert_denied("user_type_refused")
+    assert visitor.get("/customers").status_code == 200
+    assert visitor.whoami()["basket"] == ["tea"]
 
 
 # Somebody else's code
@@ -444,8 +347,7 @@ def test_sta_13_another_persons_code_is_refused(
     visitor: Visitor, new_visitor: NewVisitor, instance: Instance
 ) -> None:
     instance.pkce = "ignored"
-    victim = new_visitor()
-    stolen = victim.at(victim.start(), "admin")
+    stolen = begin(new_visitor(), instance, "admin").answer
     attempt = begin(visitor, instance)
     attempt.assert_refused(attempt.bring(code=stolen["code"]), "claim_mismatch")
 
@@ -455,8 +357,7 @@ def test_sta_14_another_persons_code_is_refused_in_code_flow(
 ) -> None:
     configure(RESPONSE_TYPE="code")
     instance.pkce = "ignored"
-    victim = new_visitor()
-    stolen = victim.at(victim.start(), "admin")
+    stolen = begin(new_visitor(), instance, "admin").answer
     attempt = begin(visitor, instance)
     response = attempt.bring(code=stolen["code"])
     attempt.assert_refused(response, "claim_mismatch", token_requests=1)

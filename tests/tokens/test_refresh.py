@@ -18,12 +18,12 @@ from django.dispatch import Signal
 from django.test import TestCase
 from django.utils import timezone
 
-from erpnet_instanceid.conf import conf
 from erpnet_instanceid.models import SignIn, sealed_tokens
 from erpnet_instanceid.signals import sign_in_ended, tokens_refreshed
-from erpnet_instanceid.testing import Instance, Token
+from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.backoff import FIRST_SECONDS
 
+from ..support.forging import MISSING, Forge, claims, header
 from ..support.outcomes import within
 from ..support.visitor import Visitor
 
@@ -82,25 +82,20 @@ def test_rfr_01_expired_token_is_renewed_before_the_call(
     assert call.headers["Authorization"] == f"Bearer {newest.access_token}"
 
 
-CLAIMS: list[Any] = [
-    pytest.param(lambda token: token.claims.update(iss=token.claims["iss"] + "1"), id="rfr_02 iss"),
-    pytest.param(lambda token: token.claims.update(sub="maria1"), id="rfr_03 sub"),
-    pytest.param(lambda token: token.claims.update(aud="other"), id="rfr_04 aud"),
-    pytest.param(lambda token: token.claims.update(azp="other"), id="rfr_04 azp"),
-    pytest.param(lambda token: token.claims.update(nonce="another"), id="nonce"),
-    pytest.param(lambda token: token.claims.update(auth_time=1), id="auth_time"),
-    pytest.param(lambda token: token.header.update(alg="none"), id="rfr_07 alg none"),
-    pytest.param(lambda token: setattr(token, "signature", b"x" * 256), id="rfr_07 signature"),
-    pytest.param(lambda token: token.claims.update(exp=1, iat=1, nbf=1), id="rfr_07 expired"),
-    pytest.param(lambda token: token.claims.update(at_hash="x"), id="rfr_07 at_hash"),
-]
-
-
-@pytest.mark.parametrize("bend", CLAIMS)
+@pytest.mark.parametrize(
+    "forge",
+    [
+        pytest.param(claims(sub="maria1"), id="rfr_03 sub"),
+        pytest.param(claims(nonce="another"), id="rfr_07 nonce"),
+        pytest.param(claims(at_hash="x"), id="rfr_07 at_hash"),
+        pytest.param(lambda token: setattr(token, "signature", b"x" * 256), id="rfr_07 signature"),
+    ],
+)
 def test_refreshed_id_token_that_does_not_hold_ends_the_sign_in(
-    expired: Visitor, instance: Instance, bend: Callable[[Token], Any]
+    expired: Visitor, instance: Instance, forge: Forge
 ) -> None:
-    instance.change("refreshed_id_token", lambda token: bend(token) and None)
+    """`tests/oidc/test_id_token.py` has each check alone."""
+    instance.change("refreshed_id_token", forge)
     assert expired.get(API).status_code == 302
     assert not instance.calls("api")
     assert len(refreshes(instance)) == 1
@@ -116,7 +111,7 @@ def test_rfr_03_renamed_user_stays_signed_in_in_every_browser(
     instance.rename("maria", "maria.ivanova")
     if follows:
         for token in ("refreshed_id_token", "access_token"):
-            instance.change(token, lambda token: token.claims.update(sub="maria.ivanova"))
+            instance.change(token, claims(sub="maria.ivanova"))
     else:
         new_visitor().sign_in("maria.ivanova")
         instance.forget_requests()
@@ -135,7 +130,7 @@ def test_rfr_03_old_name_goes_on_without_an_id_claim(
     sign_in_expired(visitor, instance)
     instance.rename("maria", "maria.ivanova")
     new_visitor().sign_in("maria.ivanova")
-    instance.change("access_token", lambda token: token.claims.pop("id") and None)
+    instance.change("access_token", claims(id=MISSING))
     assert visitor.get(API).status_code == 200
     assert visitor.whoami()["generation"] == 2
 
@@ -144,9 +139,7 @@ def test_rfr_03_name_of_somebody_else_ends_the_sign_in(
     expired: Visitor, instance: Instance
 ) -> None:
     for token in ("refreshed_id_token", "access_token"):
-        instance.change(
-            token, lambda token: token.claims.update(sub="admin", id=instance.people["admin"].id)
-        )
+        instance.change(token, claims(sub="admin", id=instance.people["admin"].id))
     assert expired.get(API).status_code == 302
     assert_must_sign_in_again(expired)
 
@@ -155,10 +148,10 @@ def test_rfr_03_changed_name_without_an_id_ends_the_sign_in(
     visitor: Visitor, instance: Instance
 ) -> None:
     """An account that is known by its name is another one by another name."""
-    instance.change("access_token", lambda token: token.claims.pop("id") and None)
+    instance.change("access_token", claims(id=MISSING))
     sign_in_expired(visitor, instance)
     for token in ("refreshed_id_token", "access_token"):
-        instance.change(token, lambda token: token.claims.update(sub="maria.ivanova"))
+        instance.change(token, claims(sub="maria.ivanova"))
     assert visitor.get(API).status_code == 302
     assert_must_sign_in_again(visitor)
 
@@ -183,12 +176,11 @@ def test_rfr_09_spent_refresh_token_ends_the_sign_in_at_once(
     assert len(refreshes(instance)) == 1
 
 
-@pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "invalid_scope"])
 def test_rfr_09_refusal_of_the_application_signs_nobody_out(
-    expired: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture, error: str
+    expired: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = stored()
-    instance.next_token_answer(status=400, json={"error": error})
+    instance.next_token_answer(status=400, json={"error": "invalid_client"})
     assert expired.get(API).status_code == 503
     assert expired.whoami()["user"] == "maria"
     assert stored() == first
@@ -202,12 +194,8 @@ def test_rfr_09_refusal_of_the_application_signs_nobody_out(
     "fault",
     [
         {"status": 503},
-        {"status": 429},
         {"drop": "before", "times": 2},
-        {"body": b"<html>", "headers": {"Content-Type": "text/html"}},
-        {"json": []},
         {"json": {"error": "invalid_grant"}, "status": 200},
-        {"json": {"token_type": "Bearer"}},
     ],
 )
 def test_rfr_10_failed_refresh_loses_nothing(
@@ -229,51 +217,16 @@ def test_rfr_10_failed_refresh_loses_nothing(
     assert stored().refresh_token != first.refresh_token
 
 
-def test_fld_12_token_is_not_spent_after_a_slow_look_up(
-    expired: Visitor, instance: Instance, settings: Any, slow_names: Callable[..., None]
-) -> None:
-    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
-    # Metadata and keys are there before the look-up becomes slow.
-    conf.client.provider.keys()
-    first = stored()
-    slow_names(3, instance.url)
-    assert expired.get(API).status_code == 503
-    assert expired.whoami()["user"] == "maria"
-    time.sleep(2)
-    assert not refreshes(instance)
-    assert stored() == first
-    slow_names(0)
-    wait_out_the_pause(settings)
-    assert expired.get(API).status_code == 200
-
-
-def test_rfr_10_refresh_that_takes_too_long_loses_nothing(
-    expired: Visitor, instance: Instance, settings: Any
-) -> None:
-    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
-    first = stored()
-    # The answer may have been lost on its way: asked for once more, and no more than that.
-    instance.next_token_answer(hold=1.5, drop="before", times=2)
-    with within(4):
-        assert expired.get(API).status_code == 503
-    assert [call["refresh_token"] for call in refreshes(instance)] == [first.refresh_token] * 2
-    assert stored() == first
-    wait_out_the_pause(settings)
-    assert expired.get(API).status_code == 200
-    assert stored().refresh_token != first.refresh_token
-
-
-@pytest.mark.parametrize("value", ["\0gone", "", None])
+@pytest.mark.parametrize("value", [..., "", None], ids=str)
 def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(
-    expired: Visitor, instance: Instance, value: str | None
+    expired: Visitor, instance: Instance, value: Any
 ) -> None:
-    first = stored()
-
     def change(answer: dict[str, Any]) -> None:
         answer["refresh_token"] = value
-        if value == "\0gone":
+        if value is ...:
             del answer["refresh_token"]
 
+    first = stored()
     instance.change("token_answer", change)
     assert expired.get(API).status_code == 200
     assert stored().refresh_token == first.refresh_token
@@ -361,7 +314,7 @@ def test_one_failing_sign_in_holds_up_no_other(
     assert other.get(API).status_code == 200
 
 
-@pytest.mark.parametrize("answer", ["invalid_grant", "invalid_client", "id token"])
+@pytest.mark.parametrize("answer", ["invalid_grant", "id token"])
 def test_rfr_10_back_off_ends_when_the_instance_answers(
     new_visitor: Callable[..., Visitor], instance: Instance, answer: str
 ) -> None:
@@ -372,7 +325,7 @@ def test_rfr_10_back_off_ends_when_the_instance_answers(
     SignIn.objects.update(retry_at=None)
     time.sleep(FIRST_SECONDS + 0.1)
     if answer == "id token":
-        instance.change("refreshed_id_token", lambda token: token.claims.update(aud="x"), times=1)
+        instance.change("refreshed_id_token", claims(aud="x"), times=1)
     else:
         instance.next_token_answer(status=400, json={"error": answer})
     one.get("/plain")
@@ -420,15 +373,6 @@ def test_rfr_13_each_session_has_a_chain_of_its_own(
     assert len(sent) == len(set(sent))
     assert instance.refresh_tokens_refused == 0
     assert {visitor.whoami()["user"] for visitor in (one, other)} == {"maria"}
-
-
-def test_rfr_15_short_tokens_are_renewed_once_a_request(
-    expired: Visitor, instance: Instance
-) -> None:
-    instance.change("token_answer", lambda answer: answer.update(expires_in=0))
-    for number in range(1, 4):
-        assert expired.get("/whoami").json()["user"] == "maria"
-        assert len(refreshes(instance)) == number
 
 
 @pytest.mark.parametrize("refused", [False, True], ids=["accepted", "refused"])
@@ -481,7 +425,7 @@ def notice_of(visitor: Visitor, instance: Instance) -> Any:
 
 def test_id_token_of_an_unknown_key_ends_no_sign_in(expired: Visitor, instance: Instance) -> None:
     first = stored()
-    instance.change("logout_token", lambda token: token.header.update(kid="none's"), times=1)
+    instance.change("logout_token", header(kid="none's"), times=1)
     # This minute's look for an unknown key.
     assert notice_of(expired, instance).status_code == 400
     instance.rotate_keys()
@@ -561,7 +505,7 @@ def test_refused_refresh_ends_nothing_during_another_renewal(
     assert expired.get(API).status_code == 200
 
 
-@pytest.mark.parametrize(("exchange", "longest"), [(1, 4), (10, 22), (100, 40)])
+@pytest.mark.parametrize(("exchange", "longest"), [(1, 4), (100, 40)])
 def test_lease_lasts_as_long_as_two_exchanges(
     expired: Visitor, instance: Instance, settings: Any, exchange: int, longest: int
 ) -> None:
@@ -607,31 +551,6 @@ def test_session_without_refresh_token_lasts_one_access_token(
     time.sleep(max(0, ends_at - time.time()))
     assert visitor.whoami()["user"] == ""
     assert not refreshes(instance)
-
-
-@pytest.mark.parametrize("is_expired", [False, True], ids=["fresh", "renewed"])
-def test_page_that_uses_no_session_does_not_vary_by_it(
-    visitor: Visitor, instance: Instance, is_expired: bool
-) -> None:
-    if is_expired:
-        sign_in_expired(visitor, instance)
-    else:
-        visitor.sign_in("maria")
-    page = visitor.get("/plain")
-    assert page.text == "plain"
-    assert "Cookie" not in page.headers.get("Vary", "")
-    assert "Set-Cookie" not in page.headers
-    assert len(refreshes(instance)) == is_expired
-    assert visitor.whoami()["generation"] == 1 + is_expired
-
-
-def test_renewal_is_written_though_the_page_writes_nothing(
-    expired: Visitor, instance: Instance
-) -> None:
-    expired.get("/plain")
-    assert expired.whoami()["generation"] == 2
-    assert expired.whoami()["generation"] == 2
-    assert len(refreshes(instance)) == 1
 
 
 @contextmanager
