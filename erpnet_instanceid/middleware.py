@@ -18,7 +18,7 @@ from .pages import kept_forms
 from .pages.challenge import sign_in_required, told_to_sign_in
 from .pages.failures import instance_failed_page
 from .pages.frames import with_cookies
-from .pages.targets import is_own_path
+from .pages.targets import has_own_urls, is_own_path
 from .signout.leaving import follow_session, leave
 from .tokens import attention
 from .tokens.engine import loaded, reopen, untouched
@@ -166,7 +166,7 @@ class TokenRefreshMiddleware:
             return None
         if entry is not None and not _acts_as_another(request, entry):
             leave(request)
-        return sign_in_required(request, request.get_full_path())
+        return sign_in_required(request, request.get_full_path()) if has_own_urls() else None
 
 
 def _acts_as_another(request: HttpRequest, entry: SessionEntry) -> bool:

@@ -14,11 +14,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.test import AsyncClient, Client
+from django.urls import path
 from django.utils import timezone
 
 from erpnet_instanceid import middleware
+from erpnet_instanceid.api import user_api
+from erpnet_instanceid.errors import SignInExpired
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.engine import delete_session
@@ -52,6 +55,27 @@ def test_user_of_another_backend_stays_signed_in(client: Client) -> None:
     )
     assert client.get("/api").status_code == 302
     assert client.get("/whoami").json()["user"] == "local"
+
+
+def call_instance(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(user_api(request).get("Crm_Sales_Customers"))
+
+
+class URLsOfAnotherHost:
+    """A site may have a URLconf for each host, and the app's URLs in one of them."""
+
+    urlpatterns = (
+        path("form", lambda _request: HttpResponseRedirect("/thanks")),
+        path("customers", call_instance),
+    )
+
+
+@pytest.mark.usefixtures("instance")
+def test_host_without_the_apps_urls(client: Client, settings: Any) -> None:
+    settings.ROOT_URLCONF = URLsOfAnotherHost
+    assert client.post("/form").headers["Location"] == "/thanks"
+    with pytest.raises(SignInExpired):
+        client.get("/customers")
 
 
 def write_back(client: Client, held: dict[str, Any]) -> None:

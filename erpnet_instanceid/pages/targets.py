@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.urls import Resolver404, get_script_prefix, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from ..conf import conf, redirect_field_name
@@ -49,6 +49,18 @@ def is_own_path(path: str) -> bool:
         return resolve(path).app_name == APP_NAME
     except Resolver404:
         return False
+
+
+def has_own_urls() -> bool:
+    """Whether the URLs of this app are in the URLconf of the request.
+
+    A site may have a URLconf for each of its hosts, and this app on one of them.
+    """
+    try:
+        reverse("erpnet_instanceid:signin")
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def path_of(target: str) -> str:
