@@ -16,7 +16,14 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import (
+    HttpRequest,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    UnreadablePostError,
+)
+from django.http.multipartparser import MultiPartParserError
 from django.middleware.csrf import CSRF_SESSION_KEY, CsrfViewMiddleware
 from django.urls import reverse
 
@@ -24,6 +31,7 @@ from .. import cookies, records
 from ..conf import redirect_field_name
 from .challenge import shows_page, sign_in_required
 from .failures import form_not_kept_page
+from .targets import has_own_urls
 
 FORM_KEY = "erpnet_instanceid_form"
 EARLIER_KEY = "erpnet_instanceid_earlier_csrf"
@@ -72,7 +80,7 @@ def answer(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
     Keeps the form and leads through sign-in to the page where its author can send it; drops a
     kept form that has just been sent.
     """
-    if not needs_work(request, response):
+    if not (needs_work(request, response) and has_own_urls()):
         return response
     if _is_lost_to_sign_in(request, response):
         return keep(request, getattr(request, _AUTHOR, None) or request.user)
@@ -162,6 +170,8 @@ def _passes_csrf_check(request: HttpRequest, secret: str | None = None) -> bool:
     Asked of Django again, since a view that is exempt, or a site without the middleware, has not
     had it asked; any other site may have posted such a form.
     """
+    if not _can_be_read(request):
+        return False
     asked: Any = copy.copy(request)
     # Django's mark of a request that it need not check again.
     asked.csrf_processing_done = False
@@ -169,6 +179,14 @@ def _passes_csrf_check(request: HttpRequest, secret: str | None = None) -> bool:
         asked.COOKIES = {**request.COOKIES, settings.CSRF_COOKIE_NAME: secret}
         asked.session = {CSRF_SESSION_KEY: secret}
     return CsrfViewMiddleware(_no_view).process_view(asked, _no_view, (), {}) is None
+
+
+def _can_be_read(request: HttpRequest) -> bool:
+    """Whether Django takes the form. Reads it, because a copy of the request would take it away."""
+    try:
+        return request.POST is not None
+    except (SuspiciousOperation, BadRequest, MultiPartParserError, UnreadablePostError):
+        return False
 
 
 def _no_view(_request: HttpRequest) -> HttpResponseBase:

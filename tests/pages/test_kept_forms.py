@@ -32,11 +32,16 @@ def assert_form_is_gone(visitor: Visitor) -> None:
 
 
 def send_order(
-    visitor: Visitor, note: Any = "mine", csrf: str | None = CSRF, **more: Any
+    visitor: Visitor,
+    note: Any = "mine",
+    csrf: str | None = CSRF,
+    path: str = "/order",
+    **more: Any,
 ) -> requests.Response:
     """Sends the form of a page that is open already, with the CSRF token of then."""
     form = {"note": note} if csrf is None else {"note": note, "csrfmiddlewaretoken": csrf}
-    return visitor.http.post(visitor.site + "/order", data=form, allow_redirects=False, **more)
+    sent = {"data": form, "allow_redirects": False, **more}
+    return visitor.http.post(visitor.site + path, **sent)
 
 
 def test_form_that_met_the_detour_can_be_sent_after_it(
@@ -113,6 +118,21 @@ def test_form_sent_after_the_sign_in_ended_is_kept(ended: Visitor, instance: Ins
     assert ended.get("/signin-resume").text.count('name="note"') == 2
     ended.post("/order", {"note": ["tea", "two\nlines"]})
     assert_form_is_gone(ended)
+
+
+def test_form_of_an_exempt_view_is_kept_whole(ended: Visitor) -> None:
+    """Nobody has read it when it is kept: Django's CSRF check leaves the view out."""
+    send_order(ended, path="/exempt-order")
+    ended.sign_in("maria", "/signin-resume")
+    assert 'name="note" value="mine"' in ended.get("/signin-resume").text
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_form_that_django_refuses_to_read_is_not_kept(ended: Visitor, kind: str) -> None:
+    response = send_order(
+        ended, path="/exempt-order", data="a=1&" * 1001, headers={"Content-Type": kind}
+    )
+    assert response.headers["Location"] == "/signin?next=/exempt-order"
 
 
 def test_form_whose_page_finds_the_sign_in_ended_is_kept(
