@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage
@@ -12,7 +12,9 @@ from django.core.checks import CheckMessage
 from ..conf import conf
 from .messages import error, name, warning
 
-COOKIES = {
+# As the header frame-ancestors takes it. "https://*.example.com" names all hosts below a domain.
+ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[A-Za-z0-9.*-]+)(:\d+)?")
+COOKIES: Mapping[str, object] = {
     "SESSION_COOKIE_SAMESITE": "None",
     "SESSION_COOKIE_SECURE": True,
     "CSRF_COOKIE_SAMESITE": "None",
@@ -33,9 +35,7 @@ def check_frames() -> Iterator[CheckMessage]:
 
 
 def _cookies() -> Iterator[CheckMessage]:
-    wrong = [
-        f"{key} = {value!r}" for key, value in COOKIES.items() if getattr(settings, key) != value
-    ]
+    wrong = [f"{key} = {value!r}" for key, value in COOKIES.items() if not _is_set(key, value)]
     if wrong:
         yield warning(
             19,
@@ -44,8 +44,13 @@ def _cookies() -> Iterator[CheckMessage]:
         )
 
 
+def _is_set(key: str, value: object) -> bool:
+    found = getattr(settings, key)
+    if isinstance(value, str):
+        # Django and browsers take the word in any case.
+        return isinstance(found, str) and found.lower() == value.lower()
+    return bool(found)
+
+
 def _is_origin(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    parts = urlsplit(value)
-    return parts.scheme in ("https", "http") and value == f"{parts.scheme}://{parts.netloc}"
+    return isinstance(value, str) and ORIGIN.fullmatch(value) is not None

@@ -86,7 +86,7 @@ class SignInCallbackView(CallbackView):
         """The answer is in the query, by the code flow."""
         answer = Answer(take_query(request), in_query=True)
         reference = attempts.reference(answer.state) if answer.state else ""
-        if settings.SESSION_COOKIE_SAMESITE != "Strict" or not reference:
+        if not _is_session_strict() or not reference:
             return self._answer(request, reference, answer)
         try:
             return _carry_over(request, answer)
@@ -174,7 +174,7 @@ def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
     if remainder:
         query[REMAINDER] = remainder
     address = f"{request.path}?{urlencode(query)}"
-    if settings.SESSION_COOKIE_SAMESITE == "Strict":
+    if _is_session_strict():
         # A redirect is still the other site's navigation, and brings no Strict cookie.
         response = page(request, "signing_in.html", {"address": address})
     else:
@@ -182,6 +182,11 @@ def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
         response.status_code = 303
     answers.carry(request, response, answer)
     return for_popup(response) if plan is not None and plan.frame else response
+
+
+def _is_session_strict() -> bool:
+    # Django and browsers take the word in any case.
+    return str(settings.SESSION_COOKIE_SAMESITE).lower() == "strict"
 
 
 def _without_answer(request: HttpRequest, reference: str) -> HttpResponse:
