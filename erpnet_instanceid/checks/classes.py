@@ -10,10 +10,10 @@ def is_a(path: str, kind: type) -> bool:
     return issubclass(imported(path), kind)
 
 
-def imported(path: str) -> type:
+def imported(path: object) -> type:
     """The class at ``path``, ``object`` if no class stands there."""
     try:
-        found = import_string(path)
-    except (ImportError, ValueError):
+        found = import_string(path)  # type: ignore[arg-type]
+    except (AttributeError, ImportError, ValueError):
         return object
     return found if isinstance(found, type) else object

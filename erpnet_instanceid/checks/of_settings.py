@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Tags, register
+from django.core.checks import ERROR, CheckMessage, Tags, register
 
 from ..conf import DEFAULTS, REQUIRED, SETTING
 from .messages import error, name
@@ -90,6 +90,21 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+def errors_in_given_keys() -> list[CheckMessage]:
+    """The errors in ERPNET_INSTANCEID as far as it is written. A key may still be missing."""
+    value = getattr(settings, SETTING, None)
+    if value is None:
+        return []
+    missing = [*_required(_with_texts(value))] if isinstance(value, dict) else []
+    found = [message for message in check_settings() if message.level >= ERROR]
+    return [each for each in found if each not in missing and not each.is_silenced()]
+
+
+def _with_texts(value: dict[str, Any]) -> dict[str, Any]:
+    """``value`` with a text for each required key that it has: only the others are missing then."""
+    return {**value, **{key: "text" for key in REQUIRED if not _is_empty(value.get(key))}}
+
+
 def _unknown_keys(value: dict[str, Any]) -> Iterator[CheckMessage]:
     for key in value:
         if key not in DEFAULTS:
@@ -112,13 +127,17 @@ def _required(value: dict[str, Any]) -> Iterator[CheckMessage]:
     misspelt = {_meant(str(key)) for key in value if key not in DEFAULTS}
     for key in REQUIRED:
         given = value.get(key)
+        is_empty = _is_empty(given)
         # One mistake gets one message.
-        if (isinstance(given, str) and given.strip()) or (key not in value and key in misspelt):
+        if (isinstance(given, str) and not is_empty) or (key not in value and key in misspelt):
             continue
-        is_text = not given or isinstance(given, str)
-        wrong = "is missing or empty" if is_text else "is not a text"
-        cure = CURES[key] if is_text else "Write it as one text, in quotes."
+        wrong = "is missing or empty" if is_empty else "is not a text"
+        cure = CURES[key] if is_empty else "Write it as one text, in quotes."
         yield error(3, f"{name(key)} {wrong}.", cure)
+
+
+def _is_empty(given: object) -> bool:
+    return not (given.strip() if isinstance(given, str) else given)
 
 
 def _white_space(value: dict[str, Any]) -> Iterator[CheckMessage]:

@@ -21,6 +21,7 @@ from .of_pages import check_pages
 from .of_sessions import check_sessions
 from .of_urls import check_urls
 from .of_user_model import check_user_model
+from .values import are_names
 
 AXES = "axes."
 MOZILLA = "mozilla_django_oidc."
@@ -44,7 +45,7 @@ def check_site(**_kwargs: Any) -> list[CheckMessage]:
 
 def _backends() -> Iterator[CheckMessage]:
     backends = settings.AUTHENTICATION_BACKENDS
-    if isinstance(backends, str):
+    if not are_names(backends):
         yield _not_a_list("AUTHENTICATION_BACKENDS")
         return
     ours = _place_of(InstanceIDBackend, backends)
@@ -82,7 +83,7 @@ def _never_called(backend: type) -> Iterator[CheckMessage]:
 
 def _middleware() -> Iterator[CheckMessage]:
     middleware = settings.MIDDLEWARE
-    if isinstance(middleware, str):
+    if not are_names(middleware):
         yield _not_a_list("MIDDLEWARE")
         return
     ours = _place_of(TokenRefreshMiddleware, middleware)
@@ -112,7 +113,8 @@ def _middleware() -> Iterator[CheckMessage]:
 
 def _mozilla() -> Iterator[CheckMessage]:
     for setting in ("AUTHENTICATION_BACKENDS", "MIDDLEWARE"):
-        left = [path for path in getattr(settings, setting) if path.startswith(MOZILLA)]
+        paths = getattr(settings, setting)
+        left = [path for path in paths if path.startswith(MOZILLA)] if are_names(paths) else []
         if left:
             yield warning(
                 22,
@@ -127,4 +129,4 @@ def _place_of(kind: type, paths: list[str]) -> int | None:
 
 def _not_a_list(setting: str) -> CheckMessage:
     cure = "Put the dotted names in square brackets, each in quotes, with commas between them."
-    return error(28, f"{setting} is a string and must be a list.", cure)
+    return error(28, f"{setting} must be a list of dotted names.", cure)

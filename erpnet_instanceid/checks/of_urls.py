@@ -89,7 +89,7 @@ def _pages_afterwards() -> Iterator[CheckMessage]:
         target = getattr(settings, setting)
         try:
             resolve_url(target or "/")
-        except NoReverseMatch:
+        except (NoReverseMatch, TypeError):
             yield warning(
                 23,
                 f"{setting} is {target!r}, and none of your URLs has this name.",
@@ -106,9 +106,10 @@ def _is_login_url_answered() -> bool:
         return True
     try:
         url = str(settings.LOGIN_URL)
-    except NoReverseMatch:
+        host = urlsplit(url).netloc
+    except (NoReverseMatch, ValueError):
         return False
-    if urlsplit(url).netloc:
+    if host:
         # Nobody here knows the pages of another site.
         return True
     # Django adds a missing slash.

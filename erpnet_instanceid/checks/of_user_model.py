@@ -16,6 +16,7 @@ from ..conf import conf
 from ..users.profile import filled_fields, has_fields
 from .classes import imported, is_a
 from .messages import error, name, warning
+from .values import are_names
 
 
 def check_user_model() -> Iterator[CheckMessage]:
@@ -89,11 +90,12 @@ def _parameters(manager: Any) -> set[str]:
 
 
 def _creates_users_itself() -> bool:
-    return any(
+    backends = settings.AUTHENTICATION_BACKENDS
+    return are_names(backends) and any(
         is_a(path, InstanceIDBackend)
         and any(
             getattr(imported(path), method) is not getattr(InstanceIDBackend, method)
             for method in ("create_user", "get_username")
         )
-        for path in settings.AUTHENTICATION_BACKENDS
+        for path in backends
     )

@@ -390,7 +390,7 @@ SITE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ),
     (
         "E028",
-        {"AUTHENTICATION_BACKENDS": f"{__name__}.SitesOwnBackend"},
+        {"AUTHENTICATION_BACKENDS": {f"{__name__}.SitesOwnBackend"}},
         {"AUTHENTICATION_BACKENDS": (f"{__name__}.SitesOwnBackend",)},
         "square brackets",
     ),
@@ -398,7 +398,7 @@ SITE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "E028",
         {"MIDDLEWARE": OURS},
         {"MIDDLEWARE": (SESSION, AUTHENTICATION, OURS)},
-        "MIDDLEWARE is a string",
+        "MIDDLEWARE must be a list",
     ),
     (
         "W017",

@@ -85,7 +85,7 @@ KEYS: list[tuple[dict[str, Any], str, str]] = [
 # The same for the site's other settings.
 SETTINGS: list[tuple[dict[str, Any], str, str]] = [
     ({"ERPNET_INSTANCEID": None}, "ERPNET_INSTANCEID is missing", "INSTANCE_URL, APPLICATION_URI"),
-    ({"AUTHENTICATION_BACKENDS": BACKEND}, "is a string", "square brackets"),
+    ({"AUTHENTICATION_BACKENDS": BACKEND}, "must be a list", "square brackets"),
     ({"AUTHENTICATION_BACKENDS": []}, "AUTHENTICATION_BACKENDS lacks the backend", BACKEND),
     ({"AUTHENTICATION_BACKENDS": [AXES, BACKEND]}, "django-axes before", "before django-axes"),
     ({"AUTHENTICATION_BACKENDS": [MOZILLA, BACKEND]}, "names mozilla_django_oidc", "Remove it"),

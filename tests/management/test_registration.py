@@ -63,6 +63,23 @@ def test_register_needs_no_secret_yet(settings: Any) -> None:
     assert "ERPNET_APPLICATION_SECRET=" in told("register", "--site", SITE)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ALLOWED_USER_TYPES": "InternalUser"},
+        {"APPLICATION_URI": 7},
+        {"CALLBACK_URL": "https://[a.example/signin-callback"},
+        {"SCOPE": ["openid", "read"]},
+    ],
+)
+@pytest.mark.parametrize("action", ["register", "install-link"])
+def test_wrong_settings_are_registered_by_nobody(settings: Any, wrong: Any, action: str) -> None:
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, **wrong}
+    (key,) = wrong
+    with pytest.raises(CommandError, match=key):
+        told(action)
+
+
 def test_register_makes_a_new_secret_each_time() -> None:
     one, other = (json.loads(told("register", "--site", SITE, "--json")) for _ in range(2))
     assert one["ApplicationSecret"] != other["ApplicationSecret"]

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.urls import NoReverseMatch
 
-from erpnet_instanceid.checks import URLS_MISSING
+from erpnet_instanceid.checks import URLS_MISSING, errors_in_given_keys
 from erpnet_instanceid.management import doctor, move, registration
 from erpnet_instanceid.oidc.provider import is_safe_address
 from erpnet_instanceid.pages.targets import is_own_path
@@ -68,6 +69,7 @@ class Command(BaseCommand):
             raise CommandError(" ".join(URLS_MISSING)) from None
 
     def _register(self, options: dict[str, Any]) -> None:
+        _refuse_wrong_settings()
         site, secret = _site(options), registration.new_application_secret()
         application = registration.trusted_application(
             site, secret, name=options["name"], service=options["service"]
@@ -105,6 +107,7 @@ class Command(BaseCommand):
             )
 
     def _install_link(self, options: dict[str, Any]) -> None:
+        _refuse_wrong_settings()
         link = registration.install_link(
             _site(options), name=options["name"], service=options["service"]
         )
@@ -139,13 +142,11 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
 
     def _prune(self, _options: dict[str, Any]) -> None:
-        if not doctor.has_tables():
-            raise CommandError(doctor.TABLES_MISSING)
+        _need_tables()
         self.stdout.write(f"{prune()} rows deleted.")
 
     def _move(self, options: dict[str, Any]) -> None:
-        if not doctor.has_tables():
-            raise CommandError(doctor.TABLES_MISSING)
+        _need_tables()
         planned = move.plan(options["issuer"])
         if planned.issuer == planned.to:
             raise CommandError(
@@ -173,6 +174,21 @@ class Command(BaseCommand):
                 "a second user.\nThey will get their former users back. The second ones stay, "
                 f"without a person: {', '.join(names)}"
             )
+
+
+def _refuse_wrong_settings() -> None:
+    # What is registered follows the settings, and a missing key is to come from there.
+    for message in errors_in_given_keys():
+        raise CommandError(f"{message.msg} {message.hint}")
+
+
+def _need_tables() -> None:
+    try:
+        found = doctor.has_tables()
+    except DatabaseError as error:
+        raise CommandError(f"The database does not answer: {error}".strip()) from None
+    if not found:
+        raise CommandError(doctor.TABLES_MISSING)
 
 
 def _is_confirmed() -> bool:

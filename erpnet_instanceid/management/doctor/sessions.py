@@ -48,7 +48,7 @@ def examine_cookies(site: str) -> Iterator[Finding]:
                 f"{setting} is {domain}, and a browser refuses such a cookie from {host}.",
                 f"Leave {setting} out, or name the site's own domain.",
             )
-    path = settings.SESSION_COOKIE_PATH.rstrip("/")
+    path = (settings.SESSION_COOKIE_PATH or "").rstrip("/")
     if not callback.path.startswith(f"{path}/"):
         yield bad(
             "cookies",
