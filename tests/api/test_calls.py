@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import time
@@ -17,7 +18,9 @@ from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import SignInExpired
 from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.tokens.refresh_async import arenew
 
+from ..support.event_loop import run_async
 from ..support.visitor import Visitor
 
 pytestmark = pytest.mark.urls("tests.api.site")
@@ -123,6 +126,15 @@ def test_api_02_sign_in_revoked_at_once_ends_in_an_error(
         SignIn.objects.latest("started").api().get(CUSTOMERS)
     # It is over all the same: the next call says so.
     assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
+
+
+def test_waiting_for_a_token_ends_when_none_can_be_had(
+    visitor: Visitor, instance: Instance
+) -> None:
+    instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
+    visitor.sign_in("maria")
+    renewing = arenew(SignIn.objects.get().pk, 1, wait=True)
+    assert run_async(asyncio.wait_for(renewing, 10)) is None
 
 
 def test_api_03_insufficient_scope_is_an_error_without_refresh(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -15,9 +14,8 @@ import pytest
 import requests
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import SessionBase
-from django.core.cache import cache
 from django.db import OperationalError
-from pytest_django.live_server_helper import LiveServer
+from django.test import Client
 
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.signout.notices import end_named_sign_ins
@@ -192,16 +190,6 @@ def test_notice_ends_what_it_names(sessions: None, named: dict[str, Any], ended:
     assert {(row.sid, row.account.issuer) for row in rows} == {(sid, ISSUER) for sid in ended}  # type: ignore[union-attr]
 
 
-def test_lbc_17_session_that_had_ended_before(new_visitor: NewVisitor, instance: Instance) -> None:
-    visitor, key = signed_in(new_visitor)
-    sid = sid_of(key)
-    visitor.post("/signout")
-
-    assert_accepted(notify(visitor.site, instance.logout_token("maria", sid)))
-
-    assert_ended(visitor, key)
-
-
 @pytest.mark.parametrize("named", [{"sub": "maria"}, {"sid": None}], ids=["sub", "sid"])
 def test_lbc_18_token_sent_again_ends_no_later_sign_in(
     new_visitor: NewVisitor, instance: Instance, named: dict[str, str | None]
@@ -225,28 +213,6 @@ def test_lbc_18_token_sent_again_ends_no_later_sign_in(
     # A new notice does end it.
     assert_accepted(notify(visitor.site, instance.logout_token(**named)))
     assert_ended(visitor, before.who["session"])
-
-
-@pytest.fixture
-def site_with_engine(
-    settings: Any, tmp_path: Path, transactional_db: None
-) -> Iterator[Callable[[str], str]]:
-    """Starts a site whose sessions a given engine keeps; its address.
-
-    The live site's middleware has loaded its engine long before a test could change it.
-    """
-    servers: list[LiveServer] = []
-
-    def start(engine: str) -> str:
-        settings.SESSION_ENGINE = engine
-        settings.SESSION_FILE_PATH = str(tmp_path)
-        servers.append(LiveServer("localhost"))
-        return str(servers[-1].url)
-
-    yield start
-    for server in servers:
-        server.stop()
-    cache.clear()
 
 
 @pytest.fixture
@@ -384,40 +350,17 @@ def test_lbc_24_unknown_keys_are_looked_for_once(
     assert_ended(visitor, key)
 
 
-ENGINES = "django.contrib.sessions.backends"
-
-
+@pytest.mark.django_db(transaction=True)
 def test_key_of_a_sites_own_engine_fits(
-    site_with_engine: Callable[[str], str], instance: Instance, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    instance_sign_in: Callable[..., Any],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
     monkeypatch.setattr(SessionBase, "_get_new_session_key", lambda _session: token_hex(64))
-    Visitor(site_with_engine(f"{ENGINES}.cache")).sign_in("maria")
+    instance_sign_in(client, "maria")
     assert_fits(SignIn.objects.get())
-
-
-@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file"])
-def test_lbc_26_every_engine_on_the_server_ends_sessions(
-    site_with_engine: Callable[[str], str], instance: Instance, engine: str
-) -> None:
-    site = site_with_engine(f"{ENGINES}.{engine}")
-    visitor = Visitor(site)
-    visitor.get("/basket?add=tea")
-    visitor.sign_in("maria")
-    who = visitor.whoami()
-    assert (who["user"], who["basket"]) == ("maria", ["tea"])
-    session_cookie = visitor.cookies("sessionid")[0].value
-    instance.register(backchannel_url=site + ADDRESS)
-
-    (notice,) = instance.end_session_of("maria")
-
-    assert notice.status == 200
-    assert_ended(visitor, who["session"])
-    # The key is of no use to anybody who kept it.
-    visitor.http.cookies.clear()
-    visitor.http.cookies.set("sessionid", session_cookie, domain="localhost.local", path="/")
-    who = visitor.whoami()
-    assert (who["user"], who["basket"], who["scope"]) == ("", None, None)
-    visitor.close()
 
 
 @pytest.fixture(params=["code id_token", "code"])

@@ -92,22 +92,6 @@ def test_lfc_01_sign_out_that_begins_at_the_instance(visitor: Visitor, instance:
     assert_ended(visitor, key)
 
 
-def test_lfc_01_03_sign_out_that_begins_here(visitor: Visitor, instance: Instance) -> None:
-    instance.register(frontchannel_url=visitor.site + ADDRESS)
-    visitor.sign_in()
-    key = visitor.whoami()["session"]
-
-    page = visitor.at_instance.get(
-        visitor.post("/signout").headers["Location"], allow_redirects=False
-    )
-    (address,) = _frames(page.text)
-
-    # It is over here already: the frame finds nobody.
-    for _ in range(2):
-        assert_empty_page(visitor.get(address, headers=FRAME))
-    assert_ended(visitor, key)
-
-
 def _frames(page: str) -> list[str]:
     return [unescape(address) for address in re.findall(r'<iframe[^>]* src="([^"]+)"', page)]
 
@@ -198,17 +182,6 @@ def test_lfc_02_empty_sid_ends_no_sign_in_without_a_sid(
 
     assert_empty_page(frame(visitor, urlencode({"iss": instance.issuer, "sid": ""})))
 
-    assert_nothing_came_of_it(visitor, before)
-
-
-def test_lfc_02_only_a_get_is_a_frame(visitor: Visitor, instance: Instance) -> None:
-    visitor.sign_in()
-    before = look(visitor, instance)
-    for method in ("POST", "PUT", "DELETE"):
-        response = visitor.http.request(
-            method, f"{visitor.site}{ADDRESS}?{named(instance)}", headers=FRAME
-        )
-        assert 400 <= response.status_code < 500
     assert_nothing_came_of_it(visitor, before)
 
 

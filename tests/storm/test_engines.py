@@ -34,7 +34,7 @@ def _settings(engine: str, directory: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "cache database", "file"])
-def test_session_engine_keeps_the_tokens(
+def test_lbc_26_session_engine_keeps_the_tokens(
     sites: Sites, instance: RemoteInstance, engine: str, tmp_path: Path
 ) -> None:
     """The storm, an answer of 500, a slow writer, what others wrote, and the end by a notice."""

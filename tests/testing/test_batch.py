@@ -136,6 +136,13 @@ def order(instance):
     return f"{ORDERS}({instance.data.sets[ORDERS].rows[0]['Id']})/GetPrintout"
 
 
+def test_printout_can_be_the_file_itself(instance, send, order):
+    instance.printout_answer = "file"
+    answer = send("POST", order, {"fileFormat": "txt"}, **{"Accept-Language": "bg"})
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert "Поръчка за продажба SO00001" in answer.text
+
+
 def test_only_documents_have_printouts(instance, send, order):
     customer = instance.customers[0]["Id"]
     assert send("POST", f"{CUSTOMERS}({customer})/GetPrintout", {}).status_code == 404

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 
+import jwt
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from erpnet_instanceid.testing import Token
 
 
 def get_jwks(instance, timeout=5):
@@ -18,6 +22,32 @@ def test_replaced_answer_may_come_after_the_work(instance, party):
     instance.next_token_answer(status=503, work=True)
     assert party.refresh(token).status_code == 503
     assert party.refresh(token).json()["error"] == "invalid_grant"
+
+
+def test_fault_may_wait_for_a_grant_type(instance, party):
+    instance.next_token_answer(status=503, grant_type="refresh_token")
+    tokens = party.sign_in()
+    assert party.refresh(tokens["refresh_token"]).status_code == 503
+    assert party.refresh(tokens["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("alg", "private"),
+    [
+        ("ES512", ec.generate_private_key(ec.SECP521R1())),
+        ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+    ],
+)
+def test_token_is_signed_on_a_curve(key, alg, private):
+    """Checked by another library than the one that signs."""
+    compact = Token({"alg": alg}, {"sub": "a"}, key, sign_with=private).serialize()
+    assert jwt.decode(compact, private.public_key(), [alg]) == {"sub": "a"}
+
+
+def test_answer_may_be_cut_short(instance):
+    instance.next_answer("jwks", body=b'{"keys"', headers={"Content-Length": "100"})
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        get_jwks(instance)
 
 
 def test_drip_sends_byte_by_byte(instance):

@@ -171,16 +171,6 @@ def test_uin_03_no_user_type_without_a_userinfo_endpoint(
     attempt.assert_denied("user_type_refused")
 
 
-def test_uin_03_userinfo_is_not_asked_where_a_token_tells(
-    visitor: Visitor, instance: Instance
-) -> None:
-    instance.always("userinfo", status=500)
-
-    begin(visitor, instance).assert_signed_in()
-
-    assert instance.calls("userinfo") == []
-
-
 def test_uin_05_userinfo_is_asked_with_the_token_in_a_header(
     visitor: Visitor, instance: Instance, configure: Configure
 ) -> None:
@@ -280,14 +270,6 @@ def test_uin_12_other_kinds_of_users_stay_out(
     attempt.assert_denied("user_type_refused", userinfo_requests=int(user_type is ...))
 
     assert not User.objects.exists()
-
-
-def test_uin_12_community_users_enter_where_they_are_allowed(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
-    configure(ALLOWED_USER_TYPES=["ExternalCommunityUser"])
-
-    begin(visitor, instance, "community").assert_signed_in(login="community")
 
 
 def test_uin_14_inactive_user_stays_out(new_visitor: NewVisitor) -> None:

@@ -16,35 +16,22 @@ pytestmark = pytest.mark.usefixtures("site")
 LOGINS = ["alice", "ALICE", "alice ", " alice", "Alice", "\u0430lice", "ali\u0301ce", "al\xedce"]
 KNOWN = {"name": "Some Body", "email": "some@body.example"}
 
+LONG_NAMES = ["x" * 10_000, "x " * 5_000, " ".join(["x" * 200, "y" * 200])]
+LONG_HOST = ".".join(letter * 60 for letter in "bcdef")
+LONG_EMAILS = [f"{'x' * 390}@b.example", f"x@{LONG_HOST}.example"]
+LINES = ["a@b.example\n", "a@b.example\nBcc: c@d.example"]
 ODD_CLAIMS: dict[str, list[Any]] = {
-    "name": [
-        123,
-        [],
-        {},
-        None,
-        True,
-        "",
-        " ",
-        "x" * 10_000,
-        "x " * 5_000,
-        " ".join(["x" * 200, "y" * 200]),
-        "a\0b",
-        "a\nb",
-        "\ud800",
-        "a\u202eb",
-    ],
+    "name": [123, [], {}, None, True, "", " ", *LONG_NAMES, "a\0b", "a\nb", "\ud800", "a\u202eb"],
     "email": [
         ["a@b"],
-        "not-an-email",
+        "no-email",
         5,
         None,
         "",
-        f"{'x' * 390}@b.example",
-        f"x@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.{'f' * 60}.example",
-        "a@b.example\n",
-        "a@b.example\nBcc: c@d.example",
+        *LONG_EMAILS,
+        *LINES,
         "a\0@b.example",
-        "\ud800@b.example",
+        "\ud800@b.c",
     ],
     "email_verified": ["maybe", None, 1, [], {}],
     "locale": [5, None, [], "x" * 10_000, "\0"],
