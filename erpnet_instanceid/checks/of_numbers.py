@@ -24,6 +24,8 @@ LEAST = {
 }
 # Clocks that differ by more are set wrong, and an expired token would pass as valid.
 MOST_SKEW_SECONDS = 300
+# While the instance hangs, a page takes this long; the usual servers give up after 30 s to 60 s.
+MOST_DEADLINE_SECONDS = 60
 
 
 def check_numbers() -> Iterator[CheckMessage]:
@@ -36,6 +38,7 @@ def check_numbers() -> Iterator[CheckMessage]:
             )
     yield from _sign_in_lifetime()
     yield from _clock_skew()
+    yield from _deadline()
 
 
 def _sign_in_lifetime() -> Iterator[CheckMessage]:
@@ -56,4 +59,15 @@ def _clock_skew() -> Iterator[CheckMessage]:
             f"{name('CLOCK_SKEW')} is more than {MOST_SKEW_SECONDS} s: the site accepts a token "
             "for that long after it has expired.",
             "Set the clocks by NTP, and keep the default of 60 s.",
+        )
+
+
+def _deadline() -> Iterator[CheckMessage]:
+    seconds = conf.get("DEADLINE")
+    if is_number(seconds, at_least=0) and seconds > MOST_DEADLINE_SECONDS:
+        yield warning(
+            26,
+            f"{name('DEADLINE')} is more than {MOST_DEADLINE_SECONDS} s: while the instance hangs, "
+            "a visitor waits that long for a page.",
+            f"Leave it out: the default is {DEFAULTS['DEADLINE']} s.",
         )

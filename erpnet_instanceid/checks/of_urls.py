@@ -14,6 +14,7 @@ from django.utils import translation
 from ..conf import conf
 from ..oidc.provider import is_safe_address
 from ..views.callback import SignInCallbackView
+from ..views.signin import SignInView
 from ..views.signout import SignOutCallbackView
 from .messages import error, name, warning
 
@@ -95,6 +96,25 @@ def _pages_afterwards() -> Iterator[CheckMessage]:
                 f"{setting} is {target!r}, and none of your URLs has this name.",
                 "Set it to the name of a URL, or to a path that begins with a slash.",
             )
+            continue
+        if setting == "LOGIN_REDIRECT_URL":
+            yield from _page_after_sign_in(resolve_url(target or "/"))
+
+
+def _page_after_sign_in(url: str) -> Iterator[CheckMessage]:
+    cure = "Set it to the name or the path of the page that visitors want after signing in."
+    if url == "/":
+        # The server in front of Django often has a front page of its own.
+        return
+    if not _is_answered(url):
+        yield warning(
+            25,
+            f"LOGIN_REDIRECT_URL is {url!r}, and your site has no such page: a sign-in that does "
+            "not say where to go ends in a 404.",
+            cure,
+        )
+    elif _is_answered_by(urlsplit(url).path, SignInView):
+        yield warning(24, "LOGIN_REDIRECT_URL leads to sign-in again, in a circle.", cure)
 
 
 def _is_login_url_answered() -> bool:
@@ -105,9 +125,15 @@ def _is_login_url_answered() -> bool:
     else:
         return True
     try:
-        url = str(settings.LOGIN_URL)
+        return _is_answered(str(settings.LOGIN_URL))
+    except NoReverseMatch:
+        return False
+
+
+def _is_answered(url: str) -> bool:
+    try:
         host = urlsplit(url).netloc
-    except (NoReverseMatch, ValueError):
+    except ValueError:
         return False
     if host:
         # Nobody here knows the pages of another site.
