@@ -29,7 +29,7 @@ UNUSED_FOR = timedelta(days=31)
 
 BATCH = 200
 # How many rows one visitor's request may delete, and how often a request of this process does so.
-BATCH_OF_REQUEST = 50
+BATCH_OF_REQUEST = 20
 PAUSE_SECONDS = 60.0
 
 
