@@ -21,6 +21,7 @@ from django.db import connections
 
 from .browser import Browser, Response, sign_in
 from .measure import at_depth, counting
+from .parts import shares_of
 
 LOGIN = "maria"
 
@@ -77,6 +78,12 @@ class Site:
             at_depth(depth, self.sign_in)
             taken.append(self.seconds)
         return taken
+
+    def parts(self, times: int) -> tuple[float, Mapping[str, float]]:
+        """CPU seconds of a sign-in, and the share of each part."""
+        self.seconds = 0.0
+        shares = shares_of(lambda: [self.sign_in() for _ in range(times)])
+        return self.seconds / times, shares
 
     def answer_to(
         self, method: str, path: str, headers: Mapping[str, str], body: str
