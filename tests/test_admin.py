@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.signals import sign_in_ended
-from erpnet_instanceid.testing import Instance
 
 from .support.visitor import Visitor
 
@@ -56,7 +55,7 @@ def press(admin: Visitor, model: str, pk: object, how: str) -> None:
     ],
 )
 def test_visitor_whose_row_goes_is_signed_out(
-    new_visitor: NewVisitor, instance: Instance, ends: list[tuple[str, Any]], model: str, how: str
+    new_visitor: NewVisitor, ends: list[tuple[str, Any]], model: str, how: str
 ) -> None:
     admin, maria = new_visitor(), new_visitor()
     admin.sign_in("admin")
@@ -150,7 +149,7 @@ def test_pages_show_neither_tokens_nor_the_key_of_a_session(new_visitor: NewVisi
         assert sign_in.session_key not in page
 
 
-def test_sign_in_is_titled_by_person_and_time(new_visitor: NewVisitor, instance: Instance) -> None:
+def test_sign_in_is_titled_by_person_and_time(new_visitor: NewVisitor) -> None:
     admin = new_visitor()
     admin.sign_in("admin")
     sign_in = SignIn.objects.get()

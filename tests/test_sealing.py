@@ -11,7 +11,7 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.sealing import seal, unseal
 from erpnet_instanceid.testing import Instance
 
-from .support.outcomes import assert_signed_in, begin, look
+from .support.outcomes import begin
 from .support.visitor import Visitor
 
 OLD = "an old secret key, which is long enough for everything"
@@ -49,19 +49,12 @@ def test_text_sealed_for_one_purpose_does_not_open_for_another() -> None:
     "change",
     [
         lambda text: "",
-        lambda text: text[:-1],
-        lambda text: text[:40],
         lambda text: text + "A",
-        lambda text: text + "====",
         lambda text: text + "\n",
-        lambda text: " " + text,
-        lambda text: text[:20] + "\x00" + text[20:],
         lambda text: text[:20] + "é" + text[21:],
         lambda text: text.rstrip("="),
         lambda text: text[:30] + ("B" if text[30] != "B" else "C") + text[31:],
         lambda text: "B" + text[1:],
-        lambda text: text[::-1],
-        lambda text: "garbage" * 2000,
         lambda text: "\ud800",
     ],
 )
@@ -135,16 +128,6 @@ def test_fallback_key_keeps_visitors_signed_in(
     kept = SignIn.objects.exclude(pk=held.pk).get()
     assert kept.token_set() is not None
     assert SignIn.objects.get(pk=held.pk).token_set() is None
-
-
-def test_fallback_key_completes_a_sign_in_under_way(
-    visitor: Visitor, instance: Instance, settings: Any
-) -> None:
-    answer = visitor.at(visitor.start("/private"))
-    before = look(visitor, instance)
-    rotate(settings, keep_old=True)
-
-    assert_signed_in(visitor, visitor.bring(answer), before, target="/private")
 
 
 def test_visitor_signs_in_again_after_the_old_key_went(

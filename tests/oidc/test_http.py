@@ -25,12 +25,13 @@ from .wire import LONG, OK, SHORT, SocksProxy, Wire, get, unavailable
 # Requests and answers that are lost
 
 
-def test_refused_connection_was_not_heard_of() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
+def test_host_that_takes_no_connection_has_not_heard_of_it(no_proxies: None, host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
     with pytest.raises(InstanceUnavailable) as caught:
-        exchange("GET", f"http://127.0.0.1:{port}/", limits=SHORT)
+        exchange("GET", f"http://{host}:{port}/", limits=Limits(5, 10))
 
     assert (caught.value.code, caught.value.answer_lost) == ("unreachable", False)
 
@@ -64,26 +65,15 @@ def test_server_without_tls_is_sent_nothing(no_proxies: None) -> None:
     assert caught.value.facts["cause"] == "SSLError"
 
 
-def test_unknown_host_was_not_heard_of(no_proxies: None) -> None:
-    with pytest.raises(InstanceUnavailable) as caught:
-        exchange("GET", "http://no-such-host.invalid/", limits=Limits(5, 10))
-
-    assert (caught.value.code, caught.value.answer_lost) == ("unreachable", False)
-
-
 @pytest.mark.parametrize(
     "sent",
     [
         b"",
-        b"HTTP/1.",
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxx",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nxx",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nxx",
         b"garbage\r\n\r\n",
-        b"HTTP/1.1 abc OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + 100_000 * b"x" + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + 200 * b"X: y\r\n" + b"\r\n",
-        b"\x16\x03\x01\x00\x00",
     ],
 )
 def test_broken_answer_may_have_been_carried_out(wire: Wire, sent: bytes) -> None:
@@ -207,20 +197,17 @@ def test_compression_is_declined_and_not_undone(wire: Wire) -> None:
 # The User-Agent
 
 
-@pytest.mark.parametrize("where", ["NETRC", "HOME"])
 def test_tok_15_netrc_is_not_read(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    file = tmp_path / ".netrc"
-    file.write_text("default login operator password of-the-host\n")
-    monkeypatch.setenv(where, str(file if where == "NETRC" else tmp_path))
+    (tmp_path / ".netrc").write_text("default login operator password of-the-host\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
 
     get(wire)
     get(wire, headers={"Authorization": "Bearer token"})
-    http.new_session(requests.Session).get(wire.url)
 
-    first, second, of_session = wire.requests
-    assert b"authorization" not in (first + of_session).lower()
+    first, second = wire.requests
+    assert b"authorization" not in first.lower()
     assert second.lower().count(b"authorization") == 1
     assert b"Authorization: Bearer token\r\n" in second
 
@@ -242,9 +229,7 @@ def test_exchange_has_nothing_of_the_one_before(wire: Wire) -> None:
         assert b"Accept: application/json\r\n" in request
 
 
-@pytest.mark.parametrize(
-    "value", ["Bearer secret\r\nX: y", " Bearer secret", "secret\0\n", "Bearer secret ключ"]
-)
+@pytest.mark.parametrize("value", ["Bearer secret\r\nX: y", "Bearer secret ключ"])
 def test_header_that_cannot_be_sent_is_not_told(wire: Wire, value: str) -> None:
     with pytest.raises(InstanceUnavailable) as caught:
         get(wire, headers={"Authorization": value})
@@ -254,33 +239,29 @@ def test_header_that_cannot_be_sent_is_not_told(wire: Wire, value: str) -> None:
 
 def test_cookies_are_not_kept(wire: Wire) -> None:
     wire.answers(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n\r\n"))
+    session = http.new_session(requests.Session)
 
-    get(wire)
-    get(wire)
+    for _ in range(2):
+        get(wire)
+        session.get(wire.url)
 
-    assert b"cookie" not in wire.requests[1].lower()
+    assert b"cookie" not in b"".join(wire.requests).lower()
 
 
-def test_session_looks_for_no_proxy_by_itself(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
+def test_tok_15_session_reads_neither_netrc_nor_proxies(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_proxies: None
 ) -> None:
     """Proxies and bundles of the environment are looked up once, and handed to each call."""
+    file = tmp_path / ".netrc"
+    file.write_text("default login operator password of-the-host\n")
+    monkeypatch.setenv("NETRC", str(file))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
     assert http.new_session(requests.Session).get(wire.url).status_code == 200
+    assert b"authorization" not in wire.requests[0].lower()
 
 
-def test_session_keeps_no_cookies(wire: Wire) -> None:
-    wire.answers(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n\r\n"))
-
-    session = http.new_session(requests.Session)
-    session.get(wire.url)
-    session.get(wire.url)
-
-    assert b"cookie" not in wire.requests[1].lower()
-
-
-@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])
 def test_proxy_of_the_environment_is_used(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None, name: str
 ) -> None:
@@ -319,12 +300,11 @@ def test_dripping_proxy_is_given_up_at_the_deadline(
     assert time.monotonic() - started < 1.5
 
 
-@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
 def test_host_that_needs_no_proxy_is_asked_itself(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None, name: str
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv(name, "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     assert get(wire).status == 200
 
@@ -339,11 +319,10 @@ def socks(no_proxies: None) -> Iterator[SocksProxy]:
     proxy.close()
 
 
-@pytest.mark.parametrize("name", ["ALL_PROXY", "http_proxy"])
 def test_socks_proxy_of_the_environment_is_used(
-    wire: Wire, socks: SocksProxy, monkeypatch: pytest.MonkeyPatch, name: str
+    wire: Wire, socks: SocksProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, f"socks5h://{socks.address}")
+    monkeypatch.setenv("ALL_PROXY", f"socks5h://{socks.address}")
     port = int(wire.address.rpartition(":")[2])
 
     assert exchange("GET", f"http://op.test:{port}/", limits=LONG).status == 200
@@ -369,7 +348,7 @@ def failure_of(method: str = "POST", url: str = "https://op.test/t") -> Instance
     return caught.value
 
 
-@pytest.mark.parametrize("proxy", ["socks7://127.0.0.1:1", "ftp://127.0.0.1:1", "http://", "http:"])
+@pytest.mark.parametrize("proxy", ["socks7://127.0.0.1:1", "http://"])
 def test_proxy_that_is_not_supported_is_named(
     monkeypatch: pytest.MonkeyPatch, no_proxies: None, proxy: str
 ) -> None:
@@ -414,9 +393,12 @@ def test_proxy_that_is_down_is_named_without_its_password(
     assert "password" not in repr(error) + str(error)
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize(
-    ("content", "code"), [(None, "ca_bundle_missing"), ("no PEM", "ca_bundle_unreadable")]
+    ("variable", "content", "code"),
+    [
+        ("REQUESTS_CA_BUNDLE", None, "ca_bundle_missing"),
+        ("CURL_CA_BUNDLE", "no PEM", "ca_bundle_unreadable"),
+    ],
 )
 def test_ca_bundle_that_cannot_be_used_is_named(
     monkeypatch: pytest.MonkeyPatch,
@@ -460,7 +442,6 @@ def test_client_certificate_that_is_not_there_is_named(no_proxies: None) -> None
         ("https://OP.test:443/id?x", "https://op.test"),
         ("http://op.test:80", "http://op.test"),
         ("http://op.test:443", "http://op.test:443"),
-        ("https://op.test:8443/", "https://op.test:8443"),
         ("http://[::1]:5000/x", "http://[::1]:5000"),
         ("https://user:pw@op.test/", "https://op.test"),
     ],

@@ -21,33 +21,19 @@ from .wire import LONG, OK, SHORT, Wire, get, unavailable
 # The deadline
 
 
-@pytest.mark.parametrize(
-    ("start", "rest"),
-    [
-        (b"", b"H"),
-        (b"HTTP/1.1 200", b" "),
-        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
-        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
-    ],
-    ids=[
-        "from the first byte",
-        "status line",
-        "one header",
-        "headers",
-        "interim answers",
-        "body",
-        "chunks",
-        "size of a chunk",
-        "trailers",
-        "body without an end",
-    ],
-)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+DRIPS = {
+    "from the first byte": (b"", b"H"),
+    "one header": (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
+    "size of a chunk": (CHUNKED, b"0"),
+    "trailers": (CHUNKED + b"0\r\n", b"X: y\r\n"),
+}
+
+
+@pytest.mark.parametrize(("start", "rest"), DRIPS.values(), ids=DRIPS)
 def test_dripped_answer_is_given_up_at_the_deadline(wire: Wire, start: bytes, rest: bytes) -> None:
     wire.drips(start, rest)
     started = time.monotonic()
@@ -80,27 +66,11 @@ def test_tls_that_is_never_agreed_on_is_given_up(wire: Wire) -> None:
     assert time.monotonic() - started < 2
 
 
-def test_slow_answer_within_the_deadline_is_read(wire: Wire) -> None:
-    def serve(connection: socket.socket, _request: bytes) -> None:
-        for byte in OK:
-            connection.sendall(bytes([byte]))
-            time.sleep(0.002)
-
-    wire.serve = serve
-
-    assert get(wire).body == b"{}"
-
-
 def test_deadline_of_one_exchange_is_not_that_of_the_next(wire: Wire) -> None:
-    def serve(connection: socket.socket, _request: bytes) -> None:
-        time.sleep(0.4)
-        connection.sendall(OK)
+    wire.serve = lambda connection, request: (time.sleep(0.4), connection.sendall(OK))
 
-    wire.serve = serve
-    limits = Limits(1, 0.8)
-
-    for _ in range(3):
-        assert get(wire, limits).status == 200
+    for _ in range(2):
+        assert get(wire, Limits(1, 0.6)).status == 200
     assert wire.connections == 1
 
 
@@ -222,10 +192,8 @@ def test_error_before_anything_is_sent_loses_no_answer(wire: Wire) -> None:
     "sent",
     [
         OK,
-        b"HTTP/1.1 404 x\r\nContent-Length: 3\r\n\r\nxxx",
         b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 204 x\r\n\r\n",
-        b"HTTP/1.1 302 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
     ],
@@ -257,15 +225,6 @@ def test_connection_is_not_used_again(wire: Wire, sent: bytes) -> None:
         with contextlib.suppress(InvalidResponse):
             get(wire)
 
-    assert wire.connections == 2
-
-
-def test_connection_of_a_given_up_exchange_is_not_used_again(wire: Wire) -> None:
-    wire.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    unavailable(wire)
-    wire.answers(OK)
-
-    assert get(wire).body == b"{}"
     assert wire.connections == 2
 
 

@@ -82,9 +82,7 @@ def test_frame_redeems_the_code_once(visitor: Visitor, instance: Instance) -> No
     assert "frame_code_refused" in again.text
 
 
-def test_code_is_worth_nothing_to_another_browser(
-    visitor: Visitor, new_visitor: Any, instance: Instance
-) -> None:
+def test_code_is_worth_nothing_to_another_browser(visitor: Visitor, new_visitor: Any) -> None:
     code = code_of(visitor, opened(visitor))
     stranger = new_visitor()
     opened(stranger)
@@ -95,7 +93,7 @@ def test_code_is_worth_nothing_to_another_browser(
 
 
 @pytest.mark.parametrize("code", ["", "x", "gAAAAA=="])
-def test_forged_code_is_refused(visitor: Visitor, instance: Instance, code: str) -> None:
+def test_forged_code_is_refused(visitor: Visitor, code: str) -> None:
     opened(visitor)
     assert redeem(visitor, code).status_code == 400
 

@@ -107,7 +107,7 @@ def test_req_04_pkce_is_s256_for_any_metadata(visitor: Visitor, instance: Instan
     assert len(asked["code_challenge"]) == 43
 
 
-def test_req_05_forwarded_host_is_not_believed(visitor: Visitor, instance: Instance) -> None:
+def test_req_05_forwarded_host_is_not_believed(visitor: Visitor) -> None:
     for headers in (
         {"X-Forwarded-Host": "evil.test", "X-Forwarded-Port": "8443"},
         {"Forwarded": "host=evil.test"},

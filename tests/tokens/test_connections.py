@@ -11,14 +11,13 @@ from django.db import transaction
 from django.test import Client
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.connections import beside_transaction
 from erpnet_instanceid.tokens.renewal import renew
 
 
 @pytest.mark.django_db(transaction=True)
 def test_rollback_without_autocommit_undoes_no_renewal(
-    client: Client, instance_sign_in: Callable[..., Any], instance: Instance
+    client: Client, instance_sign_in: Callable[..., Any]
 ) -> None:
     """The site has switched autocommit off, and commits by itself."""
     instance_sign_in(client, "maria")

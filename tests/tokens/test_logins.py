@@ -242,7 +242,7 @@ def test_fld_16_sign_in_ends_an_impersonation(admin: Visitor) -> None:
 
 
 def test_local_sign_in_without_another_one_costs_one_query(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
+    visitor: Visitor, new_visitor: NewVisitor
 ) -> None:
     new_visitor().sign_in("maria")
     User.objects.create_user("local", password="secret")

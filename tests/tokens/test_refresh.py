@@ -217,6 +217,14 @@ def test_rfr_10_failed_refresh_loses_nothing(
     assert stored().refresh_token != first.refresh_token
 
 
+def test_answer_lost_before_the_work_is_asked_for_once_more(
+    expired: Visitor, instance: Instance
+) -> None:
+    instance.next_token_answer(drop="before")
+    assert expired.get(API).status_code == 200
+    assert len(refreshes(instance)) == 2
+
+
 @pytest.mark.parametrize("value", [..., "", None], ids=str)
 def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(
     expired: Visitor, instance: Instance, value: Any
@@ -572,9 +580,7 @@ def saving_receiver(signal: Signal) -> Iterator[list[SignIn]]:
         signal.disconnect(receive)
 
 
-def test_receiver_of_a_renewal_has_the_row_as_it_was_stored(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_receiver_of_a_renewal_has_the_row_as_it_was_stored(expired: Visitor) -> None:
     first = stored()
     with saving_receiver(tokens_refreshed) as told:
         assert expired.get(API).status_code == 200
