@@ -5,9 +5,9 @@ may use it: the one that holds the lease on the sign-in's row. It stores the ins
 before anything uses it; the others read the row.
 
 The three steps of a renewal: `look` reads the row and takes the lease, `exchange` asks the
-instance and needs no database, `settle_within` writes the row. So no database connection is held
-while the instance is slow, and the row is read and written by the caller's own thread. The module
-renewal.py takes the steps, and says how long a request waits.
+instance and needs no database, `settle_within` in settling.py writes the row. So no database
+connection is held while the instance is slow, and the caller's own thread reads and writes the row.
+The module renewal.py takes the steps, and says how long a request waits.
 """
 
 from __future__ import annotations
@@ -15,30 +15,25 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TypeAlias
 from uuid import UUID
 
 from ..conf import conf
-from ..models import SignIn, sealed_tokens
+from ..models import SignIn
 from ..oidc.client import Client
 from ..oidc.errors import (
     InstanceIDError,
     InstanceUnavailable,
     InvalidResponse,
-    OAuthError,
     SignInExpired,
-    TokenRejected,
 )
 from ..oidc.pool import deadline, seconds_left
-from ..oidc.token_endpoint import REVOCATION_SECONDS, Refreshed, revoke, spend_refresh_token
+from ..oidc.token_endpoint import Refreshed, spend_refresh_token
 from ..oidc.token_set import TokenSet
 from ..oidc.tracebacks import hides_frames
-from ..signals import tokens_refreshed
 from . import backoff, lease
-from .connections import Caller, give_back
+from .connections import Caller
 from .endings import end
-from .pruning import prune_now_and_then
 from .same_person import with_checked_id_token
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -165,7 +160,7 @@ def _is_worth_renewing(sign_in: SignIn, stored: Renewed, wanted: Wanted) -> bool
             # Use the current token until it expires. A visitor who has just signed in would only
             # come back with the same.
             return False
-        _end_as_leased(sign_in, "no_refresh_token")
+        end_as_leased(sign_in, "no_refresh_token")
         raise SignInExpired("no_refresh_token", sign_in=str(sign_in.pk))
     if lease.is_paused(sign_in) or backoff.of_issuer(conf.issuer).is_pausing():
         if wanted.wait:
@@ -221,74 +216,6 @@ def _spend(client: Client, tokens: TokenSet) -> Refreshed:
     return spend_refresh_token(client, str(tokens.refresh_token), now=time.time())
 
 
-def settle_within(leased: Leased, answer: Answer, store_seconds: float) -> Renewed | None:
-    """Last step: stores the newer tokens, or notes why there are none.
-
-    Offers them to the database for ``store_seconds``. Raises SignInExpired or InstanceUnavailable,
-    and DatabaseError where the tokens could not be stored.
-    """
-    sign_in = leased.sign_in
-    if isinstance(answer, TokenSet):
-        return _store(leased, leased.tokens.renewed_by(answer), store_seconds)
-    if not isinstance(answer, InstanceIDError):
-        lease.release(sign_in)
-        raise answer
-    if answer.code == "backing_off":
-        lease.release(sign_in)
-        raise InstanceUnavailable("backing_off", sign_in=str(sign_in.pk))
-    if isinstance(answer, TokenRejected):
-        logger.error("refreshed_token_rejected error=%s sign_in=%s", answer, sign_in.pk)
-        return _over(leased, "refreshed_token_rejected")
-    if isinstance(answer, OAuthError):
-        if answer.code == "invalid_grant":
-            return _over(leased, "refresh_token_refused")
-        logger.error("refresh_refused error=%s: check the Trusted Application", answer)
-    else:
-        logger.warning("refresh_postponed error=%s sign_in=%s", answer, sign_in.pk)
-    raise _postponed(leased, answer)
-
-
-def _store(leased: Leased, tokens: TokenSet, seconds: float) -> Renewed:
-    sign_in = leased.sign_in
-    generation = lease.store(sign_in, sealed_tokens(tokens), seconds)
-    if generation is not None:
-        milliseconds = round(leased.age() * 1000)
-        logger.info(
-            "refreshed sign_in=%s generation=%d ms=%d", sign_in.pk, generation, milliseconds
-        )
-        tokens_refreshed.send(SignIn, sign_in=sign_in)
-        prune_now_and_then()
-        return Renewed(generation, tokens, by_this_call=True)
-    # The sign-in ended while the instance was answering, and stays ended.
-    if tokens.refresh_token is not None:
-        give_back()
-        with deadline(REVOCATION_SECONDS):
-            revoke(conf.client, tokens.refresh_token)
-    return _of_another(sign_in)
-
-
-def _over(leased: Leased, reason: str) -> Renewed | None:
-    sign_in, wanted = leased.sign_in, leased.wanted
-    if not _end_as_leased(sign_in, reason):
-        return _of_another(sign_in)
-    if wanted.was_refused and leased.tokens.is_just_issued(time.time()):
-        # The visitor has just signed in. Another sign-in would bring tokens like these.
-        return None
-    raise SignInExpired(reason, sign_in=str(sign_in.pk))
-
-
-def _end_as_leased(sign_in: SignIn, reason: str) -> bool:
-    # Only if nobody has renewed it or taken over the lease in the meantime.
-    return _end_or_later(
-        sign_in, reason, generation=sign_in.generation, leased_until=sign_in.leased_until
-    )
-
-
-def _end_or_later(sign_in: SignIn, reason: str, **only_where: object) -> bool:
-    with lease.refusal_means_later(sign_in.pk):
-        return end(sign_in, reason, **only_where)
-
-
 def newest(sign_in_id: str | UUID) -> Renewed:
     """The tokens of the row as it is now, for a request that has waited for nothing newer.
 
@@ -297,22 +224,13 @@ def newest(sign_in_id: str | UUID) -> Renewed:
     return _stored(lease.load(sign_in_id))
 
 
-def _of_another(sign_in: SignIn) -> Renewed:
-    """The tokens that another process stored.
-
-    Raises InstanceUnavailable while it is still refreshing.
-    """
-    stored = newest(sign_in.pk)
-    if stored.generation > sign_in.generation:
-        return stored
-    raise InstanceUnavailable("refresh_pending", sign_in=str(sign_in.pk))
+def end_as_leased(sign_in: SignIn, reason: str) -> bool:
+    """Ends the sign-in, unless somebody has renewed it or taken over the lease in the meantime."""
+    return _end_or_later(
+        sign_in, reason, generation=sign_in.generation, leased_until=sign_in.leased_until
+    )
 
 
-def _postponed(leased: Leased, error: InstanceIDError) -> InstanceUnavailable:
-    sign_in = leased.sign_in
-    failures = min(sign_in.failures + 1, 100)
-    # The pause begins now, and the instance may have taken long to fail.
-    seconds = leased.age() + backoff.pause_after(failures)
-    retry_at = sign_in.read_at + timedelta(seconds=seconds)
-    lease.release(sign_in, failures=failures, retry_at=retry_at)
-    return InstanceUnavailable("refresh_postponed", cause=error.code, sign_in=str(sign_in.pk))
+def _end_or_later(sign_in: SignIn, reason: str, **only_where: object) -> bool:
+    with lease.refusal_means_later(sign_in.pk):
+        return end(sign_in, reason, **only_where)

@@ -1,4 +1,4 @@
-"""Takes the steps of refresh.py, and bounds how long a request waits for newer tokens.
+"""Takes the three steps of a renewal, and bounds how long a request waits for newer tokens.
 
 A request that cannot go on without new tokens waits for them. One that could do without waits for
 a second: the exchange then goes on in a thread, which stores the answer.
@@ -32,8 +32,8 @@ from .refresh import (
     lease_seconds,
     look,
     newest,
-    settle_within,
 )
+from .settling import settle_within
 
 logger = logging.getLogger("erpnet_instanceid")
 
