@@ -4,43 +4,15 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from ..errors import (
-    APIError,
-    APINotFound,
-    AttemptError,
-    ImportFailed,
-    InstanceIDError,
-    InstanceUnavailable,
-    InvalidResponse,
-    MaximumLicenseCountExceeded,
-    OAuthError,
-    SignInDenied,
-    SignInExpired,
-    TokenRejected,
-)
+from .. import errors as exceptions
+from ..errors import *  # noqa: F403 - a site may import every exception from here as well
 from ..models import SignIn
 from .service import OwnTokens
 from .session import InstanceSession, open_session
 from .sources import SignInTokens, VisitorTokens
 
-__all__ = [
-    "APIError",
-    "APINotFound",
-    "AttemptError",
-    "ImportFailed",
-    "InstanceIDError",
-    "InstanceSession",
-    "InstanceUnavailable",
-    "InvalidResponse",
-    "MaximumLicenseCountExceeded",
-    "OAuthError",
-    "SignInDenied",
-    "SignInExpired",
-    "TokenRejected",
-    "service_api",
-    "sign_in_api",
-    "user_api",
-]
+__all__ = ["InstanceSession", "service_api", "sign_in_api", "user_api"]
+__all__ += exceptions.__all__
 
 
 def user_api(request: HttpRequest) -> InstanceSession:
