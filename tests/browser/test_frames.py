@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -23,13 +21,16 @@ from .frames import (
 from .steps import ADMINISTRATOR
 
 WINDOW_OF_ITS_OWN = "Open the site in a window of its own"
+both = pytest.mark.parametrize("third_party_cookies", ["allowed", "blocked"])
 
 
-@pytest.fixture(params=["allowed", "blocked"])
-def third_party_cookies(request: Any) -> str:
-    return str(request.param)
+@pytest.fixture
+def third_party_cookies() -> str:
+    """As browsers will have it, unless a test tries both."""
+    return "blocked"
 
 
+@both
 def test_visitor_signs_in_inside_the_frame(scene: Scene, new_context: NewContext) -> None:
     context = new_context()
     page = open_framed(scene, context)
@@ -62,6 +63,7 @@ def test_button_of_the_site_signs_in_at_top_level(scene: Scene, new_context: New
     expect(page.locator("body")).to_have_text("private page of maria")
 
 
+@both
 def test_browser_blocks_third_party_cookies_when_told_to(
     scene: Scene, new_context: NewContext, third_party_cookies: str
 ) -> None:
@@ -75,6 +77,7 @@ def test_browser_blocks_third_party_cookies_when_told_to(
     assert bool(kept) == (third_party_cookies == "allowed")
 
 
+@both
 def test_notice_of_the_instance_ends_the_session_in_the_frame(
     scene: Scene, new_context: NewContext
 ) -> None:
@@ -115,16 +118,6 @@ def test_blocked_popup_leaves_a_link(scene: Scene, new_context: NewContext) -> N
     expect(opened.value.locator("body")).to_have_text("private page of maria")
 
 
-def test_popup_without_its_opener_gives_advice(scene: Scene, new_context: NewContext) -> None:
-    page = open_framed(scene, new_context())
-    popup = open_popup(page)
-    popup.add_init_script("window.opener = null")
-    choose(popup)
-    expect(popup.get_by_role("heading")).to_have_text("You have signed in")
-    expect(popup.locator("main")).to_contain_text("open the site in a window of its own")
-    expect_waiting(page)
-
-
 def test_two_frames_sign_in_one_after_the_other(scene: Scene, new_context: NewContext) -> None:
     page = new_context().new_page()
     page.goto(scene.show_frames("one", "two"))
@@ -152,6 +145,7 @@ def test_tokens_are_renewed_in_the_frame(scene: Scene, new_context: NewContext) 
     assert scene.instance.calls("token")[-1]["grant_type"] == "refresh_token"
 
 
+@both
 def test_sign_out_in_the_frame(scene: Scene, new_context: NewContext) -> None:
     page = open_framed(scene, new_context())
     sign_in(page)

@@ -14,7 +14,6 @@ from .steps import (
     expect_at,
     expect_at_instance,
     expect_customers,
-    expect_signed_in,
     sign_in,
 )
 
@@ -75,53 +74,3 @@ def test_back_button_shows_no_page_from_before_the_sign_out(
 
     expect_at_instance(page, demo)
     expect(page.get_by_role("heading", name="Customers")).to_be_hidden()
-
-
-def test_a_link_to_sign_out_asks_first(open_browser: OpenBrowser, demo: Demo) -> None:
-    page = open_browser()
-    sign_in(page, demo)
-    page.goto(f"{demo.shop}/signout")
-    expect(page.get_by_role("heading")).to_have_text("Sign out?")
-    page.get_by_role("link", name="Stay signed in").click()
-    expect_at(page, f"{demo.shop}/")
-    page.get_by_role("link", name="Customers").click()
-    expect_customers(page, demo.shop)
-
-    page.goto(f"{demo.shop}/signout")
-    page.get_by_role("button", name="Sign out").click()
-    expect_at(page, f"{demo.shop}/")
-    assert not demo.instance.has_session("maria")
-
-
-@pytest.mark.parametrize("same_site", ["None"])
-def test_the_page_after_signing_out_offers_to_sign_in_again(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
-    page = open_browser()
-    sign_in(page, demo)
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading")).to_contain_text("You are signed out of")
-    assert not demo.instance.has_session("maria")
-    page.get_by_role("link", name="Sign in again").click()
-    choose(page, EMPLOYEE)
-    expect_at(page, f"{demo.shop}/")
-    expect_signed_in(page)
-
-
-def test_form_sent_too_late_is_kept_over_the_next_sign_in(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
-    """The instance ended the sign-in while the visitor was writing."""
-    demo.instance.set(access_token_lifetime=1)
-    page = open_browser()
-    page.goto(f"{demo.shop}/note/")
-    choose(page, EMPLOYEE)
-    page.get_by_label("Text").fill("forty chairs")
-    demo.instance.end_session_of("maria")
-    page.wait_for_timeout(1_200)
-    page.get_by_role("button", name="Note").click()
-
-    choose(page, EMPLOYEE)
-    expect(page.get_by_role("heading")).to_have_text("You are signed in again")
-    page.get_by_role("button", name="Send it now").click()
-    expect(page.get_by_role("heading")).to_have_text("Noted: forty chairs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 import requests
@@ -20,7 +21,7 @@ COMPANY = re.compile(r'<option value="([^"]*)">Demo Trading<')
 ERRORS = re.compile(r'<ul class="errorlist" id="id_(\w+)_error"><li>(.*?)</li>', re.DOTALL)
 
 
-def beside(page: requests.Response, rel: str) -> str | None:
+def beside(page: requests.Response, rel: str) -> Any:
     found = re.search(rf'rel="{rel}" href="([^"]+)"', page.text)
     return found[1] if found else None
 
@@ -35,42 +36,30 @@ def errors(page: requests.Response) -> dict[str, str]:
     return {name: unescape(text) for name, text in ERRORS.findall(page.text)}
 
 
-def changes(demo: Demo) -> list[dict[str, str]]:
-    calls = demo.instance.calls("api")
-    return [json.loads(call.body) for call in calls if call.method == "PATCH"]
-
-
-def test_five_hundred_customers_come_in_pages_forth_and_back(demo: Demo, shopper: Shopper) -> None:
+def test_customers_come_in_pages_forth_and_back(demo: Demo, shopper: Shopper) -> None:
     page = shopper.sign_in_at("/customers/", "maria")
     assert beside(page, "prev") is None
     assert "1–20 of 500" in page.text
-    found, pages = NUMBER.findall(page.text), [page.url]
-    while onward := beside(page, "next"):
-        page = shopper.open(onward)
-        found += NUMBER.findall(page.text)
-        pages.append(page.url)
-    assert found == [f"C{number:05d}" for number in range(1, 501)]
+    page = shopper.open(beside(page, "next"))
+    assert NUMBER.findall(page.text) == [f"C{number:05d}" for number in range(21, 41)]
+    assert shopper.open(beside(page, "prev")).url == f"{demo.shop}/customers/"
+    page = shopper.open("/customers/page/25/")
     assert "481–500 of 500" in page.text
-    assert len(demo.instance.calls("api")) == len(pages) == 25
-    while back := beside(page, "prev"):
-        pages.remove(page.url)
-        page = shopper.open(back)
-    assert pages == [page.url] == [f"{demo.shop}/customers/"]
+    assert beside(page, "next") is None
 
 
-@pytest.mark.parametrize("number", ["0", "26", "9" * 5000])
-def test_there_is_no_such_page(demo: Demo, shopper: Shopper, number: str) -> None:
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def test_unknown_page_customer_or_order_is_not_found(shopper: Shopper) -> None:
     shopper.sign_in_at("/customers/", "maria")
-    assert shopper.open(f"/customers/page/{number}/").status_code == 404
+    for page in ("0", "26", "9" * 5000):
+        assert shopper.open(f"/customers/page/{page}/").status_code == 404
+    assert shopper.open(f"/customers/{UNKNOWN}/").status_code == 404
+    assert shopper.open(f"/orders/{UNKNOWN}/printout/").status_code == 404
 
 
-def test_an_unknown_customer_is_not_found(demo: Demo, shopper: Shopper) -> None:
-    shopper.sign_in_at("/customers/", "maria")
-    unknown = "/customers/00000000-0000-4000-8000-000000000000/"
-    assert shopper.open(unknown).status_code == 404
-
-
-def test_change_sends_only_the_changed_fields(demo: Demo, shopper: Shopper) -> None:
+def test_changed_fields_are_sent_in_a_transaction(demo: Demo, shopper: Shopper) -> None:
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     form = fields(shopper.open(path))
     assert form.keys() >= {"Name", "City", "Email", "CreditLimit"}
@@ -78,7 +67,10 @@ def test_change_sends_only_the_changed_fields(demo: Demo, shopper: Shopper) -> N
     assert page.url == demo.shop + path
     assert "The customer is changed." in page.text
     assert fields(page)["City"] == "Русе & Co"
-    assert changes(demo) == [{"City": "Русе & Co", "CreditLimit": 7}]
+    calls = [call for call in demo.instance.calls("api") if call.method != "GET"]
+    begun, changed, ended = (json.loads(call.body) for call in calls)
+    assert (begun["model"], ended) == ("frontend", {"commit": True})
+    assert changed == {"City": "Русе & Co", "CreditLimit": 7}
 
 
 def test_invalid_form_does_not_reach_the_instance(demo: Demo, shopper: Shopper) -> None:
@@ -86,16 +78,7 @@ def test_invalid_form_does_not_reach_the_instance(demo: Demo, shopper: Shopper) 
     page = shopper.press(path, {**fields(shopper.open(path)), "CreditLimit": "-1"})
     assert page.status_code == 200
     assert fields(page)["CreditLimit"] == "-1"
-    assert changes(demo) == []
-
-
-def test_missing_scope_is_reported_and_the_form_stays_filled(demo: Demo, shopper: Shopper) -> None:
-    demo.instance.change_claims("access_token", {"scope": ["openid", "read"]})
-    path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
-    page = shopper.press(path, {**fields(shopper.open(path)), "City": "Pernik"})
-    assert page.status_code == 200
-    assert "The token lacks the scope update." in page.text
-    assert fields(page)["City"] == "Pernik"
+    assert {call.method for call in demo.instance.calls("api")} == {"GET"}
 
 
 REFUSALS = {
@@ -134,14 +117,6 @@ def test_refusal_of_a_rule_stands_whole_beside_its_field(
     assert demo.instance.counters()["open_transactions"] == 0
 
 
-def test_change_is_made_in_a_frontend_transaction(demo: Demo, shopper: Shopper) -> None:
-    path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
-    shopper.press(path, {**fields(shopper.open(path)), "City": "Pernik"})
-    calls = [call for call in demo.instance.calls("api") if call.method != "GET"]
-    begun, changed, ended = (json.loads(call.body) for call in calls)
-    assert (begun["model"], changed, ended) == ("frontend", {"City": "Pernik"}, {"commit": True})
-
-
 def test_printout_of_an_order_is_downloaded(demo: Demo, shopper: Shopper) -> None:
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     page = shopper.open(path)
@@ -151,9 +126,3 @@ def test_printout_of_an_order_is_downloaded(demo: Demo, shopper: Shopper) -> Non
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Disposition"].startswith("attachment;")
     assert answer.content.startswith(b"%PDF-")
-
-
-def test_unknown_order_has_no_printout(demo: Demo, shopper: Shopper) -> None:
-    shopper.sign_in_at("/customers/", "maria")
-    unknown = "/orders/00000000-0000-4000-8000-000000000000/printout/"
-    assert shopper.open(unknown).status_code == 404

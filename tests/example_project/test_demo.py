@@ -5,10 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
-
-import pytest
 
 from ..support.demo import MANAGE, Demo, run_demo, shop_environment
 from .conftest import free_port, port_is_open
@@ -22,13 +19,12 @@ def test_prints_two_hosts_and_the_people_to_sign_in_as(demo: Demo) -> None:
     assert "robot" not in demo.banner
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_both_servers_and_leaves_no_process(number: signal.Signals) -> None:
+def test_a_signal_stops_both_servers_and_leaves_no_process() -> None:
     """The ports close, and the pipe of stderr ends: no child is left that holds it."""
     with run_demo(stderr=subprocess.STDOUT) as demo:
         assert port_is_open(demo.shop)
         assert port_is_open(demo.instance.url)
-        demo.process.send_signal(number)
+        demo.process.send_signal(signal.SIGTERM)
         output, _ = demo.process.communicate(timeout=60)
     assert demo.process.returncode == 0
     assert "Traceback" not in output
@@ -63,10 +59,3 @@ def test_port_in_use_is_left_to_its_owner(demo: Demo) -> None:
         assert f"127.0.0.1:{instance} is taken." in other.banner
         assert port_is_open(other.shop)
         assert other.shop != demo.shop
-
-
-def test_keeps_the_database_it_is_given(tmp_path: Path) -> None:
-    database = tmp_path / "kept.sqlite3"
-    with run_demo(f"--database={database}"):
-        pass
-    assert database.exists()

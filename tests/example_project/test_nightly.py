@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-
-import pytest
+from pathlib import Path
 
 from erpnet_instanceid.testing.world.customers import make_customers
 
@@ -27,21 +26,20 @@ def test_counts_with_one_service_token_and_the_scope_it_needs(demo: Demo) -> Non
     assert (asked["grant_type"], asked["scope"]) == ("client_credentials", "read")
 
 
-def test_without_a_free_licence_it_says_so() -> None:
-    with run_demo("--licences=0") as running:
+def test_options_of_the_demo_count(tmp_path: Path) -> None:
+    database = tmp_path / "kept.sqlite3"
+    with run_demo("--licences=0", f"--database={database}") as running:
         answer = nightly(running)
     assert answer.returncode == 1
     assert "MaximumLicenseCountExceeded" in answer.stderr
+    assert database.exists()
 
 
-@pytest.mark.parametrize("fields", [{"system_user_allowed": False}, {"scope": "update"}])
-def test_registration_without_the_right_is_named_in_one_line(
-    demo: Demo, fields: dict[str, object]
-) -> None:
-    demo.instance.register(**fields)
+def test_registration_without_the_right_is_named_in_one_line(demo: Demo) -> None:
+    demo.instance.register(system_user_allowed=False)
     answer = nightly(demo)
     assert answer.returncode == 1
-    assert re.search("unauthorized_client|invalid_scope", answer.stderr)
+    assert "unauthorized_client" in answer.stderr
     assert "Traceback" not in answer.stderr
     assert demo.instance.settings()["APPLICATION_SECRET"] not in answer.stderr
 

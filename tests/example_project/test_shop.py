@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from ..support.demo import Demo
 from .conftest import Shopper
 
@@ -43,21 +41,6 @@ def test_visitor_is_told_of_the_sign_out(demo: Demo, shopper: Shopper) -> None:
     assert "You are signed out." not in shopper.open("/").text
 
 
-def test_tab_of_the_page_is_marked(demo: Demo, shopper: Shopper) -> None:
-    page = shopper.sign_in_at("/customers/", "maria")
-    assert re.findall(r'href="([^"]+)" aria-current="page"', page.text) == ["/customers/"]
-
-
-def test_sign_in_on_the_way_to_customers_keeps_the_basket(demo: Demo, shopper: Shopper) -> None:
-    shopper.press("/basket/add/chair/")
-    page = shopper.sign_in_at("/customers/", "maria")
-    assert page.url == f"{demo.shop}/customers/"
-    assert page.status_code == 200
-    assert "Мария Иванова" in page.text
-    assert page.text.count("<tr>") == 21  # a heading and twenty customers
-    assert shopper.basket_count == 1
-
-
 def test_page_about_me_shows_facts_and_no_token(demo: Demo, shopper: Shopper) -> None:
     page = shopper.sign_in_at("/me/", "maria")
     assert page.url == f"{demo.shop}/me/"
@@ -66,44 +49,12 @@ def test_page_about_me_shows_facts_and_no_token(demo: Demo, shopper: Shopper) ->
     assert not re.search(r"eyJ|[0-9A-F]{64}", page.text)
 
 
-def test_administrator_enters_and_leaves_the_admin_pages(demo: Demo, shopper: Shopper) -> None:
-    page = shopper.sign_in_at("/admin/", "admin")
-    assert page.url == f"{demo.shop}/admin/"
-    assert "Site administration" in page.text
-    assert shopper.post("/admin/logout/").status_code == 307
-    shopper.press("/signout")
-    assert "Sign out" not in shopper.open("/").text
-
-
-def test_employee_is_refused_at_the_admin_without_a_loop(shopper: Shopper) -> None:
-    page = shopper.sign_in_at("/admin/", "maria")
-    assert page.status_code == 403
-    assert "Мария Иванова" in page.text
-
-
-@pytest.mark.parametrize(
-    ("answer", "status", "sentence"),
-    [
-        ({"drop": "before"}, 503, "needs the instance, which does not answer"),
-        (
-            {
-                "status": 500,
-                "json": {"message": "None left.", "code": "MaximumLicenseCountExceeded"},
-            },
-            503,
-            "One becomes free when a colleague signs out",
-        ),
-        ({"status": 500, "json": {"message": "No.", "code": "Forbidden"}}, 502, "Forbidden"),
-    ],
-)
-def test_an_instance_that_refuses_shows_a_friendly_page(
-    demo: Demo, shopper: Shopper, answer: dict[str, object], status: int, sentence: str
-) -> None:
-    demo.instance.always("api", **answer)
+def test_an_instance_that_refuses_shows_a_friendly_page(demo: Demo, shopper: Shopper) -> None:
+    demo.instance.always("api", status=500, json={"message": "No.", "code": "Forbidden"})
     shopper.press("/basket/add/desk/")
     page = shopper.sign_in_at("/customers/", "maria")
-    assert page.status_code == status
-    assert sentence in page.text
+    assert page.status_code == 502
+    assert "Forbidden" in page.text
     demo.instance.heal()
     assert shopper.open("/customers/").status_code == 200
     assert shopper.basket_count == 1
