@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc.errors import OAuthError
-from erpnet_instanceid.signals import sign_in_ended, sign_in_failed
+from erpnet_instanceid.signals import sign_in_ended
 
 from .support.visitor import Visitor
 
@@ -39,31 +38,3 @@ def test_whose_sign_in_was_replaced_is_told(
 
     assert endings == [("maria", "replaced")]
     assert visitor.whoami()["user"] == login
-
-
-@pytest.fixture
-def failures() -> Iterator[list[Any]]:
-    """The errors that sign-ins have failed with."""
-    heard: list[Any] = []
-
-    def receiver(*, error: Any, **_kwargs: Any) -> None:
-        heard.append(error)
-
-    sign_in_failed.connect(receiver)
-    yield heard
-    sign_in_failed.disconnect(receiver)
-
-
-def test_text_from_a_browser_is_logged_as_one_line(visitor: Visitor, failures: list[Any]) -> None:
-    """A receiver may log it."""
-    answer = visitor.at(visitor.start())
-    told = "no\r\nsigned_in\u2028\x1b[2J" + "x" * 500
-
-    visitor.bring(
-        answer,
-        [("state", answer["state"]), ("error", "access_denied"), ("error_description", told)],
-    )
-
-    (error,) = failures
-    assert isinstance(error, OAuthError)
-    assert error.description == ("no  signed_in  [2J" + "x" * 500)[:200]

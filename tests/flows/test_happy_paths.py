@@ -246,12 +246,6 @@ def test_pos_17_no_refresh_token_means_another_sign_in_later(
     assert visitor.whoami()["user"] == ""
     assert instance.calls("token", "refresh_token") == []
     assert SignIn.objects.get().ended is not None
-    # The instance still knows the visitor: back without a click.
-    before = look(visitor, instance)
-    again = visitor.get(expired.headers["Location"])
-    response = visitor.bring(visitor.at(again.headers["Location"], None))
-    assert_signed_in(visitor, response, before, target="/customers")
-    assert visitor.get("/customers").status_code == 200
 
 
 def test_pos_18_code_and_secret_arrive_as_they_are(

@@ -154,13 +154,29 @@ def test_fld_13_answer_of_two_letters_costs_little(instance: Instance) -> None:
     assert time.thread_time() - started < 0.02
 
 
-def test_cookie_of_one_attempt_does_not_complete_another(instance: Instance) -> None:
-    """Its name is the other's: somebody has planted it."""
-    request = RequestFactory().get("/")
-    plan = attempts.Plan(int(time.time()), request.get_host())
-    mine, _ = attempts.new_attempt(request, plan)
+def test_sta_08_09_attempt_that_is_not_found_has_a_reason(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ALLOWED_HOSTS = ["rp.test", "www.rp.test"]
+    request = RequestFactory().get("/", HTTP_HOST="rp.test")
+    plan = attempts.Plan(int(time.time()), "rp.test")
+    attempt, own = attempts.new_attempt(request, plan)
     _, planted = attempts.new_attempt(request, plan)
-    request.META["HTTP_COOKIE"] = f"erpnet_signin_{mine.reference}={planted}"
-    with pytest.raises(AttemptError) as raised:
-        attempts.find(request, mine.secrets.state)
-    assert raised.value.code == "unknown_attempt"
+
+    def reason(cookie: str, state: str = attempt.secrets.state, host: str = "rp.test") -> str:
+        sent = f"erpnet_signin_{attempts.reference(state)}={cookie}" if cookie else ""
+        request = RequestFactory().get("/", HTTP_HOST=host, HTTP_COOKIE=sent)
+        with pytest.raises(AttemptError, match="unknown_attempt") as raised:
+            attempts.find(request, state)
+        return str(raised.value.facts["reason"])
+
+    assert reason("") == "no_cookie"
+    assert reason("", host="www.rp.test") == "another_host"
+    assert reason("", state="x" * 43) == "not_ours"
+    # Its name is that of the attempt: somebody has planted it.
+    assert reason(planted) == "no_cookie"
+    for other in ("garbage", own[:-8], "A" + own[1:]):
+        assert reason(other) == "another_key"
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 24 * 3600)
+    assert reason(own) == "too_old"

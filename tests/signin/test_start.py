@@ -74,29 +74,6 @@ def test_req_01_request_has_the_registered_parameters(
     assert len({asked["state"], asked["nonce"], verifier}) == 3
 
 
-def test_req_03_query_of_an_endpoint_is_kept(visitor: Visitor, instance: Instance) -> None:
-    own = "?tenant=x&y=%26z"
-
-    def add_query(document: dict[str, Any]) -> None:
-        for name in ("authorization_endpoint", "end_session_endpoint"):
-            document[name] += own
-
-    instance.change("discovery", add_query)
-    location = visitor.start("/private")
-    assert location.startswith(f"{instance.issuer}/connect/authorize{own}&")
-    asked = parameters(location)
-    assert asked["tenant"] == "x"
-    assert set(asked) - {"tenant", "y"} == EXPECTED
-
-    before = look(visitor, instance)
-    assert_signed_in(visitor, visitor.bring(visitor.at(location)), before, target="/private")
-
-    location = visitor.post("/signout").headers["Location"]
-    assert location.startswith(f"{instance.issuer}/connect/endsession{own}&")
-    assert parameters(location)["tenant"] == "x"
-    assert "id_token_hint" in parameters(location)
-
-
 def test_req_04_pkce_is_s256_for_any_metadata(visitor: Visitor, instance: Instance) -> None:
     plain = {"code_challenge_methods_supported": ["plain"]}
     instance.change("discovery", lambda told: told.update(plain))

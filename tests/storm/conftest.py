@@ -50,7 +50,7 @@ def new_postgres_database() -> Iterator[Callable[[], Settings]]:
     with postgres.run_postgres() as first:
         template = {**first, "NAME": "template"}
         postgres.execute(first, 'CREATE DATABASE "template"')
-        migrate({"DATABASES": {"default": template}, "CACHES": DATABASE_CACHE})
+        migrate({"DATABASES": {"default": template}})
 
         def make() -> Settings:
             name = f"site{next(numbers)}"
@@ -76,13 +76,8 @@ def new_sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[]
     numbers = itertools.count(1)
     template = directory / "template.sqlite3"
     settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(template)}
-    migrate({"DATABASES": {"default": settings}, "CACHES": DATABASE_CACHE})
+    migrate({"DATABASES": {"default": settings}})
     return lambda: copy_sqlite(template, directory / f"site{next(numbers)}.sqlite3")
-
-
-DATABASE_CACHE = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "storm_cache"}
-}
 
 
 @pytest.fixture(scope="module")

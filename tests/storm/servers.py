@@ -93,7 +93,6 @@ def run_stand_in(log: Path) -> Iterator[RemoteInstance]:
 
 def migrate(settings: dict[str, Any]) -> None:
     run_command(settings, "migrate", "-v", "0", "--skip-checks")
-    run_command(settings, "createcachetable")
 
 
 def run_command(settings: dict[str, Any], *command: str) -> None:

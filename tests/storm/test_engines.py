@@ -10,34 +10,27 @@ import pytest
 
 from erpnet_instanceid.testing import RemoteInstance
 
-from .conftest import DATABASE_CACHE, Sites
+from .conftest import Sites
 from .site import spent_twice
 
 REQUESTS = 30
 
 
 def _settings(engine: str, directory: Path) -> dict[str, Any]:
-    name, _, cache = engine.partition(" ")
-    settings: dict[str, Any] = {"SESSION_ENGINE": f"django.contrib.sessions.backends.{name}"}
-    if name == "file":
-        settings["SESSION_FILE_PATH"] = str(directory)
-    if cache == "database":
-        settings["CACHES"] = DATABASE_CACHE
-    elif name in ("cached_db", "cache"):
-        settings["CACHES"] = {
-            "default": {
-                "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-                "LOCATION": str(directory),
-            }
-        }
-    return settings
+    cache = "django.core.cache.backends.filebased.FileBasedCache"
+    return {
+        "SESSION_ENGINE": f"django.contrib.sessions.backends.{engine}",
+        "SESSION_FILE_PATH": str(directory),
+        "CACHES": {"default": {"BACKEND": cache, "LOCATION": str(directory / "cache")}},
+    }
 
 
-@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "cache database", "file"])
+# The database alone is in the other tests.
+@pytest.mark.parametrize("engine", ["cached_db", "cache", "file"])
 def test_lbc_26_session_engine_keeps_the_tokens(
     sites: Sites, instance: RemoteInstance, engine: str, tmp_path: Path
 ) -> None:
-    """The storm, an answer of 500, a slow writer, what others wrote, and the end by a notice."""
+    """The storm, a slow writer, what others wrote, and the end by a notice."""
     site = sites(**_settings(engine, tmp_path))
     instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
 
@@ -67,19 +60,11 @@ def test_lbc_26_session_engine_keeps_the_tokens(
     assert instance.refresh_tokens_refused == 0
     assert spent_twice(instance) == []
 
-    expired = site.sign_in_expired()
-    assert site.get(expired, "/fails").status == 500
-    who = site.get(expired, "/whoami", server=1).json()
-    assert (who["user"], who["generation"]) == ("maria", 2)
-    assert site.refreshes() == 1
-
     late = site.begin(person, "/slow?seconds=0.7&put=too-late")
     time.sleep(0.3)
-    assert instance.end_session_of("maria") == [200, 200]
+    assert instance.end_session_of("maria") == [200]
     # Django's own answer to a session that is gone.
     assert late.answer().status == 400
     for server in (0, 1):
-        for visitor in (person, expired):
-            assert site.get(visitor, "/whoami", server).json()["user"] == ""
+        assert site.get(person, "/whoami", server).json()["user"] == ""
     person.close()
-    expired.close()

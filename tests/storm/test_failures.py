@@ -119,17 +119,6 @@ def test_lease_owner_that_wakes_late_overwrites_nothing(
     person.close()
 
 
-def test_answer_lost_before_the_work_is_asked_for_once_more(
-    site: Site, instance: RemoteInstance
-) -> None:
-    person = site.sign_in_expired()
-    instance.next_token_answer(drop="before")
-    answer = site.get(person, "/whoami")
-    assert (answer.status, answer.json()["generation"]) == (200, 2)
-    assert site.refreshes() == 2
-    person.close()
-
-
 def test_lost_answer_ends_only_its_own_sign_in(site: Site, instance: RemoteInstance) -> None:
     person = site.sign_in_expired()
     other = site.sign_in()

@@ -10,7 +10,7 @@ from erpnet_instanceid.testing import RemoteInstance
 
 from .conftest import Sites
 
-TIMES = 5
+TIMES = 3
 AT_ONCE = 8
 
 

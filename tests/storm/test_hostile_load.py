@@ -19,11 +19,11 @@ from .conftest import Sites
 from .servers import ROOT, environment
 from .site import Site
 
-SECONDS = float(os.environ.get("STORM_FLOOD_SECONDS", "30"))
+SECONDS = float(os.environ.get("STORM_FLOOD_SECONDS", "20"))
 RATE = float(os.environ.get("STORM_FLOOD_RATE", "500"))
 # Each process looks for keys on its own: one shows what the instance sees.
 PROCESSES = 1
-# Half of the time is for threads to find their size. In the other half some nine hundred bodies of
+# Half of the time is for threads to find their size. In the other half some six hundred bodies of
 # 300 kB arrive, of which not one in eight may stay.
 WARM_SECONDS = SECONDS / 2
 MAX_GROWTH_KIB = 32 * 1024

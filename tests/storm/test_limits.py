@@ -5,24 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
-from erpnet_instanceid.api import service_api
-from erpnet_instanceid.testing import RemoteInstance
+from erpnet_instanceid.api import governor, service_api
+from erpnet_instanceid.testing import Instance
+from erpnet_instanceid.testing.world import limits
 
 THREADS = 50
+# A minute of the instance, for these tests, and the calls that the documentation allows in one.
+MINUTE = 15.0
 PER_MINUTE = 600
 
 
 @pytest.fixture
-def instance(stand_in: RemoteInstance, settings: Any) -> RemoteInstance:
-    """The stand-in with the limits that the documentation names."""
-    stand_in.reset()
-    stand_in.register(system_user_allowed=True)
-    settings.ERPNET_INSTANCEID = stand_in.settings()
-    return stand_in
+def instance(
+    instance_id: Instance, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> Instance:
+    """The stand-in with its limits."""
+    for module in (governor, limits):
+        monkeypatch.setattr(module, "MINUTE", MINUTE)
+    instance_id.application.system_user_allowed = True
+    configure()
+    return instance_id
 
 
 def take_turns(calls: int, threads: int = THREADS) -> tuple[float, float]:
@@ -43,13 +48,13 @@ def take_turns(calls: int, threads: int = THREADS) -> tuple[float, float]:
 
 
 def test_minute_is_used_up_and_no_call_is_refused(
-    instance: RemoteInstance, figure: Callable[..., None]
+    instance: Instance, figure: Callable[..., None]
 ) -> None:
     calls = 13
     seconds, longest = take_turns(calls)
-    rate = THREADS * calls / seconds * 60
+    rate = THREADS * calls / seconds * MINUTE
     figure(calls=THREADS * calls, per_minute=round(rate), longest_seconds=round(longest, 1))
-    assert instance.counters()["too_many_requests"] == 0
+    assert instance.too_many_requests == 0
     assert len(instance.calls("api")) == THREADS * calls
     assert rate > 0.9 * PER_MINUTE
     # Each call waits for at most DEADLINE.
@@ -57,15 +62,15 @@ def test_minute_is_used_up_and_no_call_is_refused(
 
 
 def test_threads_in_a_queue_are_as_fast_as_one_thread(
-    instance: RemoteInstance, settings: Any, figure: Callable[..., None]
+    instance: Instance, configure: Callable[..., None], figure: Callable[..., None]
 ) -> None:
     """The instance takes one call at a time, and has no limit per minute."""
-    instance.set(requests_per_minute=None)
-    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "API_PER_MINUTE": 0}
+    instance.requests_per_minute = None
+    configure(API_PER_MINUTE=0)
     instance.always("api", delay=0.05)
     alone, _longest = take_turns(100, threads=1)
     together, longest = take_turns(2)
     share = alone / together
     figure(calls=2 * THREADS, share=f"{share:.0%}", longest_seconds=round(longest, 1))
-    assert instance.counters()["too_many_requests"] == 0
+    assert instance.too_many_requests == 0
     assert share > 0.9

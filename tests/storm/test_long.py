@@ -18,12 +18,11 @@ from erpnet_instanceid.testing import RemoteInstance
 from .conftest import Sites
 from .site import Person, Site
 
-SESSIONS = 200
+SESSIONS = 100
 CLIENTS = 6
 # Three minutes of outage and an hour of life as they are: 180 and 3600.
 OUTAGE_SECONDS = float(os.environ.get("STORM_OUTAGE_SECONDS", "9"))
 LIFE_SECONDS = float(os.environ.get("STORM_LIFE_SECONDS", "20"))
-LIFE_SESSIONS = 100
 LIFETIME = 3
 SEED = 20261122
 ENDED = "SELECT count(*) FROM erpnet_instanceid_signin WHERE ended IS NOT NULL"
@@ -131,7 +130,7 @@ def test_hour_of_life_loses_no_sign_in(
 ) -> None:
     """Short tokens, faults at random, two processes: nobody is signed out, nothing fails."""
     instance.set(access_token_lifetime=LIFETIME)
-    crowd = site.sign_in_many(LIFE_SESSIONS)
+    crowd = site.sign_in_many(SESSIONS)
     chance = random.Random(SEED)
     life = Life(site, crowd)
     faults: Counter[str] = Counter()

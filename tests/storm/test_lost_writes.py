@@ -91,26 +91,6 @@ def test_request_that_waited_does_not_undo_other_writes(site: Site) -> None:
     _assert_next_refresh_is_granted(site, person)
 
 
-def test_renewal_outlives_a_500_answer(site: Site) -> None:
-    person = site.sign_in_expired()
-    assert site.get(person, "/fails").status == 500
-    assert site.refreshes() == 1
-    who = site.get(person, "/whoami", server=1).json()
-    assert (who["user"], who["generation"]) == ("maria", 2)
-    assert site.refreshes() == 1
-    _assert_next_refresh_is_granted(site, person)
-
-
-def test_renewal_outlives_the_rollback_of_its_caller(sync_site: Site) -> None:
-    site = sync_site
-    person = site.sign_in()
-    site.instance.next_answer("api", status=401)
-    assert site.get(person, "/api-in-atomic?name=rolled-back&fail=1").status == 500
-    assert site.execute("SELECT count(*) FROM auth_group WHERE name = 'rolled-back'") == [(0,)]
-    assert site.execute(GENERATION) == [(2,)]
-    _assert_next_refresh_is_granted(site, person)
-
-
 def test_renewal_does_not_wait_for_the_commit_of_its_caller(sync_site: Site) -> None:
     site = sync_site
     person = site.sign_in()
@@ -185,21 +165,6 @@ def test_session_key_may_change_while_its_token_is_renewed(
     assert site.refreshes() == 1
     # The old key is worth nothing, and a notice finds the new one.
     assert site.get(person, "/whoami").json()["user"] == ""
-    assert instance.end_session_of("maria") == [200]
-    assert site.get(moved, "/whoami", server=1).json()["user"] == ""
-    person.close()
-
-
-def test_session_key_may_change_in_the_request_that_renews(
-    sync_site: Site, instance: RemoteInstance
-) -> None:
-    site = sync_site
-    instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
-    person = site.sign_in()
-    instance.next_answer("api", status=401)
-    key = site.get(person, "/cycle?api=1").json()["session"]
-    moved = Person(person.browser, f"sessionid={key}")
-    assert site.get(moved, "/whoami").json()["user"] == "maria"
     assert instance.end_session_of("maria") == [200]
     assert site.get(moved, "/whoami", server=1).json()["user"] == ""
     person.close()

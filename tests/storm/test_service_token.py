@@ -67,18 +67,3 @@ def test_each_process_gets_one_service_token_and_renews_it(
         assert tokens <= first[process] | newer[process]
     assert asked_for(site) == 2 * PROCESSES
     figure(calls=len(instance.calls("api")), token_requests=asked_for(site))
-
-
-def test_refused_service_token_is_replaced_once_per_process(
-    sites: Sites, instance: RemoteInstance
-) -> None:
-    site = sites("gunicorn", 2, **URLS)
-    before = call_as_service(site)
-    instance.forget_requests()
-    instance.next_answer("api", status=401)
-    call_as_service(site)
-    assert asked_for(site) == 1
-    after = call_as_service(site)
-    assert_one_each(after)
-    assert sum(before[process] != after[process] for process in before) == 1
-    assert asked_for(site) == 1
