@@ -15,7 +15,7 @@ from django.utils.cache import patch_cache_control
 FRAMES = ("iframe", "frame", "embed", "object")
 # Cookies whose names start so are only in the jar of a frame of another site.
 FRAME_PREFIX = "erpnet_frame_"
-# Marks such a jar.
+# The cookie by which a later request of the frame recognizes such a jar.
 FRAME_MARK = FRAME_PREFIX + "here"
 
 _NOTED = "_instance_cookies"

@@ -52,9 +52,9 @@ AsyncGetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 class TokenRefreshMiddleware:
     """Renews the access token on the session before it expires.
 
-    While the token is fresh this costs one look at the session in each process. Near the token's
-    end one request renews it, and the others go on with the token that they have. Once it has
-    expired they wait for the one. If the instance has ended the sign-in, the visitor becomes
+    While the token is fresh, each process looks at the session once. Near the token's end one
+    request renews it, and the others go on with the token that they have. Once it has expired,
+    they wait for that request. If the instance has ended the sign-in, the visitor becomes
     anonymous; if the instance does not answer, the visitor stays signed in.
     """
 
@@ -103,7 +103,7 @@ class TokenRefreshMiddleware:
         return with_cookies(request, response)
 
     def _may_be_due(self, request: HttpRequest) -> bool:
-        """Whether the session has to be looked at. Asks nobody."""
+        """Whether to look at the session. Makes no query."""
         key = request.session.session_key
         return key is not None and self.due_at.get(key, 0) <= time.time()
 
@@ -120,8 +120,8 @@ class TokenRefreshMiddleware:
             logger.warning("session_not_loaded error=%s", type(error).__name__)
             return None
         if session.session_key is None:
-            # The engine has none, or its cache is away. Only a page that uses the session is to
-            # find out, since Django then deletes the browser's cookie.
+            # The engine has no such session, or its cache is down. Django would delete the cookie
+            # now. Only a page that uses the session may cause that.
             request.session = unread
             return None
         if entry is None and is_unreadable:
@@ -207,7 +207,8 @@ def _finish(request: HttpRequest, entry: SessionEntry, outcome: Outcome) -> None
 
 
 def _look_again_who_it_is(request: HttpRequest) -> None:
-    """Another middleware may have loaded the user before the renewal, which changes rights."""
+    """Loads the user again on first use: the renewal may have changed the user's rights, and
+    another middleware may have loaded the user before."""
     former = request.user
 
     @functools.cache

@@ -34,13 +34,13 @@ def allow_framing(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def with_cookies(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """The response with the cookies that were noted; partitioned in a frame of another site.
+    """The response with the cookies that were noted; in a foreign site's frame partitioned.
 
-    Those too that Django's middleware sets later: Django has no setting for it.
+    So are those that Django's middleware sets later: Django has no setting for this.
     """
     is_in_frame = cookies.is_in_frame_of_another_site(request) and bool(conf.framed_by)
     if is_in_frame and not cookies.starting_with(request, cookies.FRAME_PREFIX):
-        # Of the pages that follow in this frame, Safari does not tell that it is another site's.
+        # At the next pages of this frame, Safari does not say that the frame is in another site.
         cookies.note(request, cookies.FRAME_MARK, "1", settings.SESSION_COOKIE_AGE)
     cookies.put_noted(request, response)
     if is_in_frame:

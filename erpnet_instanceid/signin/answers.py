@@ -1,7 +1,8 @@
 """The instance's answer on its way: sealed into one short-lived cookie by the POST that brings it,
 for the GET that follows.
 
-The POST comes from another site, so the visitor's cookies do not come with it; the GET has them.
+The POST comes from another site, so the browser sends no cookies with it. It sends them with the
+GET.
 """
 
 from __future__ import annotations
@@ -21,10 +22,9 @@ from ..oidc.jose import decode_base64url, encode_base64url
 from ..sealing import seal, unseal
 from .attempts import reference
 
-# Sealed, that is a cookie of 3.8 kB; browsers take 4.
+# Sealed, it becomes a cookie of 3.8 kB; browsers accept 4 kB.
 MAX_COMPRESSED_BYTES = 2780
-# Before it is compressed, which takes 3 ms for so much, at the level that compresses tokens no
-# worse than the others do.
+# Before compression, which takes 3 ms for this many. Higher levels do not make tokens smaller.
 MAX_CHARACTERS = 256 * 1024
 COMPRESSION_LEVEL = 1
 COOKIE_SECONDS = 60
@@ -36,7 +36,7 @@ _COOKIE = "erpnet_answer"
 class Answer:
     """The parameters of an answer in their order, a repeated one repeated.
 
-    ``in_query`` tells that they came in the query, and not in a posted form.
+    ``in_query``: they came in the query, and not in a posted form. ``came`` is in Unix seconds.
     """
 
     VERSION: ClassVar[int] = 1
@@ -68,13 +68,13 @@ def carry(request: HttpRequest, response: HttpResponseBase, answer: Answer) -> N
 
 
 def carried(request: HttpRequest, ref: str) -> Answer | None:
-    """The answer to the attempt called ``ref``; None where it is lost, or is another tab's."""
+    """The answer to the attempt called ``ref``. None if it is lost, or belongs to another tab."""
     sealed = cookies.only(request, _COOKIE)
     data = unseal("answer", sealed) if sealed else None
     answer = None if data is None else _unpack(zlib.decompress(data))
     if answer is None or reference(answer.state) != ref:
         return None
-    # Another node of the site may have carried it, by a clock of its own.
+    # Another host of the site may have sealed it, and its clock may differ from ours.
     age = time.time() - answer.came
     skew = conf.clock_skew
     return answer if -skew <= age <= COOKIE_SECONDS + skew else None
@@ -86,8 +86,8 @@ def forget(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _pack(answer: Answer) -> bytes:
-    # The parts of a token are taken out of base64, which hides repetitions from the compressor.
-    # That saves 9 % of a 2.2 kB token: the response stays below 3 kB.
+    # Decodes the base64 of a token's parts, since base64 hides repetitions from the compressor.
+    # This saves 9 % of a 2.2 kB token: the response stays below 3 kB.
     pairs: list[tuple[str, Any]] = []
     tail = b""
     for name, value in answer.pairs:

@@ -1,7 +1,7 @@
 """Sign-ins under way: each has a sealed cookie of its own, and nothing on the server.
 
-What a sign-in is for travels sealed in its `state`, through the instance and back. The cookie
-holds the seed of its secrets, so that only this browser can complete it. Twenty of them fit.
+The plan of a sign-in travels sealed in its `state`, to the instance and back. The cookie holds the
+seed of its secrets, so that only this browser can complete it. A browser has room for twenty.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Plan:
 
     ``target`` is the page to come back to. ``restarts`` counts how often this sign-in has started
     again by itself; ``in_a_row`` the sign-ins completed right before it: see `loops`.
-    ``seed_hash`` tells the cookie that belongs to this sign-in from one of another.
+    ``seed_hash`` tells this sign-in's cookie from that of another sign-in.
     ``frame`` is the hash of the secret of the frame that the sign-in is for, if there is one.
     """
 
@@ -122,7 +122,7 @@ def new_attempt(request: HttpRequest, plan: Plan) -> tuple[Attempt, str]:
 def remember(
     request: HttpRequest, response: HttpResponseBase, attempt: Attempt, cookie: str
 ) -> None:
-    """Sets the cookie of a new attempt; where there is no room for it, the oldest go."""
+    """Sets the cookie of a new attempt. If there is no room for it, deletes the oldest ones."""
     room = MAX_ATTEMPTS_CHARACTERS - len(cookie)
     for position, (ref, size) in enumerate(_newest_first(request), start=1):
         room -= size
@@ -153,7 +153,7 @@ def read_plan(state: str) -> Plan | None:
 def seal_remainder(plan: Plan) -> str:
     """The part of ``plan`` that a new sign-in needs if the answer is lost; no longer than a state.
 
-    Empty where that is nothing.
+    Empty if a new sign-in needs nothing of it.
     """
     remainder = Plan(target=plan.target, restarts=plan.restarts, frame=plan.frame)
     return _sealed_plan("remainder", remainder) if remainder != Plan() else ""
@@ -181,7 +181,7 @@ def _hash(text: str) -> str:
 
 
 def _secrets(seed: str, state: str) -> Secrets:
-    """Nonce and code verifier from seed and state: with another state they are others."""
+    """Nonce and code verifier, derived from seed and state: another state gives other ones."""
     return Secrets(state, _derived(seed, "nonce", state), _derived(seed, "code_verifier", state))
 
 
@@ -232,9 +232,9 @@ def _why_not_found(
 
 
 def _newest_first(request: HttpRequest) -> list[tuple[str, int]]:
-    """The attempts of this browser: what each is called, and how long its cookie is.
+    """The attempts of this browser: the reference of each, and the length of its cookie.
 
-    Another site of this host has its own, sealed with another key: they are left alone.
+    Leaves out those of another site on this host, which seals them with another key.
     """
     found = []
     for ref, value in cookies.starting_with(request, _COOKIE).items():

@@ -86,7 +86,8 @@ def _checked(
 
 
 def _claim(attempt: Attempt) -> SignIn:
-    # From its first page on, so that a sign-out notice which comes meanwhile counts.
+    # The row says when the sign-in started, and not when its answer came: so a sign-out notice that
+    # came in between counts.
     under_way_for = timedelta(seconds=time.time() - attempt.plan.started)
     started = timezone.now() - under_way_for
     return tried_again(partial(SignIn.objects.create, attempt=attempt.state_hash, started=started))
@@ -163,8 +164,8 @@ def _check_answer(
         issuer=metadata.issuer,
         # In the hybrid flow the ID token names the issuer. RFC 9207 2.4.
         demand_issuer=metadata.names_issuer and answer.id_token is None,
-        # The instance's guide shows an answer by GET with a code alone: the second ID token's
-        # nonce and PKCE hold it together then.
+        # The instance's guide shows an answer by GET that has a code and no ID token. Then PKCE and
+        # the nonce of the second ID token bind the code to this browser.
         demand_id_token=hybrid and not carried.in_query,
     )
     if answer.id_token is not None and (carried.in_query or not hybrid):
@@ -181,7 +182,7 @@ def sign_visitor_in(
     sign_in: SignIn,
     target: str,
 ) -> Any:
-    """Signs the visitor in, and puts the tokens where they are kept: the row, then the session."""
+    """Signs the visitor in, and stores the tokens on the row, then on the session."""
     started = time.monotonic()
     with deleted_if_refused(sign_in), others_ended_if_denied(sign_in):
         user = auth.authenticate(
@@ -197,8 +198,8 @@ def sign_visitor_in(
     with deleted_if_refused(sign_in), own_login(request):
         _login(request, user)
     if request.session.session_key in (key_before, None):
-        # The key of somebody who signs in once more is left by Django as it is, and there is none
-        # yet after a flush, so that a sign-out notice would not find the session.
+        # Django keeps the key if the same user signs in again, and has none yet after a flush. The
+        # row needs a key by which a sign-out notice finds this session.
         request.session.cycle_key()
     row = {
         "account": account,

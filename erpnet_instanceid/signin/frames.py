@@ -1,8 +1,8 @@
 """A sign-in for a frame: a popup signs in at the instance, and the frame redeems the result.
 
-The frame keeps a secret in its own cookie jar. The popup gives nobody a session: it stores the
-checked tokens on the sign-in's row, and hands a one-time code to the frame. The code is worth
-nothing without the secret, so a popup address that a stranger sends signs nobody in.
+The frame keeps a secret in its own cookie jar. The popup opens no session: it stores the checked
+tokens on the sign-in's row, and gives the frame a one-time code. The code is worth nothing without
+the secret. So if a stranger sends a visitor the address of a popup, it signs nobody in.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from ..sealing import seal, unseal
 from .attempts import Attempt
 
 CODE_SECONDS = 60
-# As long as a visitor may leave the frame open before they click.
+# How long a visitor may leave the frame open before they click.
 COOKIE_SECONDS = 24 * 3600
-# For a frame in a page of this site, which shares the site's jar.
+# For a frame in a page of this site: such a frame uses the site's own cookie jar.
 OWN_PREFIX = "erpnet_ownframe_"
 OPENER = "opener"
 
@@ -70,7 +70,7 @@ def popup_address(request: HttpRequest) -> str:
     The middleware puts the frame's secret on the response.
     """
     prefix = _prefix(request)
-    # Frames in one page share the jar. Of two that load at once each makes a secret.
+    # All frames in one page share the jar. If two load at once, each of them makes a secret.
     found = cookies.starting_with(request, prefix)
     kept = [value for name, value in found.items() if prefix + name != cookies.FRAME_MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
@@ -86,9 +86,9 @@ def read_opener(request: HttpRequest) -> Opener | None:
 
 
 def hand_over(attempt: Attempt, claims: Claims, tokens: TokenSet, sign_in: SignIn) -> str:
-    """Stores the result on the row; the one-time code by which the frame redeems it.
+    """Stores the result on the row. Returns the one-time code by which the frame redeems it.
 
-    Raises AttemptError where a sign-out notice was faster.
+    Raises AttemptError if a sign-out notice has ended the sign-in meanwhile.
     """
     result = Result(attempt.plan.frame, dict(claims), dataclasses.asdict(tokens))
     if not sign_in.change({"tokens": records.seal("frame", result)}):
@@ -99,7 +99,7 @@ def hand_over(attempt: Attempt, claims: Claims, tokens: TokenSet, sign_in: SignI
 def redeem_code(request: HttpRequest, code: str) -> tuple[SignIn, dict[str, Any], TokenSet]:
     """The row, claims and tokens behind ``code``, once.
 
-    Raises AttemptError where the code is forged, over, spent, or another frame's.
+    Raises AttemptError if the code is forged, too old, spent, or belongs to another frame.
     """
     key = unseal("frame code", code, max_age=CODE_SECONDS)
     sign_in = None if key is None else SignIn.objects.filter(pk=key.decode(), account=None).first()
@@ -109,14 +109,14 @@ def redeem_code(request: HttpRequest, code: str) -> tuple[SignIn, dict[str, Any]
     secret = cookies.only(request, _prefix(request) + result.secret_hash[:8])
     if not secret or _hash(secret) != result.secret_hash:
         raise AttemptError("frame_code_refused", reason="no_secret")
-    # Of two requests with one code, one changes the row.
+    # If two requests bring the same code, only one changes the row.
     if not sign_in.change({"tokens": ""}, tokens=sign_in.tokens):
         raise AttemptError("frame_code_refused", reason="spent_or_over")
     return sign_in, result.claims, TokenSet(**result.tokens)
 
 
 def mark(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Marks the jar of the frame, for as long as a session may last."""
+    """Marks the jar of a frame of another site, for as long as a session may last."""
     if cookies.is_in_frame_of_another_site(request):
         cookies.put(request, response, cookies.FRAME_MARK, "1", settings.SESSION_COOKIE_AGE)
 

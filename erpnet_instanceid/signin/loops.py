@@ -1,7 +1,7 @@
 """Detects loops: a page that sends a visitor who has just signed in to sign in again.
 
-The instance knows the visitor by then and asks nothing, so their browser would go to and fro
-until they close it.
+The instance knows the visitor by then and asks nothing, so the browser would go between the two
+sites until the visitor closes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def note(request: HttpRequest, response: HttpResponseBase, in_a_row: int) -> Non
     """Notes in a cookie that a sign-in has just been completed, and how many in a row that makes.
 
     Sign-ins to any page count: a loop may lead over several pages and tabs. The cookie is not
-    sealed: a visitor who forges it meets an error page, and its button leads on.
+    sealed: a visitor who forges it gets an error page, whose button starts a sign-in.
     """
     cookies.put(request, response, _COOKIE, f"{in_a_row}.{int(time.time())}", SECONDS)
 
@@ -35,7 +35,7 @@ def in_a_row(request: HttpRequest) -> int:
     mark = _MARK.fullmatch(cookies.only(request, _COOKIE))
     if mark is None:
         return 0
-    # Another node of the site may have written it, by a clock that is ahead.
+    # Another host of the site may have written it, and its clock may be ahead.
     return int(mark[1]) if abs(time.time() - int(mark[2])) <= SECONDS else 0
 
 

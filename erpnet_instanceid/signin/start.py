@@ -21,7 +21,8 @@ from .proxies import note_unknown_https
 
 # On the address of a start that has been sent on to the host of CALLBACK_URL.
 MOVED = "moved"
-# How often this sign-in has started again by itself. A visitor who forges it stops their own.
+# How often this sign-in has started again by itself. A visitor who forges the number ends only
+# their own sign-in.
 RESTARTS = "restarts"
 # OpenID Connect Core 4: the page that is wanted, where another site begins a sign-in.
 TARGET_LINK_URI = "target_link_uri"

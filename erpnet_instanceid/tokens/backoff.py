@@ -14,7 +14,7 @@ from ..once import once
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 30.0
-# One sign-in that fails has a trouble of its own. The instance's shows in more than one.
+# If one sign-in fails, the reason may be that sign-in. If the instance is down, several fail.
 SIGN_INS_THAT_TELL = 2
 MAX_REMEMBERED = 1000
 
@@ -76,7 +76,7 @@ class Backoff:
                 self._until = time.monotonic() + pause_after(self._pauses)
 
 
-# The children of a fork learn for themselves: a lock does not survive one.
+# A child process counts for itself: a lock that was held during the fork would stay locked there.
 @once(inherited=False)
 def of_issuer(issuer: str) -> Backoff:
     """The one back-off of this process for sign-ins, renewals and service tokens of an issuer."""

@@ -1,4 +1,4 @@
-"""Database connections: gives the request's own back, and works on others in other threads."""
+"""Database connections: returns the request's own to the pool, and runs work on other ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def database() -> str:
 
 
 def inside_transaction() -> bool:
-    """Whether the caller has a transaction open, whose rollback would undo what is written now."""
+    """Whether the caller has a transaction open: its rollback would undo what we write now."""
     connection = connections[database()]
     if _is_in_manual_mode(connection):
         return True
@@ -50,8 +50,8 @@ def _is_in_manual_mode(connection: BaseDatabaseWrapper) -> bool:
 def give_back() -> None:
     """Returns this thread's connections to their pools, before a wait for the network.
 
-    Other requests can use them meanwhile. A connection without a pool stays: it is this thread's
-    alone, and may carry what the site has set on it (``SET ROLE``, ``search_path``).
+    Other requests can use them meanwhile. A connection without a pool stays: no other thread could
+    use it, and the site may have set it up (``SET ROLE``, ``search_path``).
     """
     for connection in connections.all(initialized_only=True):
         has_pool = bool(connection.settings_dict["OPTIONS"].get("pool"))
@@ -60,7 +60,7 @@ def give_back() -> None:
 
 
 def beside_transaction(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Returns what ``work`` returns, done in a thread on a database connection of its own.
+    """Returns the result of ``work``, which runs in a thread on a database connection of its own.
 
     So the caller's transaction cannot roll the write back. Raises InstanceUnavailable where there
     is no second connection within BORROW_SECONDS.
@@ -105,10 +105,9 @@ def _open_connection(opened: Future[None]) -> None:
 
 
 class Caller:
-    """The choices of the caller's thread, for work that another thread does on its behalf.
+    """The context variables and the tenant of the caller's thread, for work in another thread.
 
-    The other thread's connections know nothing of the schema that django-tenants has chosen here,
-    and its context variables are others.
+    django-tenants has chosen a schema on this thread's connections only.
     """
 
     def __init__(self) -> None:
@@ -120,9 +119,9 @@ class Caller:
         }
 
     def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Returns what ``work`` returns, and closes the connections of this thread.
+        """Returns the result of ``work``, and closes the connections of this thread.
 
-        For a thread that serves no request: nobody else closes them there.
+        For a thread that serves no request: Django closes connections only after a request.
         """
         return self._context.copy().run(self._run, functools.partial(work, *args, **kwargs))
 

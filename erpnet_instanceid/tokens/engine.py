@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 REPEATED_METHODS = ("save", "delete")
-# Each session object has these for itself.
+# A session object does not share these with another one of the same session.
 OWN_ATTRIBUTES = frozenset({"accessed", "modified", "serializer", *REPEATED_METHODS})
 
 
@@ -33,7 +33,7 @@ def loaded(session: SessionBase) -> Mapping[str, Any] | None:
 
 def reopen(session: SessionBase) -> SessionBase:
     """The same session, to be read again from its engine."""
-    # The `type` of a lazy session, as Channels has it, is not the engine's.
+    # Channels wraps the session in a lazy object: type() would be the wrapper's class.
     again: SessionBase = session.__class__(session.session_key)
     # Some engines save the browser and the address of the visitor, which they keep as attributes.
     for name, value in vars(session).items():
@@ -54,9 +54,9 @@ def untouched(session: SessionBase) -> Iterator[None]:
 
 
 def repeat_in_conflict(session: SessionBase) -> None:
-    """Lets ``session`` be saved and deleted again where the database has given that up.
+    """Makes ``session`` try again if the database aborts a save or a delete.
 
-    Django saves a session after the view, and answers 400 where the database refuses that.
+    Django saves a session after the view, and answers 400 if the database refuses.
     """
     for name in REPEATED_METHODS:
         setattr(session, name, _repeated(getattr(session, name)))

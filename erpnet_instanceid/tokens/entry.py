@@ -114,7 +114,7 @@ def write_entry(session: SessionBase, entry: SessionEntry) -> None:
 
 
 def entry_in(content: Mapping[str, Any]) -> SessionEntry | None:
-    """The entry in what a session holds, None where there is none that this version can read."""
+    """The entry in a session's content, None where there is none that this version can read."""
     return from_dict(SessionEntry, content.get(ENTRY_KEY))
 
 
@@ -143,7 +143,7 @@ def own_entry(session: SessionBase, user: Any) -> SessionEntry | None:
 
 
 def is_on_session(user: Any, session: SessionBase) -> bool:
-    """Whether ``user`` signed in on the session. A middleware of the site may show another one."""
+    """Whether ``user`` signed in on the session. A middleware of the site may set another one."""
     return str(user.pk) == session.get(SESSION_KEY)
 
 
@@ -152,9 +152,10 @@ def store_newer(
 ) -> None:
     """Puts the tokens of a later generation on the session; the rest of ``entry`` stays.
 
-    They are saved at once, or after the caller's commit, into what the engine holds by then. If
-    they were saved with the rest at the end of the request, they would undo what other requests
-    wrote meanwhile, and the request would fail if the session's key has changed.
+    They are saved at once, or after the caller's commit: the engine's copy of the session is read
+    again, and gets this entry. If Django saved them with the rest at the end of the request, they
+    would undo what other requests wrote meanwhile, and the request would fail if the session's key
+    has changed.
     """
     newer = entry.with_tokens(generation, tokens)
     with untouched(session):

@@ -26,7 +26,7 @@ from .endings import end_all_of
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# How many of a process's renewals may have their rights followed in the background at once.
+# For how many renewals a process updates the users' rights in the background at the same time.
 THREADS = 2
 
 
@@ -36,10 +36,10 @@ def asks_the_instance() -> bool:
 
 
 def claims_of(sign_in: SignIn, tokens: TokenSet, seconds: float) -> Claims:
-    """The claims of the new access token, and of what else RIGHTS_FROM asks. Uses no database.
+    """The claims of the new access token, and those of the source that RIGHTS_FROM names.
 
-    Waits for the instance for so many ``seconds``, for keys as well. Empty where the token cannot
-    be checked: then nothing changes.
+    Uses no database. Waits for the instance for that many ``seconds``, keys included. Empty if the
+    token cannot be checked: then nothing changes.
     """
     with deadline(seconds):
         return _claims_of(sign_in, tokens)
@@ -48,7 +48,7 @@ def claims_of(sign_in: SignIn, tokens: TokenSet, seconds: float) -> Claims:
 def _claims_of(sign_in: SignIn, tokens: TokenSet) -> Claims:
     assert sign_in.account is not None  # noqa: S101 - told to the type checker; see lease.load
     client = conf.client
-    # Not the account's `sub`: after a rename this sign-in may go on under the former one.
+    # Not the account's `sub`: after a rename, the tokens of this sign-in may have the former one.
     id_token = read_stored_id_token(tokens.id_token, client=client) or {}
     subject = id_token.get("sub", sign_in.account.sub)
     told = access_token_claims(tokens.access_token, client=client, subject=subject, now=time.time())
@@ -71,7 +71,7 @@ def follow(sign_in: SignIn, claims: Claims) -> None:
     """
     account = sign_in.account
     assert account is not None  # noqa: S101 - told to the type checker; see lease.load
-    # This sign-in may still have a name that the account has no more.
+    # After a rename, this sign-in may still have the former `sub`; the account has the new one.
     told = {name: value for name, value in claims.items() if name != "sub"}
     try:
         tried_again(partial(rights.follow, account, told))
@@ -80,7 +80,7 @@ def follow(sign_in: SignIn, claims: Claims) -> None:
         try:
             end_all_of(account, error.code)
         except DatabaseFailure as failure:
-            # This browser is signed out all the same, the others at their next renewal.
+            # This browser is signed out all the same; the next renewal signs out each other one.
             cause = type(failure).__name__
             logger.warning("sign_in_not_ended sign_in=%s error=%s", sign_in.pk, cause)
         raise SignInExpired(error.code, sign_in=str(sign_in.pk)) from None
@@ -100,7 +100,7 @@ def _follow_late(sign_in_id: str | UUID, tokens: TokenSet) -> None:
     sign_in = SignIn.objects.open(sign_in_id)
     if sign_in is None or sign_in.account is None:
         return
-    # Nobody is left to tell that it has ended.
+    # The request is over, so there is nobody to tell that the sign-in has ended.
     with suppress(SignInExpired):
         follow(sign_in, claims_of(sign_in, tokens, conf.deadline))
 

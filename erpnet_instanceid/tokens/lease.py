@@ -63,12 +63,12 @@ def is_taken(sign_in: SignIn) -> bool:
 
 
 def is_paused(sign_in: SignIn) -> bool:
-    """Whether this sign-in is to be left alone after failures of its own."""
+    """Whether no request may renew this sign-in yet, because renewals of it have failed."""
     return _is_ahead(sign_in, sign_in.retry_at, LONGEST_SECONDS)
 
 
 def _is_ahead(sign_in: SignIn, end: datetime | None, longest: float) -> bool:
-    # An end further ahead than it can be was written by a clock that was wrong.
+    # If the end is too far ahead, a host wrote it whose clock was wrong.
     return end is not None and timedelta(0) < end - sign_in.read_at <= timedelta(seconds=longest)
 
 
@@ -88,7 +88,7 @@ def take(sign_in: SignIn, seconds: float) -> bool:
 
 
 def release(sign_in: SignIn, **values: Any) -> None:
-    """Gives the lease back if it is still the caller's, and sets ``values`` with that."""
+    """Gives the lease back if it is still the caller's, and sets ``values`` in the same update."""
     try:
         sign_in.change(
             {"leased_until": None, **values},
@@ -105,9 +105,9 @@ def store(
 ) -> int | None:
     """Puts newer tokens on the row. Returns their generation, None where the sign-in has ended.
 
-    Tries for so many ``seconds``, and then raises the database's error.
+    Tries for that many ``seconds``, and then raises the database's error.
 
-    Stores them even when the lease is over: the old ones are spent. Afterwards ``sign_in`` has
+    Stores them even if the lease has ended: the old tokens are spent. Afterwards ``sign_in`` has
     the stored values, and receivers of signals see them.
     """
     generation = sign_in.generation + 1
@@ -153,7 +153,7 @@ def _leave_connection() -> None:
 
 @contextmanager
 def refusal_means_later(sign_in_id: object) -> Iterator[None]:
-    """Turns every kind of database error into InstanceUnavailable: not now, and nothing is lost."""
+    """Turns each database error into InstanceUnavailable: the caller loses nothing by a retry."""
     try:
         yield
     except DatabaseFailure as error:

@@ -37,7 +37,7 @@ def note_session(request: HttpRequest) -> None:
 
 @contextmanager
 def own_login(request: HttpRequest) -> Iterator[None]:
-    """For the login() of a sign-in at the instance, which sees to the former row itself."""
+    """For the login() of a sign-in at the instance, which ends the former row itself."""
     key = getattr(request, _KEY, None)
     setattr(request, _KEY, None)
     yield
@@ -50,7 +50,7 @@ def has_left(request: HttpRequest) -> bool:
 
 
 def end_left(request: HttpRequest) -> None:
-    """Ends the sign-in of a visitor who was signed out as another user, and not signed in again."""
+    """Ends the sign-in that logout() left for a login() in the same request, if none followed."""
     left = getattr(request, _LEFT)
     entry = read_entry(request.session)
     if entry is not None and entry.sign_in == left:
@@ -87,7 +87,7 @@ def _carry_over(request: HttpRequest, user: Any, key: str) -> None:
         # After a flush. The row needs a key by which a notice finds the session.
         request.session.cycle_key()
     if not sign_in.change({"session_key": request.session.session_key}):
-        # A notice was faster.
+        # A sign-out notice has ended the row meanwhile.
         sign_out(request)
         return
     claims = read_stored_id_token(tokens.id_token, client=conf.client) or {}
@@ -111,7 +111,7 @@ def _after_logout(*, request: HttpRequest | None, **_kwargs: Any) -> None:
         return
     entry = read_entry(request.session)
     if entry is not None and entry.is_carried and hasattr(request, _KEY):
-        # An impersonation may end by logout() and login() as the person of before.
+        # An impersonation may end by logout(), then login() as the person who began it.
         setattr(request, _LEFT, entry.sign_in)
         return
     end_with_session(request, "logged_out")

@@ -21,7 +21,7 @@ from ..oidc.id_token import Claims, session_id
 from .connections import database
 from .pruning import CLAIMED_FOR
 
-# Django takes longer to build such a subquery than a database to answer it, at each sign-in.
+# In SQL, since Django would take longer to build it, at each sign-in, than the database to answer.
 NO_NOTICE = f"""NOT EXISTS (
     SELECT 1 FROM {Notice._meta.db_table}
     WHERE named IN (%s, %s) AND sub IN ('', %s) AND received >= %s AND issued_at >= %s
@@ -44,9 +44,9 @@ def note(claims: Claims) -> datetime | None:
 
 
 def _wait_for_sign_ins(alias: str) -> None:
-    # A sign-in may have looked just before, and be about to complete. It holds its row meanwhile;
-    # after that the caller finds it.
-    # Older ones are left over: their browsers have not come back.
+    # A sign-in may have looked for notices just before this one was stored. It locks its row until
+    # it is complete, so we wait here; the caller then finds the complete row.
+    # The browser of a row that is older has not come back.
     since = timezone.now() - CLAIMED_FOR
     under_way = SignIn.objects.filter(account=None, started__gt=since, ended=None)
     with transaction.atomic(using=alias):
@@ -62,7 +62,7 @@ def no_notice_of(claims: Claims, *, since: datetime) -> RawSQL:
     connection = connections[database()]
     sub = _hash(claims, "sub", claims["sub"])
     received = Notice._meta.get_field("received").get_db_prep_value(since, connection)
-    # Two nodes of the instance do not agree on the time.
+    # The clocks of two nodes of the instance may differ.
     issued_since = int(claims["iat"]) - conf.clock_skew
     values = (_names(claims)["named"], sub, sub, received, issued_since)
     return RawSQL(NO_NOTICE, values, output_field=BooleanField())  # noqa: S611 - all are parameters

@@ -20,9 +20,9 @@ from .connections import database
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# Longer than a sign-in can be under way, or its answer be replayed.
+# Longer than a sign-in can take, and than somebody can replay its answer.
 CLAIMED_FOR = timedelta(hours=2)
-# The admin shows them for a day.
+# Django's admin shows an ended sign-in for a day.
 ENDED_FOR = timedelta(days=1)
 # A refresh token lives for 30 days.
 UNUSED_FOR = timedelta(days=31)
@@ -54,7 +54,7 @@ def _delete(rows: QuerySet[Any], most: int) -> int:
     using = database()
     if not connections[using].features.has_select_for_update_skip_locked:
         return _delete_all(rows[:most])
-    # Two that delete the same rows in different orders would wait for each other.
+    # Two processes that delete the same rows in different orders would wait for each other.
     with transaction.atomic(using=using):
         return _delete_all(rows.select_for_update(skip_locked=True)[:most])
 
@@ -66,8 +66,8 @@ def _delete_all(rows: QuerySet[Any]) -> int:
 
 
 def _needless() -> tuple[QuerySet[Any], ...]:
-    # Each is answered by one index, of which the order reminds the database: where most rows are
-    # needless, it would rather read the table.
+    # One index answers each query. The order makes the database use it: if most rows can go, it
+    # would otherwise read the whole table.
     rows = SignIn.objects.all()
     return (
         rows.filter(_older("started", CLAIMED_FOR), account=None).order_by("account_id", "started"),
@@ -91,7 +91,7 @@ class Gardener:
         self._next_at = 0.0
 
     def is_turn(self) -> bool:
-        """Whether the calling request is to prune. Others then are not, for a minute."""
+        """Whether the calling request is to prune. After that no other is, for a minute."""
         with self._lock:
             now = time.monotonic()
             if now < self._next_at:
@@ -100,13 +100,13 @@ class Gardener:
             return True
 
     def go_on(self) -> None:
-        """There is more: the next request is to prune as well."""
+        """Lets the next request prune as well, since more rows can go."""
         self._next_at = 0.0
 
 
 @once(inherited=False)
 def gardener() -> Gardener:
-    """The one of this process."""
+    """The gardener of this process."""
     return Gardener()
 
 

@@ -42,7 +42,7 @@ logger = logging.getLogger("erpnet_instanceid")
 STORE_RESERVE_SECONDS = 2.0
 # The generation of the tokens that a sign-in brings.
 FIRST_GENERATION = 1
-# How long tokens count for requests that waited for them, even if they expire at once.
+# How long requests that waited for tokens may use them, even if these expire at once.
 WAITING_REQUESTS_SECONDS = 2.0
 
 
@@ -50,9 +50,9 @@ WAITING_REQUESTS_SECONDS = 2.0
 class Wanted:
     """A caller's request: tokens newer than generation ``seen``.
 
-    ``wait``: the caller cannot go on without. ``was_refused``: the instance's API has refused the
-    tokens of that generation, although they have not expired. ``follows``: whether the user's
-    rights follow at once; for a caller inside a transaction they follow in the background.
+    ``wait``: the caller cannot go on without newer tokens. ``was_refused``: the instance's API has
+    refused the tokens of that generation, although they have not expired. ``follows``: whether the
+    user's rights are updated at once; for a caller inside a transaction, a thread updates them.
     """
 
     sign_in_id: str | UUID
@@ -66,7 +66,7 @@ class Wanted:
 class Renewed:
     """A token set and its generation. ``by_this_call``: this call has fetched it.
 
-    After a wait in vain it is the one that the caller has: the session may have changed meanwhile.
+    It is no newer than the caller's own if the caller has waited in vain.
     """
 
     generation: int
@@ -128,7 +128,7 @@ def look(wanted: Wanted) -> Renewed | Leased | Pending | None:
 
 
 def _is_of_use(tokens: TokenSet) -> bool:
-    # Tokens without a life must still serve the requests that have waited for them.
+    # Tokens that expire at once must still serve the requests that have waited for them.
     now, issued_at = time.time(), tokens.expires_at - tokens.lifetime
     return not tokens.has_expired(now) or abs(now - issued_at) < WAITING_REQUESTS_SECONDS
 
@@ -149,7 +149,10 @@ def _stored(sign_in: SignIn) -> Renewed:
 
 
 def _is_worth_renewing(sign_in: SignIn, stored: Renewed, wanted: Wanted) -> bool:
-    """Whether the refresh token is to be spent now. Raises where the caller cannot do without."""
+    """Whether to spend the refresh token now.
+
+    If not, raises an error for a caller that cannot go on without newer tokens.
+    """
     is_new = stored.tokens.is_just_issued(time.time())
     if wanted.was_refused and is_new and stored.generation > FIRST_GENERATION:
         # If the API refuses every token, renewing each time would spend a refresh token per
@@ -184,8 +187,8 @@ def _exchange(leased: Leased) -> Answer:
     caller = str(leased.sign_in.pk)
     seconds = lease_seconds() - STORE_RESERVE_SECONDS
     if leased.age() > seconds / 2:
-        # The exchange has waited for a thread. Once the lease is over, another request may send
-        # the same refresh token.
+        # The exchange has waited too long for a thread. After the lease has ended, another request
+        # may send the same refresh token.
         return InstanceUnavailable("backing_off", sign_in=caller)
     if not instance.allows(caller, lease_seconds()):
         return InstanceUnavailable("backing_off", sign_in=caller)
@@ -212,7 +215,8 @@ def _spend(client: Client, tokens: TokenSet) -> Refreshed:
         if not error.answer_lost or seconds_left() < 0.9 * conf.deadline:
             raise
         logger.warning("refresh_answer_lost error=%s", error)
-    # The instance may have done it, or may not have heard of it. Asking once more tells.
+    # The instance may have spent the token, or may never have got the request. A second request
+    # tells which.
     return spend_refresh_token(client, str(tokens.refresh_token), now=time.time())
 
 

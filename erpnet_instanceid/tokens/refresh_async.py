@@ -1,9 +1,9 @@
 """Renewal for code on an event loop.
 
-The row is read and written by the thread of the request, whose database connection may carry what
-the site has set on it. The instance is asked in a thread of this module, so that neither the event
-loop nor the request's thread waits for it. The requests of one process that want the same tokens
-wait for one task.
+The request's own thread reads and writes the row, because the site may have set up that thread's
+database connection. A thread of this module asks the instance, so that neither the event loop nor
+the request's thread waits for it. If several requests of a process want the same tokens, they wait
+for one task.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Renewal:
         # If the server stops the event loop, the thread stores the answer.
         answer = await asyncio.wrap_future(handed_over)
         if not self.is_awaited:
-            # The request has ended, and its thread with it.
+            # The request has ended, and so has its thread.
             await _in_thread(found.caller.run, settle_late, found, answer)
             return None
         renewed = await sync_to_async(settle)(found, answer)
@@ -112,7 +112,7 @@ async def arenew(sign_in_id: str | UUID, seen: int, *, wait: bool) -> Renewed | 
         renewed = await _result(renewal, wait=wait, is_own=is_own)
         if renewed is not None or is_own:
             return renewed
-        # The task belonged to a request that does not wait.
+        # That task was begun by a request that does not wait for newer tokens. This one does.
 
 
 async def _result(renewal: Renewal, *, wait: bool, is_own: bool) -> Renewed | None:
@@ -133,7 +133,7 @@ async def _result(renewal: Renewal, *, wait: bool, is_own: bool) -> Renewed | No
 def _forget(key: tuple[object, ...], task: asyncio.Future[Renewed | None]) -> None:
     del _under_way[key]
     if not task.cancelled():
-        # Looked at, so that asyncio does not report an error for which nobody waits any more.
+        # Reads the error, since asyncio reports one that no code has read.
         task.exception()
 
 

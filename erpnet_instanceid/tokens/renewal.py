@@ -1,7 +1,7 @@
 """Takes the three steps of a renewal, and bounds how long a request waits for newer tokens.
 
-A request that cannot go on without new tokens waits for them. One that could do without waits for
-a second: the exchange then goes on in a thread, which stores the answer.
+A request that cannot go on without new tokens waits for them. One whose tokens are still good waits
+for a second: the exchange then goes on in a thread, which stores the answer.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from .settling import settle_within
 
 logger = logging.getLogger("erpnet_instanceid")
 
-# How long a request waits for a renewal that it could do without, and how many such renewals run
-# in one process.
+# How long a request waits for a renewal while its own tokens are still good, and how many such
+# renewals run in one process.
 PATIENCE_SECONDS = 1.0
 MOST_IN_PASSING = 4
 # How often a waiting request looks at the row.
@@ -51,7 +51,7 @@ def renew(
 ) -> Renewed | None:
     """Tokens newer than generation ``seen``: the row's, or new ones from the instance.
 
-    None where there are none and the caller can go on with its own. See `Wanted`.
+    None if there are no newer ones, and the caller can go on with its own. See `Wanted`.
 
     Inside a caller's transaction it works on a connection of its own, so that neither the
     transaction's rollback nor its commit matters.
@@ -162,7 +162,7 @@ def _renew_in_passing(leased: Leased) -> Renewed | None:
 
 
 def exchange_in_passing(leased: Leased) -> Future[Answer] | None:
-    """The answer, as a thread will bring it; None where too many wait for the instance already.
+    """A future for the instance's answer. None if too many threads wait for the instance already.
 
     A caller that does not want to wait any more cancels the future. See `exchange_and_hand_over`.
     """
@@ -199,7 +199,7 @@ def exchange_and_hand_over(leased: Leased, handed_over: Future[Answer]) -> None:
 
 
 def settle_late(leased: Leased, answer: Answer) -> None:
-    """As `settle`, for a request that has gone on without. The rights follow. Never raises."""
+    """As `settle`, for a request that has not waited. Also updates the rights. Never raises."""
     try:
         _followed(leased, settle_within(leased, answer, lease.STORE_DEADLINE_SECONDS))
     except InstanceIDError as error:

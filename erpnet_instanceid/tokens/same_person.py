@@ -70,7 +70,7 @@ def with_checked_id_token(
 def _check_by_either_clock(check: Callable[[float], None], told_at: float | None) -> None:
     """Checks by this host's clock and, where that refuses the token's times, by the instance's.
 
-    A host whose clock is wrong must not sign visitors out whom the others keep.
+    A host whose clock is wrong must not sign out visitors whom the site's other hosts keep.
     """
     now = time.time()
     try:
@@ -90,8 +90,8 @@ def _check_same_person(
     account: Account,
     now: float,
 ) -> None:
-    # Not the account's `sub` where we have the ID token's: somebody who has been renamed and has
-    # signed in again in another browser has a new `sub` in the account, and the old one here.
+    # If we have the former ID token, its `sub` counts and not the account's: after a rename and a
+    # sign-in in another browser, the account has the new `sub`, and this sign-in the old one.
     if claims["sub"] == before.get("sub", account.sub):
         return
     # The instance may use the new name here too. The `id` in the access token stays the same.
