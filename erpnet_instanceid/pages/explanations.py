@@ -6,13 +6,14 @@ from django.conf import settings
 
 from ..conf import conf, setting_name
 from ..oidc.errors import InstanceIDError, OAuthError
+from ..oidc.provider import is_on_this_machine
 
 SENTENCES = {
     "unreachable": "No connection to {url} can be made from this machine.",
     "timeout": "{url} does not answer in time.",
     "connection_lost": "The connection to {url} is lost before the answer is complete.",
     "tls_failed": "This machine does not trust the certificate of {url}.",
-    "no_tls": "{url} does not speak https as this machine does, or speaks plain http.",
+    "no_tls": "No https connection to {url} can be made: the server there may speak plain http.",
     "ca_bundle_missing": "{setting} names the file {path}, and there is no such file.",
     "ca_bundle_unreadable": "{setting} names the file {path}, which is no list of certificates.",
     "proxy_failed": "The proxy that {setting} names does not connect this machine to the instance.",
@@ -109,6 +110,8 @@ def cure(error: InstanceIDError) -> str:
             f"Check {setting_name('ISSUER')}, and that this machine may connect to it. Leave it "
             f"out if the issuer is {conf.instance_url}/id."
         )
+    if error.code == "unreachable" and is_on_this_machine(conf.issuer):
+        text += " A stand-in runs by “python -m erpnet_instanceid.testing”."
     return text
 
 

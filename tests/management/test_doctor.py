@@ -139,6 +139,7 @@ def test_unreachable_host_is_blamed_on_its_setting(configure: Any, setting: str)
     found = first_bad(blamed())
     assert "No connection to" in found
     assert f'Check ERPNET_INSTANCEID["{setting}"]' in found
+    assert "A stand-in runs by" in found
 
 
 @pytest.mark.parametrize(

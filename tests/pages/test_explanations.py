@@ -53,7 +53,7 @@ def test_visitors_own_trouble_has_no_cure(client: Client, settings: Any, caplog:
         (InstanceUnavailable("unreachable"), "No connection to its url can be made"),
         (InvalidResponse("not_json", url="https://op.test/x"), "https://op.test/x answers with"),
         (TokenRejected("claim_mismatch", claim="aud", expected="me"), "'aud' is not 'me'"),
-        (InstanceUnavailable("tls_failed", cause="SSLError"), "or speaks plain http."),
+        (InstanceUnavailable("tls_failed", cause="SSLError"), "may speak plain http."),
         (TokenRejected("never_heard_of"), "in a way that this site cannot use. (never_heard_of)"),
     ],
 )
