@@ -34,12 +34,24 @@ def printout(
     if layout is not None:
         wanted["printout"] = {"@odata.id": str(layout)}
     answer = api.post(f"{document}/GetPrintout", json=wanted)
-    return FileResponse(io.BytesIO(_content(answer)), as_attachment=True, filename=filename)
+    content = _content(answer)
+    if not content or _is_page_instead(answer, file_format):
+        raise InvalidResponse("not_a_file", url=http.shown_address(answer.url))
+    return FileResponse(io.BytesIO(content), as_attachment=True, filename=filename)
+
+
+def _is_page_instead(answer: requests.Response, file_format: str) -> bool:
+    # A proxy in front of the instance may answer with a page of its own.
+    return _kind(answer) == "text/html" and "htm" not in file_format.lower()
+
+
+def _kind(answer: requests.Response) -> str:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _content(answer: requests.Response) -> bytes:
     """The file in the answer: as it is, or in Base64, or in Base64 in JSON."""
-    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+    kind = _kind(answer)
     if kind == "application/json":
         return _decoded(json_object(answer).get("value"), answer.url)
     if kind == "text/plain" and "Content-Disposition" not in answer.headers:

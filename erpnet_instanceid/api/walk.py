@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..oidc import http
+from ..oidc.errors import InvalidResponse
+
 PAGE_SIZE = 1000
 
 
@@ -24,6 +27,7 @@ class Walk:
         self._page_size = page_size
         self._left = math.inf if total is None else int(total)
         self._link: str | None = None
+        self._followed: set[str] = set()
         self._asked = self._got = 0
         self._begin_window()
 
@@ -34,7 +38,7 @@ class Walk:
     def next_page(self) -> tuple[str, Mapping[str, Any] | None]:
         """Address and params of the next page."""
         if self._link is not None:
-            return self._link, None
+            return self._new(self._link), None
         window = {"$top": self._asked, "$skip": self._skip}
         return self._url, {**self._query, **{key: n for key, n in window.items() if n}}
 
@@ -47,6 +51,13 @@ class Walk:
         if self._link is None:
             self._end_window()
         return taken
+
+    def _new(self, link: str) -> str:
+        """``link``, which leads to a page that was not there before: a circle would never end."""
+        if link in self._followed:
+            raise InvalidResponse("next_link_repeated", url=http.shown_address(link))
+        self._followed.add(link)
+        return link
 
     def _begin_window(self) -> None:
         self._asked = int(min(self._page_size, self._left))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.http import FileResponse
@@ -57,10 +58,17 @@ def test_layout_is_asked_for(
     assert json.loads(sent.body) == {"fileFormat": "pdf", "printout": {"@odata.id": str(layout)}}
 
 
-@pytest.mark.parametrize("value", ["?", "Кирилица", None, 5])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *({"json": {"value": value}} for value in ("?", "Кирилица", None, 5)),
+        {"status": 204, "body": ""},
+        {"body": "<h1>Back soon</h1>", "headers": {"Content-Type": "text/html"}},
+    ],
+)
 def test_answer_that_is_no_file_is_refused(
-    service: InstanceSession, instance: Instance, order: Reference, value: object
+    service: InstanceSession, instance: Instance, order: Reference, answer: dict[str, Any]
 ) -> None:
-    instance.next_answer("api", json={"value": value})
+    instance.next_answer("api", **answer)
     with pytest.raises(InvalidResponse, match="not_a_file"):
         printout(service, order, "x.pdf")

@@ -425,10 +425,17 @@ def test_items_do_not_follow_a_link_away(api: InstanceSession, instance: Instanc
         assert not foreign.requests
 
 
+def test_items_do_not_go_in_circles(api: InstanceSession, instance: Instance) -> None:
+    page = {"value": [{}], "@odata.nextLink": f"{CUSTOMERS}?$skiptoken=x"}
+    instance.next_answer("api", json=page, times=3)
+    with pytest.raises(InvalidResponse, match="next_link_repeated"):
+        list(api.items(CUSTOMERS))
+
+
 def test_items_come_on_an_event_loop(api: InstanceSession, instance: Instance) -> None:
     """They end at an empty page, even with a link."""
-    link = f"{CUSTOMERS}?$skiptoken=x"
     for values in ([1, 2], [3], []):
+        link = f"{CUSTOMERS}?$skiptoken={len(values)}"
         instance.next_answer("api", json={"value": values, "@odata.nextLink": link})
 
     async def walk() -> list[int]:
