@@ -112,10 +112,10 @@ def new_attempt(request: HttpRequest, plan: Plan) -> tuple[Attempt, str]:
     """A new attempt, and the value of its cookie."""
     seed = encode_base64url(secrets.token_bytes(SEED_BYTES))
     state, kept_target = _state_of(replace(plan, seed_hash=_hash(seed)[:16]))
-    cookie = records.seal("attempt", CookieRecord(seed, kept_target))
+    cookie = _sealed(CookieRecord(seed, kept_target))
     if len(cookie) > MAX_ATTEMPT_CHARACTERS:
         # The visitor loses the way back to a page with so long an address, not the sign-in.
-        cookie = records.seal("attempt", CookieRecord(seed))
+        cookie = _sealed(CookieRecord(seed))
     return Attempt(plan, _secrets(seed, state), callback_address(request)), cookie
 
 
@@ -207,8 +207,18 @@ def _opened_plan(purpose: str, sealed: str) -> Plan | None:
     return None if data is None else records.unpack(Plan, zlib.decompress(data))
 
 
+def _sealed(record: CookieRecord) -> str:
+    data = records.pack(record)
+    # An address of filters becomes a third as long. A seed alone would become longer.
+    return seal("attempt", zlib.compress(data) if record.target else data)
+
+
 def _opened(cookie: str) -> CookieRecord | None:
-    return records.unseal(CookieRecord, "attempt", cookie)
+    data = unseal("attempt", cookie)
+    if data is None:
+        return None
+    is_json = data.startswith(b"{")
+    return records.unpack(CookieRecord, data if is_json else zlib.decompress(data))
 
 
 def _belong_together(plan: Plan, record: CookieRecord) -> bool:

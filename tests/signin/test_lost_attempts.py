@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+import uuid
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -73,11 +74,14 @@ def test_lost_answer_leads_to_the_wanted_page(visitor: Visitor, query: str) -> N
     assert response.headers["Location"] == f"/private?{query}"
 
 
-def test_pos_19_twenty_tabs_all_come_to_their_pages(visitor: Visitor) -> None:
-    tabs = {number: visitor.start(f"/private?tab={number}") for number in range(20)}
+@pytest.mark.parametrize(("count", "filters"), [(20, 0), (5, 15)], ids=["many", "long"])
+def test_pos_19_tabs_all_come_to_their_pages(visitor: Visitor, count: int, filters: int) -> None:
+    values = [uuid.uuid4() for _ in range(filters)]
+    query = "".join(f"&filter={value}" for value in values)
+    tabs = {number: visitor.start(f"/private?tab={number}{query}") for number in range(count)}
     for number, started in reversed(tabs.items()):
         response = visitor.bring(visitor.at(started))
-        assert response.headers["Location"] == f"/private?tab={number}"
+        assert response.headers["Location"] == f"/private?tab={number}{query}"
     # One session is one sign-in: each took the place of the one before.
     assert SignIn.objects.filter(ended=None).count() == 1
 
