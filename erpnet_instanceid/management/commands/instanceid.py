@@ -154,7 +154,10 @@ class Command(BaseCommand):
             )
         if not planned.carried:
             known = ", ".join(move.known_issuers()) or "none"
-            raise CommandError(f"No account is of {planned.issuer}. Issuers of accounts: {known}.")
+            named = (
+                f"No account is of {options['issuer']}." if options["issuer"] else "Give --from."
+            )
+            raise CommandError(f"{named} Issuers of accounts: {known}.")
         self._write_move(planned)
         if options["interactive"] and not _is_confirmed():
             raise CommandError("Nothing was changed.")
