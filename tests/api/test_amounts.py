@@ -16,13 +16,10 @@ def test_amount_is_a_decimal_however_it_is_sent(value: str, unit: str) -> None:
     assert read == {"LineAmount": {"Value": Decimal("3.55"), unit: "X"}}
 
 
-def test_whole_amount_is_a_decimal_too() -> None:
-    read = exact_json('{"Value": 2, "Currency": "EUR"}')
-    assert isinstance(read["Value"], Decimal)
-
-
-def test_number_with_a_fraction_is_a_decimal() -> None:
-    assert exact_json('[0.1, 7, "0.1"]') == [Decimal("0.1"), 7, "0.1"]
+def test_other_numbers_are_exact_too() -> None:
+    read = exact_json('[{"Value": 2, "Currency": "EUR"}, 0.1, 7, "0.1"]')
+    assert isinstance(read[0]["Value"], Decimal)
+    assert read[1:] == [Decimal("0.1"), 7, "0.1"]
 
 
 @pytest.mark.parametrize("value", ["null", '"many"', "[]", "{}"])

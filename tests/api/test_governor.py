@@ -27,11 +27,6 @@ def test_as_many_calls_run_as_the_setting_says(concurrency: int) -> None:
     assert [gate.enter_now(10) for _ in range(concurrency + 1)] == [True] * concurrency + [False]
 
 
-def test_no_limit_admits_everything() -> None:
-    gate = Gate(CallLimits(0, 0))
-    assert all(gate.enter_now(10) for _ in range(2000))
-
-
 def test_threads_and_tasks_are_admitted_in_the_order_they_came() -> None:
     gate, order = Gate(CallLimits(1, 0)), []
     gate.enter(10)
@@ -123,19 +118,10 @@ def test_pause_holds_up_every_call_of_the_token() -> None:
     assert 0.1 <= time.monotonic() - start < 1
 
 
-def test_pause_beyond_the_deadline_fails_at_once() -> None:
-    gate = Gate(CallLimits(1, 0))
-    gate.pause(30)
-    start = time.monotonic()
-    with pytest.raises(InstanceUnavailable, match="calls_queued"):
-        gate.enter(10)
-    assert time.monotonic() - start < 1
-
-
 @pytest.fixture
 def short_minute(monkeypatch: pytest.MonkeyPatch) -> float:
-    monkeypatch.setattr(governor, "MINUTE", 2.0)
-    return 2.0
+    monkeypatch.setattr(governor, "MINUTE", 1.0)
+    return 1.0
 
 
 @pytest.mark.parametrize("threads", [1, 20])
@@ -170,7 +156,7 @@ def test_calls_spread_before_the_queue_grows_too_long(
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(call, range(50)))
-    assert max(waits) < 2.5
+    assert max(waits) < 1.5
 
 
 def test_one_caller_is_slowed_down_only_near_the_limit() -> None:

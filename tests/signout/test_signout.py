@@ -105,22 +105,6 @@ def test_lrp_01_ends_at_the_instance_if_the_site_wants_so(
     assert not instance.has_session("maria")
 
 
-def test_lrp_01_refresh_without_id_token_keeps_the_hint(
-    visitor: Visitor, instance: Instance
-) -> None:
-    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
-    visitor.sign_in()
-    instance.change("token_answer", lambda answer: answer.pop("id_token") and None)
-    assert visitor.get("/customers").status_code == 200
-    assert len(instance.calls("token", "refresh_token")) == 1
-
-    location = visitor.post("/signout").headers["Location"]
-
-    assert claims_of(parameters(location)["id_token_hint"])["sub"] == "maria"
-    # The refresh token that counts is the one of the refresh.
-    assert instance.open_refresh_tokens == 0
-
-
 def test_lrp_01_id_token_too_long_for_an_address_is_posted(
     visitor: Visitor, instance: Instance
 ) -> None:

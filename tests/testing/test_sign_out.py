@@ -103,6 +103,13 @@ def test_notice_to_an_unreachable_site_has_no_status(instance, party):
     assert notice.status is None
 
 
+def test_page_that_frames_the_sites_leads_back(instance, party):
+    instance.register(frontchannel_url="http://localhost:8000/frontchannel-signout")
+    hint = party.sign_in("maria")["id_token"]
+    page = end_session(party, id_token_hint=hint, post_logout_redirect_uri=AFTER, state="s")
+    assert f"{AFTER}?state=s" in page.text
+
+
 def test_applications_without_a_sign_in_get_no_notice(instance, party, listener):
     party.sign_in("maria")
     instance.register(application_uri="other.example.com", backchannel_url=listener.url)

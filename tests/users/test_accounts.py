@@ -232,15 +232,6 @@ def test_uin_11_access_token_that_does_not_hold_gives_no_rights(
     assert instance.calls("userinfo") == []
 
 
-def test_uin_11_access_token_that_does_not_hold_lets_nobody_in(
-    visitor: Visitor, instance: Instance
-) -> None:
-    instance.change("access_token", forged)
-    attempt = begin(visitor, instance)
-    # Only userinfo is left, and the instance refuses such a token there.
-    attempt.assert_unavailable(attempt.bring(), token_requests=1, userinfo_requests=1)
-
-
 def test_uin_11_expired_access_token_is_renewed_once(visitor: Visitor, instance: Instance) -> None:
     claims(instance, "id_token", user_type="InternalUser")
     instance.change(
@@ -270,12 +261,3 @@ def test_uin_12_other_kinds_of_users_stay_out(
     attempt.assert_denied("user_type_refused", userinfo_requests=int(user_type is ...))
 
     assert not User.objects.exists()
-
-
-def test_uin_14_inactive_user_stays_out(new_visitor: NewVisitor) -> None:
-    earlier, visitor = new_visitor(), new_visitor()
-    earlier.sign_in()
-    User.objects.update(is_active=False)
-    assert earlier.whoami()["user"] == ""
-    assert visitor.sign_in().status_code == 403
-    assert visitor.whoami()["user"] == ""

@@ -213,7 +213,7 @@ def test_profile_that_hangs_delays_a_page_once(
 
 
 @pytest.mark.parametrize("refusal", ["user type", "deactivated"])
-def test_refused_sign_in_ends_the_persons_others(
+def test_uin_14_refused_sign_in_ends_the_persons_others(
     new_visitor: NewVisitor, instance: Instance, refusal: str
 ) -> None:
     other, colleague, visitor = new_visitor(), new_visitor(), new_visitor()
