@@ -263,7 +263,10 @@ def _site(options: dict[str, Any]) -> str:
     if not site:
         raise CommandError("Give the site's address: --site https://backend.example.com")
     if not is_safe_address(site):
-        raise CommandError("The site's address must start with https://, and name a host.")
+        raise CommandError(
+            f"{site} is not the address of a site. Write it as https://backend.example.com, or as "
+            "http://localhost:8000 for this machine."
+        )
     if "?" in site or "#" in site:
         raise CommandError("The site's address must not have a query: leave out '?' or '#'.")
     path = urlsplit(site).path
