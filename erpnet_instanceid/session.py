@@ -27,10 +27,10 @@ __all__ = [
 class Identity:
     """The person that the visitor is at the instance. Times are Unix seconds.
 
-    ``user_id`` is the instance's own id of the person, which a rename does not change. Where the
-    instance sends none, it is the login name, ``sub``. ``authenticated_at`` is when the person
-    last typed their password, which may be long before they came to this site; 0 where the
-    instance does not tell. Both are by the instance's clock.
+    ``user_id`` is the instance's own id of the person, which a rename does not change. If the
+    instance sends none, it is the login name, ``sub``. ``signed_in_at`` is when the instance signed
+    the person in to this site. ``authenticated_at`` is when the person last typed their password,
+    which may be long before that; 0 if the instance does not tell. Both times are the instance's.
     """
 
     sub: str
@@ -73,8 +73,8 @@ async def aget_tokens(request: HttpRequest) -> TokenSet | None:
 def get_identity(request: HttpRequest) -> Identity | None:
     """The person that the visitor is at the instance, None where they did not sign in there.
 
-    User type and administrator are those of the person's newest sign-in or renewal, in whichever
-    browser. One query.
+    ``user_type`` and ``is_admin`` come from the person's newest sign-in or renewal, in any browser.
+    One query.
     """
     entry = own_entry(request.session, request.user)
     sign_in = None if entry is None else SignIn.objects.open(entry.sign_in)

@@ -28,5 +28,5 @@ def hide_answers() -> None:
 
 def _shown(address: str) -> str:
     path, _, query = address.partition("?")
-    # The answer of any OpenID provider: the site's addresses are not known here.
+    # This function does not know the site's addresses, so it hides each OpenID provider's answer.
     return path if {"code", "state"} <= parse_qs(query).keys() else address

@@ -41,7 +41,7 @@ def was_just_renewed(request: HttpRequest) -> bool:
 
 
 def raise_if_just_failed(request: HttpRequest) -> None:
-    """Raises the error again for which the request has waited moments ago: it waits only once."""
+    """If the request has just waited for tokens in vain, raises that error again without a wait."""
     note = _fresh_note(request)
     if note is not None and note.error is not None:
         raise note.error.again()
