@@ -18,6 +18,7 @@ from .report import RESULT, say
 
 SECTIONS = (
     "sign_in",
+    "sign_in_parts",
     "sign_in_instructions",
     "storm",
     "growth",
@@ -29,6 +30,7 @@ SECTIONS = (
 # Enough to see that everything runs.
 QUICK = {
     "sign_in": ["--turns=3", "--rounds=2", "--seconds=1"],
+    "sign_in_parts": ["--times=40"],
     "sign_in_instructions": ["--without-peers"],
     "storm": ["--rounds=1"],
     "growth": ["--turns=2", "--largest=20000"],
