@@ -152,6 +152,28 @@ def test_ended_visitor_is_anonymous_though_the_engine_fails(
     assert in_another_process(maria).get("/whoami").json()["user"] == ""
 
 
+def test_ended_visitor_meets_a_read_only_database(maria: Client) -> None:
+    make_due(maria)
+    SignIn.objects.all().delete()
+    # Their open tabs hold forms, for which the new session has to remember something.
+    maria.cookies["csrftoken"] = "x" * 32
+    other = in_another_process(maria)
+    with connection.execute_wrapper(refuse_writes):
+        assert other.get("/plain").status_code == 200
+
+
+def test_visitor_signs_out_though_the_session_cannot_be_read(
+    maria: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_self: SessionStore) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(SessionStore, "load", fail)
+    response = maria.post("/signout")
+    assert response.status_code == 302
+    assert response.cookies["sessionid"].value == ""
+
+
 @pytest.mark.parametrize("engine", ["db", "cache"])
 def test_read_only_database_breaks_no_page_and_no_sign_out(
     settings: Any, client: Client, instance_sign_in: Callable[..., Any], engine: str

@@ -23,7 +23,10 @@ def leave(request: HttpRequest) -> None:
     want_sign_in(request)
     if _is_there(request.session):
         with kept_forms.author_remembered(request):
-            sign_out(request)
+            is_deleted = sign_out(request)
+        if not is_deleted:
+            # The engine would refuse to save what has just been remembered, and fail the page.
+            request.session = request.session.__class__()
         return
     sign_out(request)
     # The session is gone: the visitor signed out, or in again, in another request. Drop its cookie

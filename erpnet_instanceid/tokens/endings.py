@@ -49,7 +49,11 @@ def end_with_session(request: HttpRequest, reason: str) -> TokenSet | None:
 
     Returns its last tokens, None where it has none or the database refuses.
     """
-    entry = read_entry(request.session)
+    try:
+        entry = read_entry(request.session)
+    except Exception as error:  # noqa: BLE001 - each session engine fails in its own way
+        logger.warning("session_not_loaded error=%s", type(error).__name__)
+        return None
     if entry is None:
         return None
     try:
@@ -76,14 +80,16 @@ def _end_with_last_tokens(sign_in_id: str, reason: str) -> TokenSet | None:
     return None
 
 
-def sign_out(request: HttpRequest) -> None:
-    """Signs the visitor out of this site, even where the session cannot be deleted."""
+def sign_out(request: HttpRequest) -> bool:
+    """Signs the visitor out of this site. False where the session cannot be deleted."""
     repeat_in_conflict(request.session)
+    is_deleted = True
     try:
         auth.logout(request)
     except Exception as error:  # noqa: BLE001 - each session engine fails in its own way
         logger.warning("session_not_deleted error=%s", type(error).__name__)
         # An empty session makes Django delete the browser's cookie.
+        is_deleted = False
         request.session = request.session.__class__()
         request.user = AnonymousUser()
 
@@ -92,3 +98,4 @@ def sign_out(request: HttpRequest) -> None:
 
     # Before Django 6.1, logout() leaves the former user to async views.
     request.auser = auser
+    return is_deleted
