@@ -21,7 +21,7 @@ from .pages.frames import with_cookies
 from .pages.targets import has_own_urls, is_own_path
 from .signout.leaving import follow_session, leave
 from .tokens import attention
-from .tokens.engine import loaded, reopen, untouched
+from .tokens.engine import key_of, loaded, reopen, untouched
 from .tokens.entry import (
     ENTRY_KEY,
     SessionEntry,
@@ -104,7 +104,7 @@ class TokenRefreshMiddleware:
 
     def _may_be_due(self, request: HttpRequest) -> bool:
         """Whether to look at the session. Makes no query."""
-        key = request.session.session_key
+        key = key_of(request)
         return key is not None and self.due_at.get(key, 0) <= time.time()
 
     def _due_entry(self, request: HttpRequest) -> SessionEntry | None:
@@ -131,9 +131,9 @@ class TokenRefreshMiddleware:
 
     def _has_new_key(self, request: HttpRequest) -> bool:
         """Notes when the tokens are due. Returns whether the row needs the session's new key."""
-        content = loaded(request.session)
-        key = request.session.session_key
-        if content is None or key is None:
+        key = key_of(request)
+        content = None if key is None else loaded(request.session)
+        if key is None or content is None:
             return False
         if ENTRY_KEY not in content:
             self._remember(key, time.time() + NOTHING_DUE_SECONDS)

@@ -162,6 +162,52 @@ def test_ended_visitor_meets_a_read_only_database(maria: Client) -> None:
         assert other.get("/plain").status_code == 200
 
 
+class Around:
+    """An object of the site's around a session."""
+
+    def __init__(self, inner: Any) -> None:
+        vars(self)["inner"] = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.inner, name, value)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.inner
+
+    def __getitem__(self, key: str) -> Any:
+        return self.inner[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.inner[key] = value
+
+
+def own_sessions(get_response: Callable[..., Any]) -> Callable[..., Any]:
+    """A middleware of the site's: a page that uses no session gets none."""
+
+    def answer(request: Any) -> Any:
+        request.session = {} if request.path == "/plain" else Around(request.session)
+        return get_response(request)
+
+    return answer
+
+
+def test_site_may_have_sessions_of_its_own_kind(
+    client: Client, instance_sign_in: Callable[..., Any], settings: Any
+) -> None:
+    first, others = settings.MIDDLEWARE[:2], settings.MIDDLEWARE[2:]
+    settings.MIDDLEWARE = [*first, f"{__name__}.own_sessions", *others]
+    instance_sign_in(client, "maria")
+    make_due(client)
+    assert client.get("/plain").status_code == 200
+    assert client.get("/whoami").json()["user"] == "maria"
+    SignIn.objects.all().delete()
+    make_due(client)
+    assert in_another_process(client).get("/whoami").json()["user"] == ""
+
+
 def test_visitor_signs_out_though_the_session_cannot_be_read(
     maria: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

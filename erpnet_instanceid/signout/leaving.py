@@ -13,6 +13,7 @@ from ..models import SignIn
 from ..pages import kept_forms
 from ..pages.challenge import want_sign_in
 from ..tokens.endings import sign_out
+from ..tokens.engine import engine_of
 from ..tokens.entry import read_entry, write_entry
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -26,7 +27,7 @@ def leave(request: HttpRequest) -> None:
             is_deleted = sign_out(request)
         if not is_deleted:
             # The engine would refuse to save what has just been remembered, and fail the page.
-            request.session = request.session.__class__()
+            request.session = engine_of(request.session)()
         return
     sign_out(request)
     # The session is gone: the visitor signed out, or in again, in another request. Drop its cookie

@@ -14,7 +14,7 @@ from django.utils import timezone
 from ..models import Account, SignIn
 from ..oidc.token_set import TokenSet
 from ..signals import sign_in_ended
-from .engine import delete_session, repeat_in_conflict
+from .engine import delete_session, engine_of, repeat_in_conflict
 from .entry import read_entry
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -90,7 +90,7 @@ def sign_out(request: HttpRequest) -> bool:
         logger.warning("session_not_deleted error=%s", type(error).__name__)
         # An empty session makes Django delete the browser's cookie.
         is_deleted = False
-        request.session = request.session.__class__()
+        request.session = engine_of(request.session)()
         request.user = AnonymousUser()
 
     async def auser() -> Any:

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
 
 from ..conflicts import tried_again
 
@@ -24,6 +25,25 @@ REPEATED_METHODS = ("save", "delete")
 OWN_ATTRIBUTES = frozenset({"accessed", "modified", "serializer", *REPEATED_METHODS})
 
 
+def key_of(request: HttpRequest) -> str | None:
+    """The key of the request's session. None where it has no key yet, or is not of an engine: a
+    site may leave sessions out for some of its pages."""
+    key: str | None = getattr(getattr(request, "session", None), "session_key", None)
+    return key
+
+
+def engine_of(session: SessionBase) -> type[SessionBase]:
+    """The class of the session, also where the site has put an object of its own around it."""
+    # Channels wraps the session in a lazy object: type() would be the wrapper's class.
+    kind = session.__class__
+    return kind if issubclass(kind, SessionBase) else _configured()
+
+
+def _configured() -> type[SessionBase]:
+    store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+    return store
+
+
 def loaded(session: SessionBase) -> Mapping[str, Any] | None:
     """The content that the session has loaded from its engine, None before it has loaded any."""
     # Django has no public way to look without loading.
@@ -33,8 +53,7 @@ def loaded(session: SessionBase) -> Mapping[str, Any] | None:
 
 def reopen(session: SessionBase) -> SessionBase:
     """The same session, to be read again from its engine."""
-    # Channels wraps the session in a lazy object: type() would be the wrapper's class.
-    again: SessionBase = session.__class__(session.session_key)
+    again = engine_of(session)(session.session_key)
     # Some engines save the browser and the address of the visitor, which they keep as attributes.
     for name, value in vars(session).items():
         if not name.startswith("_") and name not in OWN_ATTRIBUTES:
@@ -72,5 +91,5 @@ def _repeated(method: Callable[P, T]) -> Callable[P, T]:
 def delete_session(session_key: str) -> None:
     """Deletes a session of the configured engine. Nothing happens where it does not exist."""
     if session_key:
-        store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+        store = _configured()(session_key)
         tried_again(partial(store.delete, session_key))

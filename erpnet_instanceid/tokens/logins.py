@@ -22,6 +22,7 @@ from ..conf import conf
 from ..models import SignIn
 from ..oidc.id_token import authentication_time, read_stored_id_token
 from .endings import end, end_with_session, sign_out
+from .engine import key_of
 from .entry import new_entry, read_entry, write_entry
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -32,7 +33,7 @@ _LEFT = "_instance_sign_in_left"
 
 def note_session(request: HttpRequest) -> None:
     """Remembers the session that the request came with: login() forgets it."""
-    setattr(request, _KEY, request.session.session_key)
+    setattr(request, _KEY, key_of(request))
 
 
 @contextmanager
