@@ -14,8 +14,8 @@ from ..storm.conftest import Sites
 from ..storm.site import Person, Site, eventually
 from ..support.visitor import Visitor
 
-DEADLINE = 4
-LOOK_UP = 12
+DEADLINE = 2
+LOOK_UP = 6
 
 
 def take(site: Site, seconds: float) -> None:

@@ -59,37 +59,17 @@ def test_filter_finds_the_rows_that_fit(api, entity, filter_, fits):
     assert found == [row for row in api.rows(entity) if fits(row)] != []
 
 
-@pytest.mark.parametrize(
-    "filter_",
-    [
-        "Active eq true or Active eq false",
-        "not (Active eq true)",
-        "CreditLimit gt 5",
-        "CreditLimit lt 5",
-        "Number ne 'C00001'",
-        "ThruDate eq null",
-        "Name ge 'A'",
-        "Name eq C00001",
-        "Id eq 'a8f0a2ae-df5c-5d2e-9c32-28a0a9a0b2a4'",
-        "Id ge a8f0a2ae-df5c-5d2e-9c32-28a0a9a0b2a4",
-        "CustomerType eq a8f0a2ae-df5c-5d2e-9c32-28a0a9a0b2a4",
-        "CustomerType eq 'Retail'",
-        "CreditLimit eq '5'",
-        "Active eq 1",
-        "Nothing eq 5",
-        "length(Name) eq 5",
-        "tolower(Name) eq 'x'",
-        "contains(Active,'x')",
-        "Party/PartyName eq 'x'",
-        "Name eq 'x",
-        "Name eq 'x' and",
-        "Name eq 'x''",
-        "Name eq 'x';drop",
-        "FromDate eq 2026-99-01",
-        "Name in ('x'",
-        "",
-    ],
-)
+KEY = "a8f0a2ae-df5c-5d2e-9c32-28a0a9a0b2a4"
+OPERATORS = ["Active eq true or Active eq false", "not (Active eq true)", "Number ne 'C00001'"]
+COMPARISONS = ["CreditLimit gt 5", "CreditLimit lt 5", "Name ge 'A'", f"Id ge {KEY}"]
+TYPES = ["Name eq C00001", f"Id eq '{KEY}'", "CreditLimit eq '5'", "Active eq 1"]
+REFERENCES = [f"CustomerType eq {KEY}", "CustomerType eq 'Retail'", "Party/PartyName eq 'x'"]
+FUNCTIONS = ["length(Name) eq 5", "tolower(Name) eq 'x'", "contains(Active,'x')", "Nothing eq 5"]
+QUOTES = ["Name eq 'x", "Name eq 'x' and", "Name eq 'x''", "Name eq 'x';drop", "Name in ('x'", ""]
+REFUSED = [*OPERATORS, *COMPARISONS, *TYPES, *REFERENCES, *FUNCTIONS, *QUOTES]
+
+
+@pytest.mark.parametrize("filter_", [*REFUSED, "FromDate eq 2026-99-01", "ThruDate eq null"])
 def test_everything_else_is_refused(api, filter_):
     answer = api.get(CUSTOMERS, filter=filter_)
     assert answer.status_code == 500
