@@ -16,7 +16,6 @@ from erpnet_instanceid.testing import RemoteInstance
 
 from ..storm.at_once import Answered
 from ..storm.site import Person, Settings, Site, eventually, run_site, spent_twice
-from ..support.visitor import Visitor
 
 DEADLINE = 1
 # The lease is twice that and two seconds.
@@ -108,31 +107,4 @@ def test_lease_of_a_dead_host_ends_by_the_clock_of_the_database(
     assert answer.status == 200
     assert LEASE - 2 < waited < LEASE + 2
     assert site.get(person, "/whoami").json()["generation"] == 2
-    person.close()
-
-
-@differing_by_seconds
-@pytest.mark.parametrize("first", [0, 1])
-def test_sign_in_begins_at_one_host_and_ends_at_the_other(
-    site: Site, first: int, figure: Callable[..., None]
-) -> None:
-    visitor = Visitor(site.servers[first].url, host="rp.test")
-    answer = visitor.at(visitor.start("/private"))
-    visitor.site = site.servers[1 - first].url
-    response = visitor.bring(answer)
-    figure(seconds=round(response.elapsed.total_seconds(), 2))
-    assert response.headers["Location"] == "/private"
-    visitor.close()
-
-
-@differing_by_seconds
-def test_sign_out_notice_reaches_the_other_host(
-    site: Site, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
-    person = site.sign_in()
-    instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
-    statuses = instance.end_session_of("maria")
-    figure(statuses=statuses)
-    assert statuses == [200]
-    assert site.get(person, "/whoami").json()["user"] == ""
     person.close()

@@ -32,38 +32,6 @@ def read_only(site: Site, on: bool) -> None:
     )
 
 
-def test_read_only_database_signs_nobody_out(site: Site, figure: Callable[..., None]) -> None:
-    person = site.sign_in_due()
-    read_only(site, True)
-    pages = [site.get(person, "/private") for _ in range(3)]
-    figure(slowest_page=round(max(page.seconds for page in pages), 2))
-    assert {page.status for page in pages} == {200}
-    assert site.refreshes() == 0
-    read_only(site, False)
-    assert site.get(person, "/private").status == 200
-    eventually(lambda: site.get(person, "/whoami").json()["generation"] == 2)
-    person.close()
-
-
-def test_visitor_can_sign_out_while_the_database_is_read_only(
-    site: Site, figure: Callable[..., None]
-) -> None:
-    person = site.sign_in()
-    token = person.browser.csrf_token()
-    read_only(site, True)
-    out = person.browser.http.post(
-        site.servers[0].url + "/signout",
-        data={"csrfmiddlewaretoken": token},
-        headers={"Origin": site.servers[0].url},
-        allow_redirects=False,
-        timeout=30,
-    )
-    figure(seconds=round(out.elapsed.total_seconds(), 2))
-    assert out.status_code == 302
-    assert not person.browser.cookies("sessionid")
-    person.close()
-
-
 def test_tokens_that_come_during_a_failover_are_stored_later(
     site: Site, instance: RemoteInstance, figure: Callable[..., None]
 ) -> None:
