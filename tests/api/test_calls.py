@@ -358,6 +358,12 @@ def test_sign_in_api_renews_an_expired_token_before_its_call(
     assert len(instance.calls("api")) == 1
 
 
+def test_end_of_own_sign_in_leads_through_the_instance(maria: Visitor, instance: Instance) -> None:
+    sign_in = SignIn.objects.get()
+    SignIn.objects.update(ended=sign_in.started, tokens="")
+    assert maria.get(f"/as-other?pk={sign_in.pk}").headers["Location"].startswith("/signin?next=")
+
+
 @pytest.mark.parametrize("login", ["admin", None], ids=["signed in", "anonymous"])
 def test_end_of_somebody_elses_sign_in_signs_nobody_out(
     maria: Visitor, new_visitor: Callable[..., Visitor], instance: Instance, login: str | None
