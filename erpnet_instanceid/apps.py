@@ -17,7 +17,7 @@ class InstanceIDConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # They register what they hold, now that the models are there.
+        # These modules register checks and receivers, and import models, which exist from now on.
         from . import checks  # noqa: F401
         from .api import profile  # noqa: F401
         from .tokens import logins  # noqa: F401

@@ -114,7 +114,7 @@ class InstanceIDBackend(AuthenticationBackend):
         except SignInDenied:
             # Without a user type the instance has not said that the person may not enter.
             known = _known_or_none(claims) if "user_type" in claims else None
-            # The row tells the caller whose sign-ins in other browsers have to end.
+            # From the row, the caller learns which person's other sign-ins have to end.
             self.sign_in.account = known.account if known else None
             raise
 
@@ -231,7 +231,7 @@ class InstanceIDBackend(AuthenticationBackend):
         return SignInDenied("account_conflict", sub=sub, constraint=named)
 
     def _lacks_email(self, claims: Claims, constraint: str) -> bool:
-        # Of users without an e-mail, a unique column holds one.
+        # A unique e-mail column can hold only one user without an e-mail.
         is_about_email = self.UserModel.get_email_field_name() in constraint
         return is_about_email and email_address(claims) is None
 

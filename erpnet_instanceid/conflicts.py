@@ -16,9 +16,9 @@ from django.db import DatabaseError, connections
 
 T = TypeVar("T")
 
-# Of PostgreSQL: serialization_failure, deadlock_detected.
+# PostgreSQL's codes: serialization_failure, deadlock_detected.
 SQL_STATES = frozenset({"40001", "40P01"})
-# Of MySQL and MariaDB: deadlock found, record has changed since last read.
+# The codes of MySQL and MariaDB: deadlock found, record has changed since last read.
 MYSQL_ERRORS = frozenset({1213, 1020})
 ATTEMPTS = 12
 PAUSE_SECONDS = 0.04

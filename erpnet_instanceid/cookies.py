@@ -35,7 +35,7 @@ def only(request: HttpRequest, name: str) -> str:
 
 
 def starting_with(request: HttpRequest, prefix: str) -> dict[str, str]:
-    """The cookies whose name starts with ``prefix``: values by the rest of the name."""
+    """The values of the cookies whose names start with ``prefix``, by the rest of the name."""
     full = full_name(request, prefix)
     rests = {sent.removeprefix(full) for sent, _value in _sent(request) if sent.startswith(full)}
     found = {rest: only(request, prefix + rest) for rest in rests}
@@ -57,7 +57,10 @@ def put(
     *,
     in_frame: bool | None = None,
 ) -> None:
-    """Sets the cookie for so many seconds; ``in_frame``: in the jar of a frame of another site."""
+    """Sets the cookie for that many seconds.
+
+    ``in_frame``: in the jar of a frame that a page of another site shows.
+    """
     if in_frame is None:
         in_frame = is_in_frame_of_another_site(request)
     response.set_cookie(
@@ -67,7 +70,8 @@ def put(
         path="/",
         secure=request.is_secure() or in_frame,
         httponly=True,
-        # Lax, whatever the session's is: it has to be there when the instance sends back.
+        # Lax even if the session's cookie is Strict: the browser has to send it when the instance
+        # sends the visitor back.
         samesite="None" if in_frame else "Lax",
     )
 
@@ -89,10 +93,10 @@ def put_noted(request: HttpRequest, response: HttpResponseBase) -> None:
 def is_in_frame_of_another_site(request: HttpRequest) -> bool:
     """Whether the request uses the cookie jar of a frame that a page of another site shows.
 
-    The browser tells so when it asks for the frame's page. What the page asks for later brings the
+    The browser says so when it asks for the frame's page. Later requests of that page bring the
     frame's own cookie.
     """
-    # Of each request, so it builds neither `request.headers` nor the list of cookies for nothing.
+    # Each request asks this, so the common case builds no `request.headers` and parses no cookies.
     sent = request.META
     if sent.get("HTTP_SEC_FETCH_DEST") in FRAMES and (
         sent.get("HTTP_SEC_FETCH_SITE") == "cross-site" or "HTTP_SEC_FETCH_STORAGE_ACCESS" in sent

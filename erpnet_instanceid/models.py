@@ -118,7 +118,7 @@ class SignIn(models.Model):
         db_index=False,
     )
     sid = models.CharField(max_length=255, blank=True)
-    # Those of Django's own engines have 32 characters; a site's engine may make longer ones.
+    # The keys of Django's own engines have 32 characters; a site's engine may make longer ones.
     session_key = models.CharField(max_length=255, blank=True)
     # Unix seconds by the instance's clock, to be compared with its later notices.
     issued_at = models.BigIntegerField(null=True, editable=False)

@@ -95,7 +95,8 @@ _CALLBACK_SIGNS_IN = (
 )
 
 
-# Methods of the backend that a site may have overridden for mozilla-django-oidc, in vain here.
+# Methods of the backend that a site may have overridden for mozilla-django-oidc. This app never
+# calls them.
 NEVER_CALLED = (
     "verify_token",
     "get_payload_data",

@@ -149,7 +149,7 @@ class Gate:
             return min(wait, left)
 
     def _is_first(self, ticket: Ticket, now: float) -> bool:
-        # A task whose event loop has stopped, or is held up, does not step aside.
+        # A task does not step aside if its event loop has stopped or is busy.
         while self._queue and self._queue[0].give_up_at < now:
             if self._queue[0] is ticket:
                 return True

@@ -16,7 +16,7 @@ from decimal import Decimal
 __all__ = ["Reference", "literal", "where"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Of the instance's numbers. Decimal("1E+999999") would be a megabyte of zeros.
+# The instance's numbers have no more. Decimal("1E+999999") would become a megabyte of zeros.
 MOST_DIGITS = 40
 COMPARISONS = ("eq", "ge", "le")
 TEXT_FUNCTIONS = ("contains", "startswith", "endswith")

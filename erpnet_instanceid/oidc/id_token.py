@@ -112,7 +112,7 @@ def _verify_id_token(
 
 
 def check_same_sign_in(front: Claims, back: Claims) -> None:
-    """Both ID tokens are from one sign-in of one person. Core 3.3.3.6."""
+    """Raises TokenRejected unless both ID tokens are from one sign-in. Core 3.3.3.6."""
     # No need to compare `iss`: each token was checked against the same issuer.
     if front["sub"] != back["sub"]:
         raise TokenRejected("tokens_disagree", claim="sub")
@@ -130,7 +130,7 @@ def read_stored_id_token(raw: str, *, client: Client) -> Claims | None:
 
 
 def original_claims(claims: Claims) -> dict[str, Any]:
-    """Those of ``claims`` that each refreshed ID token is compared with. Core 12.2."""
+    """The claims that a check compares each refreshed ID token with. Core 12.2."""
     return {name: claims[name] for name in ORIGINAL_CLAIMS if name in claims}
 
 

@@ -187,7 +187,7 @@ def describe(error: InstanceIDError) -> tuple[int, Promise, Promise]:
 
 
 def _is_the_operators(error: InstanceIDError) -> bool:
-    # Any visitor can put any error into the answer, and would call the operator in vain.
+    # Any visitor can put any error into the answer: that is no reason to alarm the operator.
     is_hearsay = isinstance(error, OAuthError) and error.from_browser
     return error.code in OPERATOR_ERRORS and not is_hearsay
 
@@ -236,7 +236,7 @@ def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpRe
     logs it."""
     status, title, sentence = describe(error)
     if isinstance(error, InstanceUnavailable):
-        # Nobody was signing in.
+        # The usual sentence speaks of a sign-in, and this visitor was not signing in.
         sentence = _AWAY
     reference = _logged("instance_failed", error)
     if shows_page(request):
@@ -259,8 +259,8 @@ def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpRe
 
 def _error_page(request: HttpRequest, status: int, context: dict[str, Any]) -> HttpResponse:
     response = page(request, "error.html", context, status=status)
-    # It is logged already. For a 5xx, Django would mail the whole request to ADMINS: its cookies
-    # and, in query mode, the code.
+    # This app has logged the error. For a 5xx, Django would mail the whole request to ADMINS: its
+    # cookies and, in query mode, the code.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 

@@ -118,16 +118,16 @@ def waiting(request: HttpRequest) -> KeptForm | None:
 
 @contextmanager
 def author_remembered(request: HttpRequest) -> Iterator[None]:
-    """Goes around the sign-out of a visitor whose sign-in has ended.
+    """Wraps the sign-out of a visitor whose sign-in has ended, and remembers who the visitor was.
 
-    The request may be sending a form of theirs, and so may a tab that they have open.
+    This request may bring a form that they have typed, and so may another tab later.
     """
     author = request.user if request.user.is_authenticated else None
     secret = _csrf_secret(request)
     setattr(request, _AUTHOR, author)
     yield
     if settings.CSRF_USE_SESSIONS and secret and request.method not in ("GET", "HEAD"):
-        # Django's CSRF check of this very form comes later and needs it.
+        # Django checks the CSRF token of this form later, and needs the secret for that.
         request.session[CSRF_SESSION_KEY] = secret
     if author is not None:
         _note_earlier_secret(request, author, secret)

@@ -38,9 +38,9 @@ def _csp_nonce(request: HttpRequest) -> Any:
 
 
 def form_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    """As `page`, for one whose form posts to this site."""
+    """As `page`, for a page with a form that posts to this site."""
     response = page(request, template, context)
-    # Of a page that tells nobody, browsers send "Origin: null", which Django's CSRF check refuses.
+    # With "no-referrer" browsers send "Origin: null", which Django's CSRF check refuses.
     response["Referrer-Policy"] = "same-origin"
     return response
 

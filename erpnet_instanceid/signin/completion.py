@@ -61,7 +61,7 @@ def redeem(attempt: Attempt, carried: Answer) -> tuple[Claims, TokenSet, SignIn]
         code, front = _checked(read_answer(carried.pairs), carried, attempt, client)
     sign_in = _claim(attempt)
     with deleted_if_refused(sign_in):
-        # Others can use the database connection while the instance works.
+        # Other requests can use the database connection while the instance works.
         give_back()
         claims, tokens = _exchange(client, attempt, code, front)
     return claims, tokens, sign_in

@@ -1,4 +1,4 @@
-"""Reads the claims about a visitor, from whichever token they came."""
+"""Reads the claims about a visitor, from any token."""
 
 from __future__ import annotations
 

@@ -72,6 +72,6 @@ def _ascii_lower(text: str) -> str:
 def _end_password(user: User) -> None:
     if not has_fields(type(user), "password"):
         return
-    # Django ends a session whose user has another password than when it began.
+    # Django ends the sessions of a user whose password changes.
     user.set_unusable_password()
     type(user)._base_manager.filter(pk=user.pk).update(password=user.password)

@@ -49,7 +49,7 @@ def create(model: UserModel, usernames: Sequence[str], values: Values) -> User:
 def update(user: User, values: Values) -> None:
     """Sets ``values`` on a known user, and saves what has changed.
 
-    A flag is saved whatever becomes of the other fields: it may take a right away.
+    Saves the flags even if the database refuses other fields: a flag may take a right away.
     """
     before = {name: getattr(user, name) for name in values}
     kept = _changed(values, before)
@@ -123,8 +123,8 @@ def _in_the_way(error: Exception, user: User, kept: Values) -> set[str]:
     refused = refused_fields(error, kept)
     if refused or not isinstance(error, IntegrityError | ValidationError):
         return refused
-    # Another user has the e-mail. Or a field is wrong that no claim has changed: then this user
-    # cannot be saved at all.
+    # Another user has the e-mail. Or the database refuses a field that no claim has changed: then
+    # this user cannot be saved at all.
     email = {type(user).get_email_field_name()} & kept.keys()
     return email or set(kept)
 

@@ -68,7 +68,7 @@ class SignInCallbackView(CallbackView):
         return (self.attempt.target if self.attempt else "") or default_target()
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        """Decides nothing: the visitor's cookies do not come with a POST of another site."""
+        """Only keeps the answer: browsers send no cookies with a POST from another site."""
         try:
             return _carry_over(request, Answer(posted_pairs(request)))
         except AttemptError as error:
@@ -77,7 +77,7 @@ class SignInCallbackView(CallbackView):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         if REFERENCE in request.GET:
             reference = request.GET[REFERENCE]
-            # It is shown, and logged.
+            # The visitor sends it, and a page and a log line show it.
             reference = reference if attempts.is_reference(reference) else ""
             return self._answer(request, reference, answers.carried(request, reference))
         return self._get_with_answer(request)
@@ -192,7 +192,7 @@ def _is_session_strict() -> bool:
 def _without_answer(request: HttpRequest, reference: str) -> HttpResponse:
     plan = attempts.find_remainder(request, reference, request.GET.get(REMAINDER, ""))
     if plan is not None:
-        # Another tab's answer has taken the place of this one's, or the browser refused it.
+        # Another tab's answer has replaced the cookie of this one, or the browser refused it.
         return _start_again(request, reference, plan, AttemptError("answer_lost"))
     if request.user.is_authenticated:
         return _on_to_their_page(request)

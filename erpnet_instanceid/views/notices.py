@@ -76,8 +76,8 @@ class FrontChannelSignOutView(View):
                 logger.warning("sign_in_not_ended sign_in=%s error=%s", entry.sign_in, cause)
                 return _refused("temporarily_unavailable", status=503)
         response = _unstored(HttpResponse(status=200))
-        # Of its own, so that no middleware adds one by which the frame is blocked. There is
-        # nothing on the page that it could load.
+        # Set here, so that no middleware of the site adds a policy that blocks the frame. The page
+        # loads nothing.
         response["Content-Security-Policy"] = "default-src 'none'"
         return response
 
@@ -85,7 +85,7 @@ class FrontChannelSignOutView(View):
 def _end_if_named(request: HttpRequest, entry: SessionEntry, sid: str) -> None:
     sign_in = SignIn.objects.open(entry.sign_in)
     if sign_in is not None and sign_in.sid and sign_in.sid == sid:
-        # Django's sign-out would end the row for a reason of its own.
+        # Ends the row first: Django's sign-out would end it with the reason "logged_out".
         end(sign_in, "notice")
         sign_out(request)
 

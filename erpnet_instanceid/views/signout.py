@@ -51,7 +51,7 @@ class SignOutView(LogoutView):
         tokens = end_with_session(request, "signed_out")
         sign_out(request)
         back = signed_out_address(request)
-        # Others can use the database connection while the instance works.
+        # Other requests can use the database connection while the instance works.
         give_back()
         at_instance = end_at_instance(tokens, target, back=back) if tokens else None
         response: HttpResponse = HttpResponseRedirect(target)

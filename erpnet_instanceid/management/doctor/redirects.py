@@ -22,7 +22,7 @@ def onward(url: str, answer: http.Answer) -> str:
 
 
 def header(answer: http.Answer, name: str) -> str:
-    """The value of a header, in whatever case the server spells its name; empty if missing."""
+    """The value of a header, in upper or lower case; empty if missing."""
     return next((v for k, v in answer.headers.items() if k.lower() == name.lower()), "")
 
 
