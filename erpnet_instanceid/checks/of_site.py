@@ -18,6 +18,7 @@ from .messages import error, warning
 from .of_databases import check_databases
 from .of_frames import check_frames
 from .of_pages import check_pages
+from .of_policy import check_policy
 from .of_sessions import check_sessions
 from .of_urls import check_urls
 from .of_user_model import check_user_model
@@ -40,6 +41,7 @@ def check_site(**_kwargs: Any) -> list[CheckMessage]:
         *check_pages(),
         *check_databases(),
         *check_frames(),
+        *check_policy(),
     ]
 
 

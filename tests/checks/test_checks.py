@@ -335,6 +335,12 @@ SITE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ),
     ("E028", {"AUTHENTICATION_BACKENDS": {OWN_BACKEND}}, backends(OWN_BACKEND), "square brackets"),
     ("E028", {"MIDDLEWARE": OURS}, middleware(SESSION, AUTHENTICATION, OURS), "must be a list"),
+    (
+        "W027",
+        {"SECURE_CSP": {"form-action": ["'self'"]}},
+        {"SECURE_CSP": {"form-action": "'self' *.my.erp.net"}},
+        'Add "https://mycompany.my.erp.net"',
+    ),
     ("W017", backends(AXES, OUR_BACKEND), backends(OUR_BACKEND, AXES), "before django-axes"),
     (
         "W018",
