@@ -13,6 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
+from erpnet_instanceid.management.doctor.redirects import onward
+from erpnet_instanceid.oidc.http import Answer
 from erpnet_instanceid.testing import Instance, application_secret_hash
 
 from ..support.proxy import run_proxy
@@ -244,6 +246,12 @@ def test_site_that_leads_elsewhere(live_server: Any, instance: Instance, setting
     found = first_bad(blamed("--site", live_server.url))
     assert "leads to http://www." in found
     assert "--site" in found
+
+
+@pytest.mark.parametrize("location", ["", "http://[x/", "https://a:b/"])
+def test_redirect_without_an_address_leads_nowhere(location: str) -> None:
+    answer = Answer(SITE, 302, {"Location": location}, b"")
+    assert onward(SITE, answer) == ""
 
 
 def test_site_that_moves_to_the_host_of_callback_url(

@@ -15,10 +15,16 @@ def open_page(url: str, limits: http.Limits) -> http.Answer:
 
 
 def onward(url: str, answer: http.Answer) -> str:
-    """The address that ``answer`` redirects to; empty if it does not redirect."""
-    if not 300 <= answer.status < 400:
+    """The address that ``answer`` redirects to; empty if it does not redirect to an address."""
+    location = header(answer, "Location")
+    if not (300 <= answer.status < 400 and location):
         return ""
-    return urljoin(url, header(answer, "Location"))
+    try:
+        target = urljoin(url, location)
+        http.origin_of(target)
+    except ValueError:
+        return ""
+    return target
 
 
 def header(answer: http.Answer, name: str) -> str:
