@@ -135,34 +135,33 @@ class InstanceIDBackend(AuthenticationBackend):
 
     def _find_or_create(self, claims: Claims) -> Person:
         known = find_person(claims)
-        users = self._users(claims, known)
+        # Looked up first: if another person takes one of them over now, `adopt` notices.
+        local = users_to_link(self.UserModel, claims) if known is None else []
+        users = self._users(claims, known, local)
         if len(users) > 1:
             raise SignInDenied("several_users", sub=claims["sub"])
         if users:
-            return self._known(users[0], claims, known)
+            return self._known(users[0], claims, known, is_local=users[0] in local)
         if not conf.create_users:
             raise SignInDenied("unknown_user", sub=claims["sub"])
         return self._created(claims)
 
-    def _users(self, claims: Claims, known: Person | None) -> Sequence[User]:
-        is_overridden = (
-            type(self).filter_users_by_claims is not InstanceIDBackend.filter_users_by_claims
-        )
-        if known is None or is_overridden:
+    def _users(self, claims: Claims, known: Person | None, local: Sequence[User]) -> Sequence[User]:
+        if type(self).filter_users_by_claims is not InstanceIDBackend.filter_users_by_claims:
             return self.filter_users_by_claims(claims)
-        # The default would only look the account up again.
-        return [known.user]
+        # The default would only look them up again.
+        return local if known is None else [known.user]
 
     def filter_users_by_claims(self, claims: Claims) -> Sequence[User]:
         """The users of the person: the linked one, else those that LINK_USERS_BY finds."""
         known = find_person(claims)
         return [known.user] if known is not None else users_to_link(self.UserModel, claims)
 
-    def _known(self, user: User, claims: Claims, known: Person | None) -> Person:
+    def _known(self, user: User, claims: Claims, known: Person | None, *, is_local: bool) -> Person:
         if not self.user_can_authenticate(user) or (known is not None and known.is_hidden):
             self.sign_in.account = known.account if known else None
             raise SignInDenied("inactive_user", sub=claims["sub"])
-        if known is None and user in users_to_link(self.UserModel, claims):
+        if is_local:
             return self._adopted(user, claims)
         # First the link: another person's sign-in may have taken the account in the meantime.
         account = link(user, claims, known.account if known else None)

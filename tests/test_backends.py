@@ -295,6 +295,26 @@ def test_account_of_a_reused_name_is_taken_once(backend: Callable[..., None]) ->
     assert not first.is_superuser
 
 
+class Overtaking(InstanceIDBackend):
+    """Another person with the same address signs in while this one does."""
+
+    def filter_users_by_claims(self, claims: Any) -> Any:
+        found = super().filter_users_by_claims(claims)
+        if claims["sub"] == "slow":
+            sign_in("quick", email=claims["email"], email_verified="true")
+        return found
+
+
+def test_local_user_is_taken_over_once(backend: Callable[..., None], site: Configure) -> None:
+    backend(Overtaking)
+    site(LINK_USERS_BY="email")
+    local = User.objects.create_user("local", "shared@company.example")
+
+    assert sign_in("slow", email=local.email, email_verified="true") != local
+
+    assert Account.objects.get(user=local).sub == "quick"
+
+
 class Nobody(InstanceIDBackend):
     def create_user(self, claims: Any) -> None:
         return None
