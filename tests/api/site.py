@@ -102,11 +102,6 @@ async def own_tokens(request: HttpRequest) -> JsonResponse:
     )
 
 
-async def in_async(request: HttpRequest) -> JsonResponse:
-    answer = await user_api(request).arequest("GET", CUSTOMERS, params={"$top": 2})
-    return JsonResponse({"count": len(answer.json()["value"])})
-
-
 @login_required
 @transaction.atomic
 def in_atomic(request: HttpRequest) -> JsonResponse:
@@ -133,7 +128,6 @@ urlpatterns = [
     path("own-tokens", own_tokens),
     path("as-other", as_other),
     path("sensitive", sensitive),
-    path("in-async", in_async),
     path("in-atomic", in_atomic),
     path("order", order),
     path("exempt-order", csrf_exempt(order)),

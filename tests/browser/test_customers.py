@@ -1,4 +1,4 @@
-"""The demo's customers in a browser: page by page, one to change, and no licence left."""
+"""A customer of the demo is changed in a browser."""
 
 from __future__ import annotations
 

@@ -363,23 +363,18 @@ def test_key_of_a_sites_own_engine_fits(
     assert_fits(SignIn.objects.get())
 
 
-@pytest.fixture(params=["code id_token", "code"])
-def flow(request: pytest.FixtureRequest, configure: Callable[..., None]) -> str:
-    configure(RESPONSE_TYPE=request.param)
-    return str(request.param)
-
-
 def _named(instance: Instance, by: str) -> dict[str, str]:
     (session,) = instance.sessions_of("maria")
     return {"sid": session.sid} if by == "sid" else {"sub": "maria"}
 
 
 @pytest.mark.parametrize("by", ["sid", "sub"])
-@pytest.mark.usefixtures("flow")
+@pytest.mark.parametrize("flow", ["code id_token", "code"])
 def test_fld_15_notice_before_the_callback_counts(
-    visitor: Visitor, instance: Instance, by: str
+    visitor: Visitor, instance: Instance, configure: Configure, flow: str, by: str
 ) -> None:
     """The instance's node that issues the tokens is ahead of the one that sends notices."""
+    configure(RESPONSE_TYPE=flow)
     answer = visitor.at(visitor.start())
     token = instance.logout_token(**_named(instance, by))
     instance.change("id_token", lambda token: token.claims.update(iat=token.claims["iat"] + 20))

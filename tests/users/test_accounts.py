@@ -22,7 +22,6 @@ from ..support.outcomes import begin
 from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
-NewVisitor = Callable[..., Visitor]
 User = get_user_model()
 
 PROFILE = ("id", "name", "email", "email_verified", "user_type", "is_admin", "locale")
