@@ -34,6 +34,13 @@ SENTENCES = {
     "user_type_refused": "The visitor's user type is {user_type!r}.",
     "sent_back": "A page of this site sends a visitor who is signed in to sign in again.",
 }
+# The instance's own errors: an OAuth code such as server_error means something else above.
+REFUSALS = {
+    "invalid_client": "The instance does not know this application, or not with this secret.",
+    "unauthorized_client": "The instance does not let this application sign visitors in.",
+    "invalid_redirect_uri": "The instance does not know this site's callback as the application's.",
+    "invalid_scope": "The instance does not give this application all that SCOPE names.",
+}
 _COMPARE_FLOW = (
     "Compare SCOPE, RESPONSE_TYPE and RESPONSE_MODE with what the Trusted Application may ask for."
 )
@@ -96,7 +103,7 @@ def sentence(error: InstanceIDError) -> str:
     """The event in one sentence. The error's code follows in brackets, as in the reference."""
     text = SENTENCES.get(_key(error), "The instance answers in a way that this site cannot use.")
     if isinstance(error, OAuthError):
-        text = "The instance answers with an error."
+        text = REFUSALS.get(error.code, "The instance answers with an error.")
     return f"{text.format_map(_Facts(error.facts))} ({error.code})"
 
 

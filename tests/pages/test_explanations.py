@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse, TokenRejected
+from erpnet_instanceid.oidc.errors import (
+    InstanceUnavailable,
+    InvalidResponse,
+    OAuthError,
+    TokenRejected,
+)
 from erpnet_instanceid.pages.explanations import cure, sentence
 from erpnet_instanceid.testing import Instance
 
@@ -54,6 +59,7 @@ def test_visitors_own_trouble_has_no_cure(client: Client, settings: Any, caplog:
         (InvalidResponse("not_json", url="https://op.test/x"), "https://op.test/x answers with"),
         (TokenRejected("claim_mismatch", claim="aud", expected="me"), "'aud' is not 'me'"),
         (InstanceUnavailable("tls_failed", cause="SSLError"), "may speak plain http."),
+        (OAuthError("invalid_client"), "or not with this secret. (invalid_client)"),
         (TokenRejected("never_heard_of"), "in a way that this site cannot use. (never_heard_of)"),
     ],
 )

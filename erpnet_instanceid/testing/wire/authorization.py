@@ -158,10 +158,12 @@ def _denied() -> OAuth2Error:
 
 
 def _asked() -> str:
-    """Two facts to compare with --application-uri and --login-url."""
     client_id = request.values.get("client_id", "")
     redirect_uri = request.values.get("redirect_uri", "")
-    return f"The site is {client_id!r}, and its callback is {redirect_uri!r}."
+    return (
+        f"The site calls itself {client_id!r}, and its callback is {redirect_uri!r}. Compare them "
+        "with the stand-in's options --application-uri and --login-url."
+    )
 
 
 def _answer_error(world: World, error: Any) -> Response:
