@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control
 
+from .notes import note, noted
+
 FRAMES = ("iframe", "frame", "embed", "object")
 # Cookies whose names start so are only in the jar of a frame of another site.
 FRAME_PREFIX = "erpnet_frame_"
 # The cookie by which a later request of the frame recognizes such a jar.
 FRAME_MARK = FRAME_PREFIX + "here"
 
-_NOTED = "_instance_cookies"
+_NOTED = "cookies"
 
 
 def full_name(request: HttpRequest, name: str) -> str:
@@ -76,18 +78,21 @@ def put(
     )
 
 
-def note(request: HttpRequest, name: str, value: str, seconds: int) -> None:
+def put_later(request: HttpRequest, name: str, value: str, seconds: int) -> None:
     """As `put`, for code that has no response: the middleware puts the cookie on it."""
-    request.__dict__.setdefault(_NOTED, {})[name] = (value, seconds)
+    note(request, _NOTED, {**_noted(request), name: (value, seconds)})
 
 
 def put_noted(request: HttpRequest, response: HttpResponseBase) -> None:
     """Sets the cookies that were noted. No cache keeps such a page for other visitors."""
-    noted = getattr(request, _NOTED, {})
-    for name, (value, seconds) in noted.items():
+    for name, (value, seconds) in _noted(request).items():
         put(request, response, name, value, seconds)
-    if noted:
+    if _noted(request):
         patch_cache_control(response, private=True)
+
+
+def _noted(request: HttpRequest) -> dict[str, tuple[str, int]]:
+    return noted(request, _NOTED) or {}
 
 
 def is_in_frame_of_another_site(request: HttpRequest) -> bool:

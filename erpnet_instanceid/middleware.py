@@ -13,7 +13,9 @@ from django.contrib import auth
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from .cookies import is_in_frame_of_another_site
 from .errors import InstanceUnavailable, MaximumLicenseCountExceeded, SignInExpired
+from .notes import NOTES
 from .pages import kept_forms
 from .pages.challenge import sign_in_required, told_to_sign_in
 from .pages.failures import instance_failed_page
@@ -71,7 +73,6 @@ class TokenRefreshMiddleware:
         self.due_at: dict[str, float] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        note_session(request)
         if self.is_async:
             return self._acall(request)
         if self._may_be_due(request):
@@ -79,6 +80,8 @@ class TokenRefreshMiddleware:
             if entry is not None:
                 _finish(request, entry, _renewal(entry))
         response: HttpResponseBase = self.get_response(request)  # type: ignore[assignment]
+        if self._is_done(request):
+            return response
         response = told_to_sign_in(request, kept_forms.answer(request, response))
         if self._has_new_key(request):
             follow_session(request)
@@ -93,6 +96,8 @@ class TokenRefreshMiddleware:
                 outcome = await _arenewal(entry)
                 await sync_to_async(_finish)(request, entry, outcome)
         response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
+        if self._is_done(request):
+            return response
         if kept_forms.needs_work(request, response):
             response = await sync_to_async(kept_forms.answer)(request, response)
         response = told_to_sign_in(request, response)
@@ -104,7 +109,7 @@ class TokenRefreshMiddleware:
 
     def _may_be_due(self, request: HttpRequest) -> bool:
         """Whether to look at the session. Makes no query."""
-        key = key_of(request)
+        key = note_session(request)
         return key is not None and self.due_at.get(key, 0) <= time.time()
 
     def _due_entry(self, request: HttpRequest) -> SessionEntry | None:
@@ -129,16 +134,23 @@ class TokenRefreshMiddleware:
             return None
         return entry if entry is not None and entry.is_due() else None
 
+    def _is_done(self, request: HttpRequest) -> bool:
+        """Whether the response goes out as it is, as most do. Makes no query."""
+        return not (
+            request.method == "POST"
+            or hasattr(request, NOTES)
+            or is_in_frame_of_another_site(request)
+            or not is_known(request, self.due_at)
+        )
+
     def _has_new_key(self, request: HttpRequest) -> bool:
         """Notes when the tokens are due. Returns whether the row needs the session's new key."""
         key = key_of(request)
         content = None if key is None else loaded(request.session)
-        if key is None or content is None:
+        if key is None or content is None or is_known(request, self.due_at):
             return False
         if ENTRY_KEY not in content:
             self._remember(key, time.time() + NOTHING_DUE_SECONDS)
-            return False
-        if is_known(content, key, self.due_at.get(key)):
             return False
         entry = entry_in(content)
         if entry is None:

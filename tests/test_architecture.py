@@ -19,6 +19,7 @@ ROOMS = (
     "once",
     "conflicts",
     "sealing",
+    "notes",
     "cookies",
     "records",
     "signals",

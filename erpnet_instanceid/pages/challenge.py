@@ -6,9 +6,10 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, Jso
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
+from ..notes import note, noted
 from .targets import path_of, safe_target, signin_address
 
-_WANTED = "_instance_sign_in_wanted"
+_WANTED = "sign-in wanted"
 # The last three are what older browsers send.
 TELL_PURPOSE = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 SPECULATIVE = ("prefetch", "prerender", "preview")
@@ -35,7 +36,7 @@ def shows_page(request: HttpRequest) -> bool:
 
 def want_sign_in(request: HttpRequest) -> None:
     """Notes that a refusal of this request means: sign in. See `told_to_sign_in`."""
-    setattr(request, _WANTED, True)
+    note(request, _WANTED, True)
 
 
 def told_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -43,7 +44,7 @@ def told_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> HttpRes
 
     Packages for APIs answer such a script with a 403 or 401 that does not say so.
     """
-    refused = response.status_code in (401, 403) and getattr(request, _WANTED, False)
+    refused = response.status_code in (401, 403) and noted(request, _WANTED)
     return sign_in_required(request) if refused and not shows_page(request) else response
 
 

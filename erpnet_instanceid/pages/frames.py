@@ -41,7 +41,7 @@ def with_cookies(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
     is_in_frame = cookies.is_in_frame_of_another_site(request) and bool(conf.framed_by)
     if is_in_frame and not cookies.starting_with(request, cookies.FRAME_PREFIX):
         # At the next pages of this frame, Safari does not say that the frame is in another site.
-        cookies.note(request, cookies.FRAME_MARK, "1", settings.SESSION_COOKIE_AGE)
+        cookies.put_later(request, cookies.FRAME_MARK, "1", settings.SESSION_COOKIE_AGE)
     cookies.put_noted(request, response)
     if is_in_frame:
         response.cookies = _Partitioned(response.cookies)

@@ -74,7 +74,7 @@ def popup_address(request: HttpRequest) -> str:
     found = cookies.starting_with(request, prefix)
     kept = [value for name, value in found.items() if prefix + name != cookies.FRAME_MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
-    cookies.note(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
+    cookies.put_later(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
     sealed = records.seal("opener", Opener(_hash(secret)))
     return f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}={sealed}"
 

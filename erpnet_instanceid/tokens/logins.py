@@ -20,6 +20,7 @@ from django.http import HttpRequest
 
 from ..conf import conf
 from ..models import SignIn
+from ..notes import note, noted
 from ..oidc.id_token import authentication_time, read_stored_id_token
 from .endings import end, end_with_session, sign_out
 from .engine import key_of
@@ -28,12 +29,14 @@ from .entry import new_entry, read_entry, write_entry
 logger = logging.getLogger("erpnet_instanceid")
 
 _KEY = "_instance_session_key"
-_LEFT = "_instance_sign_in_left"
+_LEFT = "sign-in left"
 
 
-def note_session(request: HttpRequest) -> None:
-    """Remembers the session that the request came with: login() forgets it."""
-    setattr(request, _KEY, key_of(request))
+def note_session(request: HttpRequest) -> str | None:
+    """Remembers the key of the session that the request came with: login() forgets it."""
+    key = key_of(request)
+    setattr(request, _KEY, key)
+    return key
 
 
 @contextmanager
@@ -47,12 +50,12 @@ def own_login(request: HttpRequest) -> Iterator[None]:
 
 def has_left(request: HttpRequest) -> bool:
     """Whether `end_left` has something to look at."""
-    return hasattr(request, _LEFT)
+    return noted(request, _LEFT) is not None
 
 
 def end_left(request: HttpRequest) -> None:
     """Ends the sign-in that logout() left for a login() in the same request, if none followed."""
-    left = getattr(request, _LEFT)
+    left = noted(request, _LEFT)
     entry = read_entry(request.session)
     if entry is not None and entry.sign_in == left:
         return
@@ -113,6 +116,6 @@ def _after_logout(*, request: HttpRequest | None, **_kwargs: Any) -> None:
     entry = read_entry(request.session)
     if entry is not None and entry.is_carried and hasattr(request, _KEY):
         # An impersonation may end by logout(), then login() as the person who began it.
-        setattr(request, _LEFT, entry.sign_in)
+        note(request, _LEFT, entry.sign_in)
         return
     end_with_session(request, "logged_out")
