@@ -118,11 +118,11 @@ def part_of(token: str, place: int) -> dict[str, Any]:
     return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
 
 
-def claims_of(token: str) -> dict[str, Any]:
+def claims(token: str) -> dict[str, Any]:
     return part_of(token, 1)
 
 
-def header_of(token: str) -> dict[str, Any]:
+def header(token: str) -> dict[str, Any]:
     return part_of(token, 0)
 
 
@@ -147,13 +147,3 @@ def party(instance: Instance) -> Iterator[RelyingParty]:
 @pytest.fixture
 def api(party: RelyingParty) -> Api:
     return Api(party, party.sign_in("maria")["access_token"])
-
-
-@pytest.fixture
-def claims() -> Any:
-    return claims_of
-
-
-@pytest.fixture
-def header() -> Any:
-    return header_of

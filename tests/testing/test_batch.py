@@ -1,7 +1,5 @@
 """Batches, imports and printouts."""
 
-from __future__ import annotations
-
 import base64
 import json
 

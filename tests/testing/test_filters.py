@@ -1,7 +1,5 @@
 """The dialect of $filter that the stand-in speaks, and the other query options."""
 
-from __future__ import annotations
-
 import pytest
 
 from .conftest import CUSTOMERS, ORDERS, PRODUCTS

@@ -1,7 +1,5 @@
 """The limits of the instance's APIs, and the sessions behind them."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

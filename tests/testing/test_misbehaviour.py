@@ -1,7 +1,5 @@
 """Faults and changes on request."""
 
-from __future__ import annotations
-
 import time
 
 import jwt

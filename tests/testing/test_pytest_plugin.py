@@ -1,7 +1,5 @@
 """The fixtures that sites use, on the app itself."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Starting, ending and controlling a stand-in, in this process and in another."""
 
-from __future__ import annotations
-
 import ast
 import re
 import signal
@@ -14,6 +12,8 @@ import pytest
 import requests
 
 from erpnet_instanceid.testing import RemoteInstance, run_instance
+
+from .conftest import claims
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_remote_control(remote):
         remote.next_answer("nowhere")
 
 
-def test_remote_person_and_claims(remote, claims, key):
+def test_remote_person_and_claims(remote, key):
     remote.person("maria", is_admin=True)
     remote.set(auto_sign_in="maria", pkce="optional")
     remote.change_claims("front_id_token", {"x": 1}, remove=["sid"], header={"typ": "jwt"})

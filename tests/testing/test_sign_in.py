@@ -1,12 +1,12 @@
 """Signing in at the stand-in, by hand over HTTP."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 
 import pytest
 import requests
+
+from .conftest import claims, header
 
 
 def half_hash(value: str) -> str:
@@ -14,7 +14,7 @@ def half_hash(value: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def test_hybrid_answer_has_a_code_and_its_id_token(instance, party, claims):
+def test_hybrid_answer_has_a_code_and_its_id_token(instance, party):
     answer = party.authorize("maria")
     assert (answer.method, answer.url) == ("POST", party.asked["redirect_uri"])
     assert answer["state"] == party.asked["state"]
@@ -30,7 +30,7 @@ def test_hybrid_answer_has_a_code_and_its_id_token(instance, party, claims):
     assert "name" not in front
 
 
-def test_code_is_exchanged_for_tokens_like_the_instances(instance, party, claims, header):
+def test_code_is_exchanged_for_tokens_like_the_instances(instance, party):
     answer = party.authorize("admin")
     tokens = party.redeem(answer["code"]).json()
     assert tokens["token_type"] == "Bearer"
@@ -162,7 +162,7 @@ def test_session_cookie_has_its_own_name_and_path(instance, party):
     assert cookie.name.endswith(instance.url.rpartition(":")[2])
 
 
-def test_prompt_login_keeps_the_session_of_the_same_person(party, claims):
+def test_prompt_login_keeps_the_session_of_the_same_person(party):
     first = claims(party.authorize("maria")["id_token"])
     assert party.authorize(None, prompt="login").method == ""
     again = claims(party.authorize("maria", prompt="login")["id_token"])
@@ -171,7 +171,7 @@ def test_prompt_login_keeps_the_session_of_the_same_person(party, claims):
     assert other["sid"] != first["sid"]
 
 
-def test_max_age_asks_again_after_an_older_sign_in(instance, party, claims):
+def test_max_age_asks_again_after_an_older_sign_in(instance, party):
     first = claims(party.authorize("maria")["id_token"])
     assert party.authorize(None, max_age="300")["code"]
     instance.clock_offset = 301
@@ -186,7 +186,7 @@ def test_login_hint_puts_the_person_first(party):
     assert page.index("Chris Customer") < page.index("Elena Dimitrova")
 
 
-def test_auto_sign_in_shows_no_page_with_prompt_none(instance, party, claims):
+def test_auto_sign_in_shows_no_page_with_prompt_none(instance, party):
     instance.auto_sign_in = "maria"
     assert party.authorize(None, prompt="none")["error"] == "login_required"
     assert claims(party.authorize(None)["id_token"])["sub"] == "maria"
@@ -217,7 +217,7 @@ def test_response_mode_can_be_overridden(instance, party):
     assert answer["code"]
 
 
-def test_rename_keeps_the_id_and_shows_in_the_next_session(instance, party, claims):
+def test_rename_keeps_the_id_and_shows_in_the_next_session(instance, party):
     tokens = party.sign_in("maria")
     instance.rename("maria", "maria.ivanova")
     refreshed = party.refresh(tokens["refresh_token"]).json()

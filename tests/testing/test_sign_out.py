@@ -1,12 +1,12 @@
 """Ending sessions at the stand-in, and the notices it sends."""
 
-from __future__ import annotations
-
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode
 
 import pytest
+
+from .conftest import claims, header
 
 AFTER = "http://localhost:8000/signout-callback"
 
@@ -79,7 +79,7 @@ def test_unregistered_return_address_gets_a_page(instance, party):
     assert not instance.has_session("maria")
 
 
-def test_sign_out_sends_a_logout_token_to_the_site(instance, party, claims, header, listener):
+def test_sign_out_sends_a_logout_token_to_the_site(instance, party, listener):
     instance.register(backchannel_url=listener.url)
     tokens = party.sign_in("maria")
     end_session(party, id_token_hint=tokens["id_token"])

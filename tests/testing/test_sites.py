@@ -1,7 +1,5 @@
 """The instance's other sites: Domain API, profile, auto-discovery."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 

@@ -1,11 +1,11 @@
 """Refreshing, revoking and ending tokens."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
+from .conftest import claims, header
 
-def test_refresh_returns_a_new_token_and_ends_the_old_one(instance, party, claims):
+
+def test_refresh_returns_a_new_token_and_ends_the_old_one(instance, party):
     tokens = party.sign_in("maria")
     refreshed = party.refresh(tokens["refresh_token"])
     assert refreshed.status_code == 200
@@ -17,7 +17,7 @@ def test_refresh_returns_a_new_token_and_ends_the_old_one(instance, party, claim
     assert (instance.refresh_tokens_granted, instance.refresh_tokens_refused) == (2, 1)
 
 
-def test_refresh_keeps_its_time_after_another_sign_in(instance, party, claims):
+def test_refresh_keeps_its_time_after_another_sign_in(instance, party):
     """OpenID Connect Core 12.2."""
     tokens = party.sign_in("maria")
     instance.clock_offset = 60
@@ -55,7 +55,7 @@ def test_expired_access_token_gets_401(instance, party):
     assert "invalid_token" in answer.headers["WWW-Authenticate"]
 
 
-def test_service_token_has_no_claims_about_a_person(instance, party, claims):
+def test_service_token_has_no_claims_about_a_person(instance, party):
     tokens = party.ask("client_credentials", scope="read update").json()
     found = claims(tokens["access_token"])
     assert "refresh_token" not in tokens
@@ -75,7 +75,7 @@ def test_service_token_scopes(instance, party):
     assert party.ask("client_credentials").json()["error"] == "unauthorized_client"
 
 
-def test_rotated_key_ends_old_access_tokens(instance, party, header):
+def test_rotated_key_ends_old_access_tokens(instance, party):
     old_kid = instance.kid
     token = party.sign_in()["access_token"]
     new_kid = instance.rotate_keys()

@@ -1,7 +1,5 @@
 """Changes to rows, transactions, and the rules that refuse them."""
 
-from __future__ import annotations
-
 import pytest
 
 from .conftest import CUSTOMERS, ORDERS, PRODUCTS, Api
