@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -75,14 +73,6 @@ def test_clock_of_a_host_that_is_ahead_prunes_nothing(
     ahead = timezone.now() + timedelta(days=60)
     monkeypatch.setattr(timezone, "now", lambda: ahead)
     assert prune() == 0
-
-
-def test_command_says_how_many(account: Account) -> None:
-    row("rejected", started=timedelta(hours=3))
-    out = io.StringIO()
-    call_command("instanceid", "prune", stdout=out)
-    assert out.getvalue() == "1 rows deleted.\n"
-    assert not SignIn.objects.exists()
 
 
 # Along the way
