@@ -21,7 +21,7 @@ from ..oidc.adapter import environment
 from ..oidc.errors import InvalidResponse
 from ..oidc.pool import deadline
 from ..oidc.tracebacks import ahides_own_frames, hides_own_frames
-from ..tokens.connections import Caller
+from ..tokens.connections import Caller, give_back
 from .answers import json_object, refusal
 from .calls import Bearer, Call, limits_of
 from .errors import check_import
@@ -139,6 +139,8 @@ class AuthorizedSession(requests.Session):
     def _begin(
         self, method: str, url: str, options: dict[str, Any], language: str | None
     ) -> tuple[Call, requests.Response | Gate]:
+        # A token of the service, or the instance's sites, may have to be fetched.
+        give_back()
         options["headers"] = self._with_language(options.get("headers") or {}, language)
         call = self._new_call(method, url, options)
         return call, self._step(call)
@@ -157,6 +159,8 @@ class AuthorizedSession(requests.Session):
 
     def _step(self, call: Call) -> requests.Response | Gate:
         """The answer, or the gate at which the call has to wait before the next step."""
+        # The visitor's token may have come from the database.
+        give_back()
         gate = gate_of(call.bearer.token, self.call_limits)
         if not call.passes(gate):
             return gate
@@ -211,7 +215,12 @@ class AuthorizedSession(requests.Session):
 async def caller_here() -> Caller:
     """This task's variables, for a thread that works for the task."""
     # The thread of the request has its database connection.
-    return await sync_to_async(Caller)()
+    return await sync_to_async(_without_connection)()
+
+
+def _without_connection() -> Caller:
+    give_back()
+    return Caller()
 
 
 async def in_thread(caller: Caller, work: Callable[..., T], *args: Any) -> T:

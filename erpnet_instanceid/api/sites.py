@@ -18,6 +18,7 @@ from ..oidc.errors import InstanceIDError, InvalidResponse
 from ..oidc.fetched import Clock, Fetched
 from ..oidc.provider import is_safe_address
 from ..once import once
+from ..tokens.connections import give_back
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -52,6 +53,7 @@ class SiteDirectory:
 
     def sites(self) -> Sites:
         """The sites that the instance lists, or those of the documentation."""
+        give_back()
         try:
             return self._sites.get()
         except InstanceIDError as error:

@@ -20,6 +20,7 @@ KINDS: tuple[Kind, ...] = ("gunicorn", "uvicorn")
 EACH = 8
 SLOW_SECONDS = 8
 POOL = {"pool": {"min_size": 1, "max_size": 4, "timeout": 30}}
+ONE = {"pool": {"min_size": 1, "max_size": 1}}
 WAYS: dict[str, dict[str, Any]] = {
     "pool": {"database_options": POOL},
     "pool_with_atomic_requests": {"database_options": POOL, "ATOMIC_REQUESTS": True},
@@ -86,7 +87,7 @@ def test_call_in_a_transaction_waits_for_no_second_connection(
     sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
 ) -> None:
     """With one connection there is no second one: the call is told so at once."""
-    site = sites("gunicorn", 1, database_options={"pool": {"min_size": 1, "max_size": 1}})
+    site = sites("gunicorn", 1, database_options=ONE)
     person = site.sign_in()
     instance.next_answer("api", status=401)
     with within(1.5):
@@ -96,3 +97,19 @@ def test_call_in_a_transaction_waits_for_no_second_connection(
     # Outside a transaction the same connection serves.
     instance.next_answer("api", status=401)
     assert site.get(person, "/api").status == 200
+
+
+def test_slow_call_of_an_api_keeps_no_connection(
+    sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
+) -> None:
+    running = [sites(kind, 1, database_options=ONE) for kind in KINDS]
+    others = [site.sign_in() for site in running]
+    callers = [(site, site.sign_in(), path) for site in running for path in ("/api", "/async/api")]
+    instance.forget_requests()
+    instance.always("api", delay=3)
+    calls = [site.begin(person, path) for site, person, path in callers]
+    eventually(lambda: len(instance.calls("api")) == len(calls), seconds=2)
+    pages = [site.get(other, "/whoami") for site, other in zip(running, others, strict=True)]
+    figure(pages=[round(page.seconds, 2) for page in pages])
+    assert max(page.seconds for page in pages) < 1
+    assert {call.answer().status for call in calls} == {200}
