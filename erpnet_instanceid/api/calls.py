@@ -85,12 +85,18 @@ class Call:
 
 
 def limits_of(timeout: object, default: Limits) -> Limits:
-    """The limits of a call with this ``timeout`` of requests: a number, a pair, or None."""
+    """The limits of a call with this ``timeout`` of requests: a number, a pair, or None.
+
+    Raises ValueError, as requests does, for one that leaves no time.
+    """
     connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    return Limits(
+    limits = Limits(
         connect=default.connect if connect is None else float(connect),
         deadline=default.deadline if read is None else float(read),
     )
+    if min(limits.connect, limits.deadline) <= 0:
+        raise ValueError(f"timeout={timeout!r} leaves no time: give seconds, or None")
+    return limits
 
 
 def _retry_after(response: requests.Response, default: float) -> float:

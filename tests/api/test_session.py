@@ -264,6 +264,12 @@ def test_timeout_of_a_call_counts_instead_of_the_setting(
         open_session(OneToken()).get("/api/x", timeout=(1, None), stream=stream)
 
 
+@pytest.mark.parametrize("timeout", [0, -1, (0, 5)], ids=str)
+def test_timeout_that_leaves_no_time_is_named(instance: Instance, timeout: object) -> None:
+    with pytest.raises(ValueError, match="timeout="):
+        open_session(OneToken()).get("/api/x", timeout=timeout)
+
+
 def language(instance: Instance) -> str | None:
     return instance.calls("api")[-1].headers.get("Accept-Language")
 
