@@ -43,7 +43,12 @@ class BackChannelSignOutView(View):
         except InstanceIDError as error:
             logger.warning("notice_refused error=%s", error)
             return _refused("invalid_request")
-        end_named_sign_ins(claims)
+        try:
+            end_named_sign_ins(claims)
+        except DatabaseFailure as error:
+            # The instance may send the notice again.
+            logger.warning("sign_in_not_ended error=%s", type(error).__name__)
+            return _refused("temporarily_unavailable", status=503)
         return _unstored(HttpResponse(status=200))
 
 

@@ -79,14 +79,22 @@ def no_row_can_end(execute: Any, sql: str, params: Any, many: bool, context: Any
     return execute(sql, params, many, context)
 
 
-def test_front_channel_notice_comes_while_the_database_refuses(
-    client: Client, instance: Instance, instance_sign_in: Callable[..., Any]
+@pytest.mark.parametrize("channel", ["front", "back"])
+def test_notice_comes_while_the_database_refuses(
+    client: Client, instance: Instance, instance_sign_in: Callable[..., Any], channel: str
 ) -> None:
     instance_sign_in(client, "maria")
-    named = {"iss": instance.issuer, "sid": SignIn.objects.get().sid}
+    sid = SignIn.objects.get().sid
+    body = f"logout_token={instance.logout_token('maria', sid)}"
+
+    def notify() -> int:
+        if channel == "back":
+            return client.post("/backchannel-signout", body, content_type=FORM).status_code
+        return client.get("/frontchannel-signout", {"iss": instance.issuer, "sid": sid}).status_code
+
     with connection.execute_wrapper(no_row_can_end):
-        assert client.get("/frontchannel-signout", named).status_code == 503
-    assert client.get("/frontchannel-signout", named).status_code == 200
+        assert notify() == 503
+    assert notify() == 200
     assert client.get("/whoami").json()["user"] == ""
 
 
