@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from erpnet_instanceid.api import sites
 from erpnet_instanceid.conf import conf
-from erpnet_instanceid.oidc import authorization, jose, provider, token_endpoint
+from erpnet_instanceid.oidc import jose, provider, token_endpoint
 from erpnet_instanceid.testing import Instance, Token
 
 from .scene import FORM, Scene, document
@@ -208,17 +208,3 @@ def test_any_document_is_read_or_refused(
     scene.parses(lambda: jose.read_key_set({"keys": keys}))
     scene.parses(lambda: jose.read_key_set(document_))
     scene.parses(lambda: sites.read_sites(document({"WebSites": document_}), issuer))
-
-
-@often
-@given(pairs=st.lists(st.tuples(st.sampled_from(PARAMETERS), st.text(max_size=50)), max_size=8))
-def test_any_answer_is_checked_or_refused(scene: Scene, pairs: list[tuple[str, str]]) -> None:
-    def check() -> None:
-        authorization.check_answer(
-            authorization.read_answer(pairs),
-            issuer=scene.instance.issuer,
-            demand_issuer=True,
-            demand_id_token=True,
-        )
-
-    scene.parses(check)

@@ -20,7 +20,7 @@ from erpnet_instanceid.oidc import http
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange, origin_of
 
-from .wire import LONG, OK, SHORT, SocksProxy, Wire, get, unavailable
+from .wire import LONG, OK, SHORT, SocksProxy, Wire, failure, get, unavailable
 
 # Requests and answers that are lost
 
@@ -30,18 +30,16 @@ def test_host_that_takes_no_connection_has_not_heard_of_it(no_proxies: None, hos
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    with pytest.raises(InstanceUnavailable) as caught:
-        exchange("GET", f"http://{host}:{port}/", limits=Limits(5, 10))
+    error = failure(f"http://{host}:{port}/", limits=Limits(5, 10))
 
-    assert (caught.value.code, caught.value.answer_lost) == ("unreachable", False)
+    assert (error.code, error.answer_lost) == ("unreachable", False)
 
 
 def test_connection_that_is_not_taken_was_not_heard_of(untaken: str) -> None:
-    with pytest.raises(InstanceUnavailable) as caught:
-        exchange("GET", untaken, limits=Limits(0.3, 5))
+    error = failure(untaken, limits=Limits(0.3, 5))
 
-    assert (caught.value.code, caught.value.answer_lost) == ("timeout", False)
-    assert caught.value.facts["cause"] == "ConnectTimeoutError"
+    assert (error.code, error.answer_lost) == ("timeout", False)
+    assert error.facts["cause"] == "ConnectTimeoutError"
 
 
 def test_server_without_tls_is_sent_nothing(no_proxies: None) -> None:
@@ -57,12 +55,11 @@ def test_server_without_tls_is_sent_nothing(no_proxies: None) -> None:
         serving.start()
         port = listener.getsockname()[1]
 
-        with pytest.raises(InstanceUnavailable) as caught:
-            exchange("POST", f"https://127.0.0.1:{port}/", limits=LONG, form={"code": "x"})
+        error = failure(f"https://127.0.0.1:{port}/", "POST", form={"code": "x"})
 
         serving.join()
-    assert (caught.value.code, caught.value.answer_lost) == ("tls_failed", False)
-    assert caught.value.facts["cause"] == "SSLError"
+    assert (error.code, error.answer_lost) == ("tls_failed", False)
+    assert error.facts["cause"] == "SSLError"
 
 
 @pytest.mark.parametrize(
@@ -93,10 +90,9 @@ def test_nothing_is_sent_twice(wire: Wire) -> None:
     assert get(wire).status == 200
     wire.serve = lambda connection, request: connection.close()
 
-    with pytest.raises(InstanceUnavailable) as caught:
-        exchange("POST", wire.url, limits=LONG, form={"code": "x"})
+    error = failure(wire.url, "POST", form={"code": "x"})
 
-    assert (caught.value.code, caught.value.answer_lost) == ("connection_lost", True)
+    assert (error.code, error.answer_lost) == ("connection_lost", True)
     assert len(wire.requests) == 2
 
 
@@ -111,13 +107,12 @@ def test_key_11_redirects_are_not_followed(wire: Wire) -> None:
 def test_errors_name_the_address_without_its_query(wire: Wire) -> None:
     wire.answers(b"garbage\r\n\r\n")
 
-    with pytest.raises(InstanceUnavailable) as caught:
-        exchange("GET", f"{wire.url}?token=secret", limits=SHORT)
+    error = failure(f"{wire.url}?token=secret", limits=SHORT)
 
-    assert caught.value.facts["url"] == wire.url
-    assert "secret" not in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert error.facts["url"] == wire.url
+    assert "secret" not in str(error)
+    assert error.__cause__ is None
+    assert error.__suppress_context__
 
 
 def test_repr_shows_neither_body_nor_headers(wire: Wire) -> None:
@@ -279,12 +274,11 @@ def test_proxy_is_asked_for_a_tunnel_to_an_https_instance(
     monkeypatch.setenv("HTTPS_PROXY", f"http://{wire.address}")
     wire.answers(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
-    with pytest.raises(InstanceUnavailable) as caught:
-        exchange("POST", "https://op.test/t", limits=LONG, form={"client_secret": "secret"})
+    error = failure("https://op.test/t", "POST", form={"client_secret": "secret"})
 
     assert wire.requests[0].startswith(b"CONNECT op.test:443 HTTP/1.")
     assert b"secret" not in b"".join(wire.requests)
-    assert (caught.value.code, caught.value.answer_lost) == ("proxy_failed", False)
+    assert (error.code, error.answer_lost) == ("proxy_failed", False)
 
 
 def test_dripping_proxy_is_given_up_at_the_deadline(
@@ -341,11 +335,10 @@ def test_session_goes_through_the_socks_proxy_of_a_call(wire: Wire, socks: Socks
     assert len(socks.asked_for) == 1
 
 
-def failure_of(method: str = "POST", url: str = "https://op.test/t") -> InstanceUnavailable:
-    with pytest.raises(InstanceUnavailable) as caught:
-        exchange(method, url, limits=LONG, form={"client_secret": "secret"})
-    assert not caught.value.answer_lost
-    return caught.value
+def failure_of(url: str = "https://op.test/t") -> InstanceUnavailable:
+    error = failure(url, "POST", form={"client_secret": "secret"})
+    assert not error.answer_lost
+    return error
 
 
 @pytest.mark.parametrize("proxy", ["socks7://127.0.0.1:1", "http://"])

@@ -103,10 +103,17 @@ def get(wire: Wire, limits: Limits = LONG, **kwargs: Any) -> Answer:
     return exchange("GET", wire.url, limits=limits, **kwargs)
 
 
-def unavailable(wire: Wire, limits: Limits = SHORT) -> InstanceUnavailable:
+def failure(
+    url: str, method: str = "GET", limits: Limits = LONG, **kwargs: Any
+) -> InstanceUnavailable:
+    """The error in which the exchange ends."""
     with pytest.raises(InstanceUnavailable) as caught:
-        get(wire, limits)
+        exchange(method, url, limits=limits, **kwargs)
     return caught.value
+
+
+def unavailable(wire: Wire, limits: Limits = SHORT) -> InstanceUnavailable:
+    return failure(wire.url, limits=limits)
 
 
 class SocksProxy:
