@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import APIError, MaximumLicenseCountExceeded
+from ..oidc.authorization import with_parameters
 from ..oidc.errors import (
     AttemptError,
     InstanceIDError,
@@ -198,12 +199,14 @@ def sign_in_failed_page(
     *,
     reference: str = "",
     target: str = "",
+    start_at: str = "",
     refresh: str = "",
     delay: int = 0,
 ) -> HttpResponse:
     """A page that says why the sign-in failed, with a way to start again. Also logs it.
 
-    ``refresh`` is where the page goes on by itself, after ``delay`` seconds.
+    ``start_at`` is where that is, if not at the sign-in that leads to ``target``. ``refresh`` is
+    where the page goes on by itself, after ``delay`` seconds.
     """
     sign_in_failed.send(type(error), request=request, error=error)
     status, title, sentence = describe(error)
@@ -215,15 +218,15 @@ def sign_in_failed_page(
         "reference": _logged("sign_in_failed", error, reference),
         "refresh": refresh,
         "delay": delay,
-        **_ways_on(error, target),
+        **_ways_on(error, start_at or signin_address(target)),
     }
     return _error_page(request, status, context)
 
 
-def _ways_on(error: InstanceIDError, target: str) -> dict[str, Any]:
-    again = {"again": signin_address(target), "again_text": _("Start again")}
+def _ways_on(error: InstanceIDError, address: str) -> dict[str, Any]:
+    again = {"again": address, "again_text": _("Start again")}
     # Without a prompt the instance would sign the same person in again without asking.
-    somebody_else = signin_address(target, prompt="login")
+    somebody_else = with_parameters(address, {"prompt": "login"})
     if isinstance(error, SignInDenied):
         return {"again": somebody_else, "again_text": _("Sign in as somebody else")}
     if error.code == "access_denied":

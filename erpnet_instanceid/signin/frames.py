@@ -75,7 +75,12 @@ def popup_address(request: HttpRequest) -> str:
     kept = [value for name, value in found.items() if prefix + name != cookies.FRAME_MARK]
     secret = kept[0] if kept else secrets.token_urlsafe(32)
     cookies.put_later(request, prefix + _hash(secret)[:8], secret, COOKIE_SECONDS)
-    sealed = records.seal("opener", Opener(_hash(secret)))
+    return popup_address_of(_hash(secret))
+
+
+def popup_address_of(secret_hash: str) -> str:
+    """The address of a popup for the frame whose secret has this hash."""
+    sealed = records.seal("opener", Opener(secret_hash))
     return f"{reverse('erpnet_instanceid:signin_popup')}?{OPENER}={sealed}"
 
 

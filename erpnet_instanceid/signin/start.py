@@ -17,6 +17,7 @@ from ..pages.render import private
 from ..pages.targets import path_of, safe_target, signin_address
 from . import attempts, loops
 from .attempts import Plan
+from .frames import popup_address_of
 from .proxies import note_unknown_https
 
 # On the address of a start that has been sent on to the host of CALLBACK_URL.
@@ -57,7 +58,10 @@ def start(
         refresh = ""
         if error.code == PENDING and not frame:
             refresh = _same_start(target, prompt, max_age, restarts)
-        return sign_in_failed_page(request, error, target=target, refresh=refresh, delay=1)
+        start_at = popup_address_of(frame) if frame else ""
+        return sign_in_failed_page(
+            request, error, target=target, start_at=start_at, refresh=refresh, delay=1
+        )
     plan = Plan(
         started=round(time.time(), 3),
         host=request.get_host(),

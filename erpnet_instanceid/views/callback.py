@@ -28,7 +28,7 @@ from ..signin import answers, attempts, loops
 from ..signin.answers import Answer
 from ..signin.attempts import Attempt, Plan
 from ..signin.completion import redeem, sign_visitor_in
-from ..signin.frames import hand_over
+from ..signin.frames import hand_over, popup_address_of
 from ..signin.language import choose_language
 from ..signin.start import RESTARTS, start
 from ..tokens.entry import read_entry
@@ -140,13 +140,15 @@ class SignInCallbackView(CallbackView):
         error: InstanceIDError,
     ) -> HttpResponse:
         plan = (attempts.read_plan(answer.state) if answer else None) or Plan()
-        return sign_in_failed_page(
+        response = sign_in_failed_page(
             request,
             error,
             reference=reference,
             target=self.attempt.target if self.attempt else plan.target,
+            start_at=popup_address_of(plan.frame) if plan.frame else "",
             refresh=_next_start(plan, error),
         )
+        return for_popup(response) if plan.frame else response
 
 
 def _next_start(plan: Plan, error: InstanceIDError) -> str:

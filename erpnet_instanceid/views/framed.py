@@ -70,7 +70,9 @@ class PopupView(View):
         instead = answer_without_start(request, "")
         if instead is not None:
             return instead
-        return for_popup(start(request, "", frame=opener.secret_hash))
+        # After an error, the popup's page offers to sign in as somebody else.
+        prompt = "login" if request.GET.get("prompt") == "login" else None
+        return for_popup(start(request, "", prompt=prompt, frame=opener.secret_hash))
 
 
 class RedeemView(View):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -59,6 +60,17 @@ def test_popup_in_a_frame_is_not_sent_to_the_instance(visitor: Visitor) -> None:
     response = visitor.get(opened(visitor), headers=frame_headers())
     assert response.status_code == 200
     assert "data-instanceid-popup" in response.text
+
+
+def test_popup_that_fails_starts_again_for_its_frame(visitor: Visitor) -> None:
+    answer = visitor.at(visitor.get(opened(visitor)).headers["Location"])
+    fields = {"state": dict(answer.fields)["state"], "error": "access_denied"}
+    relayed = visitor.relay(answer.url, urlencode(fields))
+    failed = visitor.carried(relayed)
+    assert failed.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
+    again, somebody_else = re.findall(r'href="(/signin-popup[^"]+)"', failed.text)
+    assert "prompt=login" in visitor.get(unescape(somebody_else)).headers["Location"]
+    assert redeem(visitor, code_of(visitor, again)).status_code == 302
 
 
 def redeem(visitor: Visitor, code: str) -> Any:
