@@ -19,7 +19,7 @@ from .scene import FORM, Scene, document
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "75"))
 often = settings(
     max_examples=EXAMPLES,
     deadline=None,
