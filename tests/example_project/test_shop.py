@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from ..support.demo import Demo
 from .conftest import Shopper
-
-
-def test_home_page_and_its_style_sheet_answer(shopper: Shopper) -> None:
-    page = shopper.open("/")
-    assert page.status_code == 200
-    assert "Sign in" in page.text
-    sheet = re.search(r'href="(/static/shop/\w+\.css)"', page.text)[1]
-    assert shopper.open(sheet).headers["Content-Type"].startswith("text/css")
 
 
 def test_basket_counts_added_and_removed_goods(shopper: Shopper) -> None:
@@ -32,21 +22,6 @@ def test_pages_come_in_the_browsers_language(shopper: Shopper) -> None:
     assert '<html lang="bg">' in page.text
     assert "Настолна лампа" in page.text
     assert '<html lang="en">' in shopper.get("/", headers={"Accept-Language": "fr"}).text
-
-
-def test_visitor_is_told_of_the_sign_out(demo: Demo, shopper: Shopper) -> None:
-    shopper.sign_in_at("/customers/", "maria")
-    shopper.post("/signout")
-    assert "You are signed out." in shopper.open("/").text
-    assert "You are signed out." not in shopper.open("/").text
-
-
-def test_page_about_me_shows_facts_and_no_token(demo: Demo, shopper: Shopper) -> None:
-    page = shopper.sign_in_at("/me/", "maria")
-    assert page.url == f"{demo.shop}/me/"
-    for fact in ("maria", "InternalUser", "offline_access read update", "Access token"):
-        assert fact in page.text
-    assert not re.search(r"eyJ|[0-9A-F]{64}", page.text)
 
 
 def test_an_instance_that_refuses_shows_a_friendly_page(demo: Demo, shopper: Shopper) -> None:

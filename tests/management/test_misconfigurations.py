@@ -24,7 +24,6 @@ NO_CACHE = {**IN_CACHE, "CACHES": {"default": {"BACKEND": f"{CACHE}.dummy.DummyC
 OWN_CACHE = {**IN_CACHE, "CACHES": {"default": {"BACKEND": f"{CACHE}.locmem.LocMemCache"}}}
 AXES = "axes.backends.AxesStandaloneBackend"
 MOZILLA = "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
-SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 
 
 class NoURLs:
@@ -124,12 +123,6 @@ def test_other_setting(settings: Any, changed: dict[str, Any], cause: str, cure:
     for name, value in changed.items():
         setattr(settings, name, value)
     assert_first_line(cause, cure, "--site", "https://op.test")
-
-
-def test_sqlite_without_immediate(settings: Any) -> None:
-    with pytest.warns(UserWarning, match="DATABASES"):
-        settings.DATABASES = SQLITE
-    assert_first_line("SQLite without transaction_mode", '"IMMEDIATE"} to DATABASES["default"]')
 
 
 def test_instance_that_has_moved(instance: Instance) -> None:

@@ -66,18 +66,6 @@ def assert_told_to_sign_in(response: Any, visitor: Visitor, page: str) -> None:
     }
 
 
-def test_page_comes_back_to_where_it_was(ended: Visitor, instance: Instance) -> None:
-    response = ended.get("/private?tab=2")
-    assert response.status_code == 302
-    assert response.headers["Location"] == "/signin?next=/private%3Ftab%3D2"
-    to_instance = ended.get(response.headers["Location"]).headers["Location"]
-    assert to_instance.startswith(instance.issuer)
-    # Without a click: the instance still knows the browser.
-    back = ended.bring(ended.at(to_instance, login=None))
-    assert back.headers["Location"] == "/private?tab=2"
-    assert ended.get("/private?tab=2").text == "private page of maria"
-
-
 @pytest.mark.parametrize("kind", SCRIPTS)
 @pytest.mark.parametrize("path", ["/private", "/api"])
 def test_script_is_told_where_to_sign_in(

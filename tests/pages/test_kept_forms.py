@@ -201,13 +201,6 @@ def test_forged_form_is_refused_wherever_its_csrf_secret_is(checked: tuple[Clien
     assert client.post("/order", form).status_code == 403
 
 
-def test_script_is_told_to_sign_in_wherever_its_csrf_secret_is(checked: tuple[Client, str]) -> None:
-    client, token = checked
-    headers = {"X-CSRFToken": token, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
-    response = client.put("/uncaught", b"{}", headers=headers, follow=True)
-    assert (response.status_code, response.json()["error"]) == (401, "sign_in_required")
-
-
 def test_form_is_kept_for_an_hour(
     visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

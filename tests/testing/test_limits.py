@@ -105,12 +105,3 @@ def test_only_service_sessions_end_after_an_hour(instance, party, who, opened):
         instance.clock_offset = minutes * 60
         assert call(instance, tokens["access_token"]).status_code == 200
     assert instance.api_sessions_opened == opened
-
-
-def test_new_session_needs_a_free_licence(instance, party, token):
-    instance.licence_slots = 1
-    call(instance, token)
-    instance.clock_offset = 21 * 60
-    service = party.ask("client_credentials").json()["access_token"]
-    assert call(instance, service).status_code == 200
-    assert "MaximumLicenseCountExceeded" in call(instance, token).json()["message"]

@@ -76,10 +76,6 @@ def test_pkce_can_be_optional_or_ignored(instance, party):
     assert party.redeem(party.authorize()["code"], code_verifier="x" * 64).status_code == 200
 
 
-def test_foreign_redirect_uri_is_refused_by_default(party):
-    assert party.authorize(redirect_uri="https://evil.example/").status == 400
-
-
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
