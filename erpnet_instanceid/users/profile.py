@@ -19,6 +19,8 @@ UserModel = Any
 User = Any
 
 MAX_NAME_CHARACTERS = 150
+# What else the instance tells of everybody: a field of that name in REQUIRED_FIELDS gets it.
+TOLD = {"db", "locale", "user_type"}
 
 
 def usernames(model: UserModel, claims: Claims) -> list[str]:
@@ -78,6 +80,7 @@ def filled_fields(model: UserModel) -> set[str]:
         "username",
         "password",
         *names,
+        *(TOLD & set(model.REQUIRED_FIELDS)),
     }
 
 

@@ -47,8 +47,9 @@ def demanding_model() -> Any:
 def easy_model() -> Any:
     class Easy(AbstractUser):
         born = models.DateField(null=True)
+        locale = models.CharField(max_length=5)
 
-        REQUIRED_FIELDS = ["email", "first_name", "last_name", "born"]
+        REQUIRED_FIELDS = ["email", "first_name", "last_name", "born", "locale"]
         objects: Any = UserManager()
 
         class Meta:
