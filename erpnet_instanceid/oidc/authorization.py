@@ -70,7 +70,7 @@ def with_parameters(endpoint: str, parameters: Mapping[str, str | None]) -> str:
     RFC 6749 3.1.
     """
     query = urlencode({name: value for name, value in parameters.items() if value is not None})
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}" if query else endpoint
 
 
 def authorization_url(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -98,10 +99,15 @@ def _same_start(target: str, prompt: str | None, max_age: int | None, restarts: 
     )
 
 
-def asked_restarts(request: HttpRequest) -> int:
-    """How often the sign-in that the request is about has started again by itself."""
-    text = request.GET.get(RESTARTS, "")
-    return int(text) if text in ("1", "2") else 0
+def asked(request: HttpRequest) -> dict[str, Any]:
+    """What a link to sign-in asks for, as `start` takes it. Core 3.1.2.1."""
+    prompt, max_age = request.GET.get("prompt", ""), request.GET.get("max_age", "")
+    restarts = request.GET.get(RESTARTS, "")
+    return {
+        "prompt": prompt if prompt in ("login", "none") else None,
+        "max_age": int(max_age) if max_age.isdecimal() and len(max_age) < 9 else None,
+        "restarts": int(restarts) if restarts in ("1", "2") else 0,
+    }
 
 
 def is_at_callback_host(request: HttpRequest) -> bool:

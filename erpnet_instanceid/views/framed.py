@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
+from ..oidc.authorization import with_parameters
 from ..oidc.errors import AttemptError, InstanceIDError
 from ..pages.challenge import is_speculative, shows_page, sign_in_required
 from ..pages.failures import sign_in_failed_page
@@ -17,7 +18,7 @@ from ..pages.render import page, private
 from ..pages.targets import default_target, requested_target, signin_address
 from ..signin import frames
 from ..signin.completion import sign_visitor_in
-from ..signin.start import moved_to_callback_host, start
+from ..signin.start import asked, moved_to_callback_host, start
 from .reporting import sensitive_request
 
 
@@ -36,9 +37,11 @@ def answer_without_start(request: HttpRequest, target: str) -> HttpResponseBase 
 
 def _framed_page(request: HttpRequest, target: str) -> HttpResponse:
     """The page in the frame: a button that opens the popup, and a link where scripts are off."""
+    # A view may want a sign-in that asks for the password again.
+    params = {name: request.GET[name] for name in ("prompt", "max_age") if name in request.GET}
     context = {
-        "window": signin_address(target),
-        "popup": frames.popup_address(request),
+        "window": signin_address(target, **params),
+        "popup": with_parameters(frames.popup_address(request), params),
         "redeem": frames.redeem_address(target),
     }
     response = page(request, "framed.html", context)
@@ -70,9 +73,7 @@ class PopupView(View):
         instead = answer_without_start(request, "")
         if instead is not None:
             return instead
-        # After an error, the popup's page offers to sign in as somebody else.
-        prompt = "login" if request.GET.get("prompt") == "login" else None
-        return for_popup(start(request, "", prompt=prompt, frame=opener.secret_hash))
+        return for_popup(start(request, "", frame=opener.secret_hash, **asked(request)))
 
 
 class RedeemView(View):

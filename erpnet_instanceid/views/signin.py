@@ -12,7 +12,7 @@ from ..mozilla import SignInRequestView
 from ..oidc.errors import AttemptError
 from ..pages.failures import sign_in_failed_page
 from ..pages.targets import requested_target, safe_target
-from ..signin.start import TARGET_LINK_URI, asked_restarts, start
+from ..signin.start import TARGET_LINK_URI, asked, start
 from .framed import answer_without_start
 
 
@@ -34,17 +34,7 @@ class SignInView(SignInRequestView):
         if instead is not None:
             return instead
         extra = _converted(self.get_extra_params(request))
-        return start(request, target, **{**_asked(request), **extra})
-
-
-def _asked(request: HttpRequest) -> dict[str, Any]:
-    """The parameters that a link to sign-in may set. Core 3.1.2.1."""
-    prompt, max_age = request.GET.get("prompt", ""), request.GET.get("max_age", "")
-    return {
-        "prompt": prompt if prompt in ("login", "none") else None,
-        "max_age": int(max_age) if max_age.isdecimal() and len(max_age) < 9 else None,
-        "restarts": asked_restarts(request),
-    }
+        return start(request, target, **{**asked(request), **extra})
 
 
 def _converted(params: dict[str, Any]) -> dict[str, Any]:

@@ -23,13 +23,13 @@ def frame_headers(site: str = "same-origin") -> dict[str, str]:
     return {**FRAME, "Sec-Fetch-Site": site}
 
 
-def opened(visitor: Visitor) -> str:
+def opened(visitor: Visitor, address: str = "/signin?next=/private") -> str:
     """Opens the frame; the address of its popup."""
-    page = visitor.get("/signin?next=/private", headers=frame_headers())
+    page = visitor.get(address, headers=frame_headers())
     assert page.status_code == 200
     found = re.search(r'data-instanceid-popup="([^"]+)"', page.text)
     assert found is not None
-    return found[1]
+    return unescape(found[1])
 
 
 def code_of(visitor: Visitor, popup: str) -> str:
@@ -60,6 +60,12 @@ def test_popup_in_a_frame_is_not_sent_to_the_instance(visitor: Visitor) -> None:
     response = visitor.get(opened(visitor), headers=frame_headers())
     assert response.status_code == 200
     assert "data-instanceid-popup" in response.text
+
+
+def test_popup_asks_for_the_password_where_the_view_wants_it(visitor: Visitor) -> None:
+    popup = opened(visitor, "/signin?next=/private&prompt=login&max_age=300")
+    started = visitor.get(popup).headers["Location"]
+    assert "prompt=login&max_age=300" in started
 
 
 def test_popup_that_fails_starts_again_for_its_frame(visitor: Visitor) -> None:
