@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from ..conf import EXTERNAL_USER_TYPE, INTERNAL_USER_TYPE, conf
 from ..oidc import http
+from ..pages.targets import signed_out_beside_callback
 
 SECRET_BYTES = 48
 
@@ -47,7 +48,8 @@ def logout_url(site: str) -> str:
     """The ImpersonateLogoutUrl; empty if sign-out ends at the instance."""
     if conf.post_logout_url is not None:
         return conf.post_logout_url
-    return _below(site, reverse("erpnet_instanceid:signout_callback"))
+    path = reverse("erpnet_instanceid:signout_callback")
+    return signed_out_beside_callback() or _below(site, path)
 
 
 def signin_url(site: str) -> str:

@@ -8,9 +8,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from ..conf import conf, redirect_field_name
+from ..oidc import http
 
 APP_NAME = "erpnet_instanceid"
 
@@ -83,7 +85,24 @@ def signed_out_address(request: HttpRequest) -> str:
     """The ImpersonateLogoutUrl; empty if a sign-out is to end at the instance."""
     if conf.post_logout_url is not None:
         return conf.post_logout_url
-    return request.build_absolute_uri(reverse("erpnet_instanceid:signout_callback"))
+    path = reverse("erpnet_instanceid:signout_callback")
+    return signed_out_beside_callback() or request.build_absolute_uri(path)
+
+
+def signed_out_beside_callback() -> str:
+    """The ImpersonateLogoutUrl at the site that CALLBACK_URL names; empty if that is not set.
+
+    A site sets CALLBACK_URL where its requests tell another address: of a proxy, of a second host,
+    in the visitor's language. The instance knows one address for each.
+    """
+    callback = (conf.callback_url or "").rstrip("/")
+    if not callback:
+        return ""
+    with translation.override(translation.get_language_from_path(urlsplit(callback).path)):
+        own = reverse("erpnet_instanceid:signin_callback")
+        path = reverse("erpnet_instanceid:signout_callback")
+    site = callback.removesuffix(own) if callback.endswith(own) else http.origin_of(callback)
+    return site + path
 
 
 def signin_address(target: str = "", **params: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.http import HttpResponseRedirect
 from django.test import RequestFactory
 from django.urls import set_script_prefix
 
-from erpnet_instanceid.pages.targets import safe_target
+from erpnet_instanceid.management.registration import logout_url
+from erpnet_instanceid.pages.targets import safe_target, signed_out_address
 
 from ..support.whatwg import origin
 
@@ -119,3 +121,20 @@ def test_nxt_05_own_address_in_full_is_a_target() -> None:
 )
 def test_nxt_09_own_target_is_kept_to_the_letter(url: str) -> None:
     assert target_of(url) == url
+
+
+@pytest.mark.parametrize(
+    ("callback", "expected"),
+    [
+        ("https://rp.test/signin-callback", "https://rp.test/signout-callback"),
+        ("https://rp.test/sso/signin-callback/", "https://rp.test/sso/signout-callback"),
+        ("https://rp.test:8443/in", "https://rp.test:8443/signout-callback"),
+    ],
+)
+def test_sign_out_comes_back_to_the_site_of_callback_url(
+    settings: Any, callback: str, expected: str
+) -> None:
+    """The request may tell the address of a proxy, and the instance knows one address only."""
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "CALLBACK_URL": callback}
+    assert signed_out_address(RequestFactory().get("/")) == expected
+    assert logout_url("https://other.test") == expected
