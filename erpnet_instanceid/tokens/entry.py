@@ -24,7 +24,7 @@ from ..oidc.token_set import TokenSet
 from ..records import from_dict, to_dict
 from ..sealing import seal, unseal
 from .connections import after_commit
-from .engine import key_of, loaded, reopen, untouched
+from .engine import loaded, reopen, untouched
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -124,11 +124,14 @@ def is_known(request: HttpRequest, renew_at: Mapping[str, float]) -> bool:
 
     Loads nothing, and costs much less than `read_entry`.
     """
-    key = key_of(request)
-    content = None if key is None else loaded(request.session)
-    if key is None or content is None:
+    # A site may leave sessions out for some of its pages.
+    session: Any = getattr(request, "session", None)
+    content = loaded(session)
+    if content is None:
         return True
-    value = content.get(ENTRY_KEY)
+    key, value = session.session_key, content.get(ENTRY_KEY)
+    if key is None:
+        return True
     if not isinstance(value, dict) or value.get("session_key") != key:
         return False
     return value.get("renew_at") == renew_at.get(key)
