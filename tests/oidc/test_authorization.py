@@ -126,3 +126,7 @@ def test_cbk_04_error_is_cleaned_of_what_cannot_be_shown() -> None:
     assert caught.value.description == "a  X: y  [2J" + "z" * 188
     for error in ["<script>", "a b", "x" * 65, "ошибка"]:
         assert refusal(OAuthError, error=error) == "unknown_error"
+    with pytest.raises(OAuthError) as caught:
+        check(error="a\r\nsigned_in account=1" + "z" * 10_000)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400

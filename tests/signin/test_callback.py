@@ -78,6 +78,16 @@ def error_answer(answer: AuthorizationAnswer, **more: str) -> Fields:
     return [("state", answer["state"]), *more.items()]
 
 
+def test_unexpected_error_shows_no_secret(
+    visitor: Visitor, instance: Instance, configure: Callable[..., None]
+) -> None:
+    """The watch over each test finds the code in the report of an error."""
+    attempt = begin(visitor, instance)
+    # Nothing that could be sent.
+    configure(APPLICATION_SECRET="\ud800")
+    assert visitor.bring(attempt.answer).status_code == 500
+
+
 # Errors of the instance
 
 

@@ -137,6 +137,12 @@ def row() -> SignIn:
     return SignIn.objects.get(account__sub="admin")
 
 
+def test_sign_in_of_unreadable_tokens_ends_at_a_login(admin: Visitor) -> None:
+    SignIn.objects.filter(account__sub="admin").update(tokens="of another key")
+    by_own_login(admin)
+    assert row().ended is not None
+
+
 @each_way
 def test_fld_16_notice_ends_an_impersonation(
     admin: Visitor, instance: Instance, away: Step, back: Step
