@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -21,6 +23,7 @@ from ..oidc.adapter import environment
 from ..oidc.errors import InvalidResponse
 from ..oidc.pool import deadline
 from ..oidc.tracebacks import ahides_own_frames, hides_own_frames
+from ..once import once
 from ..tokens.connections import Caller, give_back
 from .answers import json_object, refusal
 from .calls import Bearer, Call, limits_of
@@ -33,6 +36,9 @@ IMPORT = "/Import"
 LANGUAGE = "Accept-Language"
 # requests raises these before it sends anything: for a NaN in ``json=``, a line in a header.
 CALLERS_MISTAKES = (requests.exceptions.InvalidHeader, requests.exceptions.InvalidJSONError)
+
+# How many calls of a process that serves ASGI are sent at the same moment.
+THREADS = 64
 
 T = TypeVar("T")
 
@@ -226,16 +232,32 @@ def _without_connection() -> Caller:
 async def in_thread(caller: Caller, work: Callable[..., T], *args: Any) -> T:
     """What ``work`` returns. It is done in a thread to its end, even if the task goes away.
 
-    The gate that admits a call waits for that end. `asyncio.to_thread` is a task, which may be
-    cancelled before it begins, as all tasks are at the end of a loop.
+    The gate that admits a call waits for that end.
     """
-    run = functools.partial(caller.run, work, *args)
-    done = asyncio.get_running_loop().run_in_executor(None, run)
-    done.add_done_callback(_look_at)
-    return await asyncio.shield(done)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+    done = _threads().submit(caller.run, work, *args)
+    done.add_done_callback(functools.partial(_tell, loop, answer))
+    return await answer
 
 
-def _look_at(done: asyncio.Future[Any]) -> None:
-    # asyncio reports an exception that nobody looks at.
-    if not done.cancelled():
-        done.exception()
+def _tell(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T], done: Future[T]) -> None:
+    # The loop may have ended, and with it the task that waited.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(_settle, answer, done)
+
+
+def _settle(answer: asyncio.Future[T], done: Future[T]) -> None:
+    if answer.cancelled():
+        return
+    error = done.exception()
+    if error is None:
+        answer.set_result(done.result())
+    else:
+        answer.set_exception(error)
+
+
+@once(inherited=False)
+def _threads() -> ThreadPoolExecutor:
+    # Not the loop's own: while the instance hangs, other libraries look up names there.
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="erpnet-instanceid-api")

@@ -270,6 +270,23 @@ def test_timeout_that_leaves_no_time_is_named(instance: Instance, timeout: objec
         open_session(OneToken()).get("/api/x", timeout=timeout)
 
 
+def test_slow_call_leaves_the_loops_own_threads_alone(instance: Instance) -> None:
+    instance.always("api", delay=1, status=204)
+
+    async def wait_for_a_thread() -> float:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        call = asyncio.ensure_future(open_session(OneToken()).arequest("GET", "/api/x"))
+        await asyncio.sleep(0.2)
+        started = loop.time()
+        await loop.run_in_executor(None, int)
+        waited = loop.time() - started
+        await call
+        return waited
+
+    assert run_async(wait_for_a_thread()) < 0.5
+
+
 def language(instance: Instance) -> str | None:
     return instance.calls("api")[-1].headers.get("Accept-Language")
 
