@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_supported_language_variant
 
 from ..conf import conf
+from ..cookies import is_in_frame_of_another_site
 from ..oidc.access_token import access_token_claims
 from ..oidc.token_set import TokenSet
 
@@ -27,6 +28,7 @@ def choose_language(
     )
     language = _supported(claims.get("locale"))
     if language is not None:
+        in_frame = is_in_frame_of_another_site(request)
         # As Django's view set_language does.
         response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,
@@ -34,9 +36,9 @@ def choose_language(
             max_age=settings.LANGUAGE_COOKIE_AGE,
             path=settings.LANGUAGE_COOKIE_PATH,
             domain=settings.LANGUAGE_COOKIE_DOMAIN,
-            secure=settings.LANGUAGE_COOKIE_SECURE,
+            secure=settings.LANGUAGE_COOKIE_SECURE or in_frame,
             httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+            samesite="None" if in_frame else settings.LANGUAGE_COOKIE_SAMESITE,
         )
 
 

@@ -18,6 +18,7 @@ from ..pages.render import page, private
 from ..pages.targets import default_target, requested_target, signin_address
 from ..signin import frames
 from ..signin.completion import sign_visitor_in
+from ..signin.language import choose_language
 from ..signin.start import asked, moved_to_callback_host, start
 from .reporting import sensitive_request
 
@@ -87,13 +88,15 @@ class RedeemView(View):
         return csrf_exempt(sensitive_request(super().as_view(**initkwargs)))
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
+        wanted = requested_target(request)
+        target = wanted or default_target()
         try:
             code = request.POST.get("frame_code", "")
             sign_in, claims, tokens = frames.redeem_code(request, code)
-            target = requested_target(request) or default_target()
             sign_visitor_in(request, sign_in.attempt[:16], claims, tokens, sign_in, target)
         except InstanceIDError as error:
-            return allow_framing(request, sign_in_failed_page(request, error))
+            return allow_framing(request, sign_in_failed_page(request, error, target=wanted))
         response = allow_framing(request, private(HttpResponseRedirect(target)))
+        choose_language(request, response, tokens, claims["sub"])
         frames.mark(request, response)
         return response

@@ -87,7 +87,8 @@ def redeem(visitor: Visitor, code: str) -> Any:
     )
 
 
-def test_frame_redeems_the_code_once(visitor: Visitor, instance: Instance) -> None:
+def test_frame_redeems_the_code_once(visitor: Visitor, instance: Instance, configure: Any) -> None:
+    configure(LANGUAGE_FROM_TOKEN=True)
     code = code_of(visitor, opened(visitor))
     assert visitor.whoami()["user"] == ""
     response = redeem(visitor, code)
@@ -98,6 +99,8 @@ def test_frame_redeems_the_code_once(visitor: Visitor, instance: Instance) -> No
     again = redeem(visitor, code)
     assert again.status_code == 400
     assert "frame_code_refused" in again.text
+    assert 'href="/signin?next=%2Fprivate"' in again.text
+    assert [cookie.value for cookie in visitor.cookies("django_language")] == ["bg"]
 
 
 def test_code_is_worth_nothing_to_another_browser(visitor: Visitor, new_visitor: Any) -> None:
