@@ -213,8 +213,8 @@ def together(measured: Sequence[Measured]) -> Measured:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--processes", type=int, default=4)
-    parser.add_argument("--turns", type=int, default=250, help="more of them, smaller errors")
+    parser.add_argument("--processes", type=int, default=12)
+    parser.add_argument("--turns", type=int, default=80, help="more of them, smaller errors")
     asked = parser.parse_args(arguments)
     measured = []
     for number in range(asked.processes):
