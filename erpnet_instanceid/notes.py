@@ -10,8 +10,14 @@ from django.http import HttpRequest
 NOTES = "_instance_notes"
 
 
+def djangos(request: Any) -> Any:
+    """Django's own request, where Django REST framework has put one of its own around it."""
+    return getattr(request, "_request", request)
+
+
 def note(request: HttpRequest, name: str, value: Any) -> None:
-    request.__dict__.setdefault(NOTES, {})[name] = value
+    """Keeps ``value`` on the request until the middleware has the response."""
+    djangos(request).__dict__.setdefault(NOTES, {})[name] = value
 
 
 def noted(request: HttpRequest, name: str) -> Any:

@@ -16,5 +16,5 @@ class InstanceIDAuthentication(SessionAuthentication):  # type: ignore[misc]
 
     def authenticate_header(self, request: Request) -> str:
         """Called when the request is refused for want of a user."""
-        want_sign_in(request._request)
+        want_sign_in(request)
         return "Session"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 
+from ..notes import djangos
 from ..pages.frames import is_framed
 from ..pages.targets import signin_address
 from ..signin.frames import popup_address, redeem_address
@@ -32,8 +33,8 @@ def signin_button(context: template.Context, target: str = "") -> dict[str, Any]
 
 
 def _popup_address(request: Any) -> str:
-    # Django REST framework's templates get a request of its own, around Django's.
-    request = getattr(request, "_request", request)
+    # Django REST framework's templates get a request of its own.
+    request = djangos(request)
     if request is None or not is_framed(request) or not is_at_callback_host(request):
         return ""
     return popup_address(request)

@@ -11,6 +11,8 @@ from django.contrib.auth import authenticate, get_user_model, login, logout
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import Client
 from django.urls import include, path
+from rest_framework.decorators import api_view, permission_classes
+from rest_framework.response import Response
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.session import get_identity, get_tokens
@@ -51,6 +53,13 @@ def sign_out_locally(request: HttpRequest) -> HttpResponse:
     return HttpResponse("anonymous")
 
 
+@api_view()
+@permission_classes([])
+def sign_out_by_framework(request: Any) -> Response:
+    logout(request)
+    return Response("anonymous")
+
+
 def known(request: HttpRequest) -> JsonResponse:
     """The visitor's own sign-in, as a page tells it."""
     identity = get_identity(request)
@@ -77,6 +86,7 @@ urlpatterns = [
     path("switch/<name>", switch),
     path("local", sign_in_locally),
     path("bye", sign_out_locally),
+    path("framework/bye", sign_out_by_framework),
     path("known", known),
     path("hijack/", include("hijack.urls")),
     path("loginas/", include("loginas.urls")),
@@ -206,10 +216,11 @@ def test_fld_16_user_whom_a_middleware_shows_has_no_tokens(
     assert client.get("/known").json() == {"sub": "admin", "tokens": True}
 
 
-def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin: Visitor) -> None:
+@pytest.mark.parametrize("address", ["/bye", "/framework/bye"])
+def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin: Visitor, address: str) -> None:
     by_own_login(admin)
 
-    admin.get("/bye")
+    admin.get(address)
 
     assert row().ended is not None
 
