@@ -1,4 +1,4 @@
-"""What code notes on a request for the middleware, which has the response in the end."""
+"""Notes on a request, for the middleware, which has the response in the end."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _same_start(target: str, prompt: str | None, max_age: int | None, restarts: 
 
 
 def asked(request: HttpRequest) -> dict[str, Any]:
-    """What a link to sign-in asks for, as `start` takes it. Core 3.1.2.1."""
+    """The wishes of a link to sign-in, as `start` takes them. Core 3.1.2.1."""
     prompt, max_age = request.GET.get("prompt", ""), request.GET.get("max_age", "")
     restarts = request.GET.get(RESTARTS, "")
     return {

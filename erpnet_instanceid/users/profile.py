@@ -19,7 +19,7 @@ UserModel = Any
 User = Any
 
 MAX_NAME_CHARACTERS = 150
-# What else the instance tells of everybody: a field of that name in REQUIRED_FIELDS gets it.
+# The instance tells these of everybody: a field of that name in REQUIRED_FIELDS gets the value.
 TOLD = {"db", "locale", "user_type"}
 
 

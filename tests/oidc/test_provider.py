@@ -358,7 +358,7 @@ def test_unknown_key_is_looked_for_at_most_once_a_minute(
         assert refusal(provider, signed(instance, kid="made up")) == "unknown_key"
         clock.now += 5
     assert len(instance.calls("jwks")) == 2
-    # A good token is none the worse for it.
+    # A good token still passes.
     assert verify(provider, signed(instance)) == "maria"
 
     clock.now += 11

@@ -29,7 +29,7 @@ class InstanceAdminSite(AdminSite):
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         if view == self.logout:
-            # Also for an administrator who is none any more.
+            # Also for a person who was an administrator until now.
             return view
         inner = super().admin_view(view, cacheable)
 

@@ -180,7 +180,7 @@ class Command(BaseCommand):
 
 
 def _refuse_wrong_settings() -> None:
-    # What is registered follows the settings, and a missing key is to come from there.
+    # The registration follows the settings. A missing key is no error: the registration brings it.
     for message in errors_in_given_keys():
         raise CommandError(f"{message.msg} {message.hint}")
 
