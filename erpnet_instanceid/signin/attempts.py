@@ -13,7 +13,7 @@ import secrets
 import time
 import zlib
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
 
@@ -31,6 +31,7 @@ MAX_ATTEMPTS_CHARACTERS = 4000
 MAX_ATTEMPT_CHARACTERS = 3000
 # A longer target travels in the cookie, since the state comes back beside an ID token.
 MAX_STATE_CHARACTERS = 400
+SHORT_BYTES = 200
 MAX_RESTARTS = 2
 # Longer than an attempt may last, so that a late visitor learns why, and gets to their page.
 COOKIE_SECONDS = 3600
@@ -71,6 +72,9 @@ class CookieRecord:
 
     seed: str = field(repr=False)
     target: str = ""
+
+
+R = TypeVar("R", Plan, CookieRecord)
 
 
 @dataclass(frozen=True)
@@ -199,26 +203,33 @@ def _state_of(plan: Plan) -> tuple[str, str]:
 
 
 def _sealed_plan(purpose: str, plan: Plan) -> str:
-    return seal(purpose, zlib.compress(records.pack(plan)))
+    return seal(purpose, _pack(plan))
 
 
 def _opened_plan(purpose: str, sealed: str) -> Plan | None:
     data = unseal(purpose, sealed)
-    return None if data is None else records.unpack(Plan, zlib.decompress(data))
+    return None if data is None else _unpack(Plan, data)
 
 
 def _sealed(record: CookieRecord) -> str:
-    data = records.pack(record)
-    # An address of filters becomes a third as long. A seed alone would become longer.
-    return seal("attempt", zlib.compress(data) if record.target else data)
+    return seal("attempt", _pack(record))
 
 
 def _opened(cookie: str) -> CookieRecord | None:
     data = unseal("attempt", cookie)
-    if data is None:
-        return None
+    return None if data is None else _unpack(CookieRecord, data)
+
+
+def _pack(record: Plan | CookieRecord) -> bytes:
+    data = records.pack(record)
+    # An address of filters becomes a third as long. For a short one the compressor takes longer
+    # than the encryption, and gains nothing.
+    return zlib.compress(data) if len(data) > SHORT_BYTES else data
+
+
+def _unpack(kind: type[R], data: bytes) -> R | None:
     is_json = data.startswith(b"{")
-    return records.unpack(CookieRecord, data if is_json else zlib.decompress(data))
+    return records.unpack(kind, data if is_json else zlib.decompress(data))
 
 
 def _belong_together(plan: Plan, record: CookieRecord) -> bool:
