@@ -412,7 +412,7 @@ def _rate_rows(database: str, rates: Mapping[str, Sequence[Rate]]) -> Iterator[R
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=15, help="of the sites, one visitor each")
+    parser.add_argument("--turns", type=int, default=40, help="of the sites, one visitor each")
     parser.add_argument("--rounds", type=int, default=5, help="of the servers, 0 for none")
     parser.add_argument("--seconds", type=float, default=3, help="that a server's round lasts")
     options = parser.parse_args(arguments)
