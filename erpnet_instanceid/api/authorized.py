@@ -145,8 +145,6 @@ class AuthorizedSession(requests.Session):
     def _begin(
         self, method: str, url: str, options: dict[str, Any], language: str | None
     ) -> tuple[Call, requests.Response | Gate]:
-        # A token of the service, or the instance's sites, may have to be fetched.
-        give_back()
         options["headers"] = self._with_language(options.get("headers") or {}, language)
         call = self._new_call(method, url, options)
         return call, self._step(call)

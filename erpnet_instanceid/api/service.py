@@ -13,6 +13,7 @@ from ..oidc.token_endpoint import client_credentials
 from ..oidc.token_set import JUST_ISSUED_SECONDS, TokenSet
 from ..once import once
 from ..tokens import backoff
+from ..tokens.connections import give_back
 
 # The name of the service among the callers of the instance.
 CALLER = "service"
@@ -39,6 +40,8 @@ class ServiceTokens:
         tokens = self._tokens
         if tokens is not None and not _is_due(tokens):
             return tokens.access_token
+        # From here on the call may wait for the instance, or for another thread that does.
+        give_back()
         usable = None if tokens is None or tokens.has_expired(time.time()) else tokens
         if not self._lock.acquire(blocking=usable is None):
             return usable.access_token  # type: ignore[union-attr]

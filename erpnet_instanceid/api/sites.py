@@ -53,7 +53,8 @@ class SiteDirectory:
 
     def sites(self) -> Sites:
         """The sites that the instance lists, or those of the documentation."""
-        give_back()
+        if not self._sites.is_fresh():
+            give_back()
         try:
             return self._sites.get()
         except InstanceIDError as error:

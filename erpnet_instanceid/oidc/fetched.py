@@ -109,6 +109,10 @@ class Fetched(Generic[T]):
         except InstanceIDError as error:
             return self._stale_or_raise(stale, error)
 
+    def is_fresh(self) -> bool:
+        """Whether `get` answers at once, without a fetch."""
+        return self._younger_than(FRESH_SECONDS) is not None
+
     def renew(self, seen: T) -> T | None:
         """A value other than ``seen``: fetches, unless another thread has done so meanwhile.
 
