@@ -116,10 +116,10 @@ def new_attempt(request: HttpRequest, plan: Plan) -> tuple[Attempt, str]:
     """A new attempt, and the value of its cookie."""
     seed = encode_base64url(secrets.token_bytes(SEED_BYTES))
     state, kept_target = _state_of(replace(plan, seed_hash=_hash(seed)[:16]))
-    cookie = _sealed(CookieRecord(seed, kept_target))
+    cookie = _sealed("attempt", CookieRecord(seed, kept_target))
     if len(cookie) > MAX_ATTEMPT_CHARACTERS:
         # The visitor loses the way back to a page with so long an address, not the sign-in.
-        cookie = _sealed(CookieRecord(seed))
+        cookie = _sealed("attempt", CookieRecord(seed))
     return Attempt(plan, _secrets(seed, state), callback_address(request)), cookie
 
 
@@ -142,7 +142,7 @@ def find(request: HttpRequest, state: str) -> Attempt:
     """
     plan = read_plan(state)
     cookie = cookies.only(request, _COOKIE + reference(state))
-    record = _opened(cookie)
+    record = _opened(CookieRecord, "attempt", cookie)
     if plan is None or record is None or not _belong_together(plan, record):
         raise AttemptError("unknown_attempt", reason=_why_not_found(request, plan, cookie, record))
     found = replace(plan, target=plan.target or record.target)
@@ -151,7 +151,7 @@ def find(request: HttpRequest, state: str) -> Attempt:
 
 def read_plan(state: str) -> Plan | None:
     """The purpose of the sign-in with this ``state``, None where this site has not made it."""
-    return _opened_plan("state", state)
+    return _opened(Plan, "state", state)
 
 
 def seal_remainder(plan: Plan) -> str:
@@ -160,7 +160,7 @@ def seal_remainder(plan: Plan) -> str:
     Empty if a new sign-in needs nothing of it.
     """
     remainder = Plan(target=plan.target, restarts=plan.restarts, frame=plan.frame)
-    return _sealed_plan("remainder", remainder) if remainder != Plan() else ""
+    return _sealed("remainder", remainder) if remainder != Plan() else ""
 
 
 def find_remainder(request: HttpRequest, ref: str, sealed: str) -> Plan | None:
@@ -168,10 +168,10 @@ def find_remainder(request: HttpRequest, ref: str, sealed: str) -> Plan | None:
 
     None where this browser has no cookie of that attempt.
     """
-    record = _opened(cookies.only(request, _COOKIE + ref))
+    record = _opened(CookieRecord, "attempt", cookies.only(request, _COOKIE + ref))
     if record is None:
         return None
-    plan = _opened_plan("remainder", sealed) or Plan()
+    plan = _opened(Plan, "remainder", sealed) or Plan()
     return replace(plan, target=plan.target or record.target)
 
 
@@ -196,38 +196,23 @@ def _derived(seed: str, purpose: str, state: str) -> str:
 
 def _state_of(plan: Plan) -> tuple[str, str]:
     """The state, and the target where it is too long to travel in it."""
-    state = _sealed_plan("state", plan)
+    state = _sealed("state", plan)
     if len(state) <= MAX_STATE_CHARACTERS:
         return state, ""
-    return _sealed_plan("state", replace(plan, target="")), plan.target
+    return _sealed("state", replace(plan, target="")), plan.target
 
 
-def _sealed_plan(purpose: str, plan: Plan) -> str:
-    return seal(purpose, _pack(plan))
-
-
-def _opened_plan(purpose: str, sealed: str) -> Plan | None:
-    data = unseal(purpose, sealed)
-    return None if data is None else _unpack(Plan, data)
-
-
-def _sealed(record: CookieRecord) -> str:
-    return seal("attempt", _pack(record))
-
-
-def _opened(cookie: str) -> CookieRecord | None:
-    data = unseal("attempt", cookie)
-    return None if data is None else _unpack(CookieRecord, data)
-
-
-def _pack(record: Plan | CookieRecord) -> bytes:
+def _sealed(purpose: str, record: Plan | CookieRecord) -> str:
     data = records.pack(record)
     # An address of filters becomes a third as long. For a short one the compressor takes longer
     # than the encryption, and gains nothing.
-    return zlib.compress(data) if len(data) > SHORT_BYTES else data
+    return seal(purpose, zlib.compress(data) if len(data) > SHORT_BYTES else data)
 
 
-def _unpack(kind: type[R], data: bytes) -> R | None:
+def _opened(kind: type[R], purpose: str, sealed: str) -> R | None:
+    data = unseal(purpose, sealed)
+    if data is None:
+        return None
     is_json = data.startswith(b"{")
     return records.unpack(kind, data if is_json else zlib.decompress(data))
 
