@@ -43,7 +43,7 @@ or a table (HYG-01) is watched by ``tests/support/leaks.py`` in every test that 
 """
 
 
-def tests_by_case() -> dict[str, list[str]]:
+def tests_by_case():
     """Case id to tests, as ``file::function``."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted((TREE / "tests").rglob("test_*.py")):
@@ -62,7 +62,7 @@ def tests_by_case() -> dict[str, list[str]]:
     return dict(found)
 
 
-def table() -> str:
+def table():
     """The whole page."""
     found = tests_by_case()
     lines = [HEAD]

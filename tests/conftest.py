@@ -6,8 +6,6 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +15,6 @@ from django.core.servers.basehttp import WSGIRequestHandler
 from django.db.models.signals import post_migrate
 
 from erpnet_instanceid.oidc import adapter, http
-from erpnet_instanceid.testing import Instance
 
 from .support.leaks import Watch, watching
 from .support.tls import Trusted
@@ -35,7 +32,7 @@ FIGURE = "figure"
 ADMIN = "operator@rp.test"
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_terminal_summary(terminalreporter):
     reports = [
         report
         for outcome in ("passed", "failed")
@@ -54,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.write_line(line)
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session):
     # A browser or a database that is not there may not pass for a test that passed.
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
@@ -62,32 +59,32 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> None:
+def django_db_setup(django_db_setup):
     """The database, without permissions: no test asks for one, and a flush makes them all anew."""
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 
 
 @pytest.fixture
-def instance(instance_id: Instance) -> Instance:
+def instance(instance_id):
     """The stand-in that the site's settings point to."""
     return instance_id
 
 
 @pytest.fixture
-def configure(settings: Any, instance: Instance) -> Callable[..., None]:
+def configure(settings, instance):
     """Sets keys of ERPNET_INSTANCEID, for the live site too."""
 
-    def change(**keys: Any) -> None:
+    def change(**keys):
         settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, **keys}
 
     return change
 
 
 @pytest.fixture
-def site(settings: Any, db: None) -> Callable[..., None]:
+def site(settings, db):
     """Sets keys of ERPNET_INSTANCEID for a site whose instance is op.test."""
 
-    def change(**keys: Any) -> None:
+    def change(**keys):
         own = {**settings.ERPNET_INSTANCEID, "INSTANCE_URL": "https://op.test:8443"}
         settings.ERPNET_INSTANCEID = {**own, **keys}
 
@@ -96,11 +93,11 @@ def site(settings: Any, db: None) -> Callable[..., None]:
 
 
 @pytest.fixture
-def new_visitor(live_server: Any, instance: Instance) -> Iterator[Callable[..., Visitor]]:
+def new_visitor(live_server, instance):
     """Makes visitors of the live site, each with a browser of their own."""
     visitors: list[Visitor] = []
 
-    def make(**kwargs: Any) -> Visitor:
+    def make(**kwargs):
         visitors.append(Visitor(live_server.url, **kwargs))
         return visitors[-1]
 
@@ -110,12 +107,12 @@ def new_visitor(live_server: Any, instance: Instance) -> Iterator[Callable[..., 
 
 
 @pytest.fixture
-def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
+def visitor(new_visitor):
     return new_visitor()
 
 
 @pytest.fixture
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_proxies(monkeypatch):
     """An environment that names no proxy, until the test does."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -126,12 +123,12 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def slow_names(monkeypatch: pytest.MonkeyPatch, no_proxies: None) -> Callable[..., None]:
+def slow_names(monkeypatch, no_proxies):
     """`slow_names(2)` makes each look-up of a name slow; with ``url`` only those for its port."""
     look_up = socket.getaddrinfo
 
-    def take(seconds: float, url: str = "") -> None:
-        def slowly(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+    def take(seconds, url=""):
+        def slowly(host, port, *args, **kwargs):
             if not url or port == urlsplit(url).port:
                 time.sleep(seconds)
             return look_up(host, port, *args, **kwargs)
@@ -143,7 +140,7 @@ def slow_names(monkeypatch: pytest.MonkeyPatch, no_proxies: None) -> Callable[..
 
 
 @pytest.fixture
-def untaken() -> Iterator[str]:
+def untaken():
     """The address of a server that takes no connection, and refuses none."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
@@ -156,10 +153,10 @@ def untaken() -> Iterator[str]:
 
 
 @pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+def figure(record_property):
     """Notes a test's measurements, for the end of the run: `figure(slowest=0.31)`."""
 
-    def note(**values: object) -> None:
+    def note(**values):
         told = (f"{name.replace('_', ' ')} {value}" for name, value in values.items())
         # A property comes along from another process, too.
         record_property(FIGURE, ", ".join(told))
@@ -168,7 +165,7 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[..., None
 
 
 @pytest.fixture(autouse=True)
-def no_leaks(request: pytest.FixtureRequest) -> Iterator[Watch | None]:
+def no_leaks(request):
     """Row HYG-01, in every test that asks the site for pages: logs at DEBUG, error mails, pages and
     tables hold no secret."""
     on_site = "live_server" in request.fixturenames
@@ -189,14 +186,14 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[Watch | None]:
     assert not leaks, "secrets that came out:\n" + "\n".join(leaks)
 
 
-def _receive_error_mails(settings: Any) -> None:
+def _receive_error_mails(settings):
     settings.ADMINS = [ADMIN] if django.VERSION >= (6, 0) else [("Operator", ADMIN)]
     if django.VERSION >= (6, 1):
         settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 
 
 @pytest.fixture
-def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trusted]:
+def trusted(tmp_path, monkeypatch):
     authority = Trusted(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     adapter.environment.cache_clear()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,12 @@ MODULES = (
 )
 
 
-def table() -> str:
+def table():
     """Each public module with its names, as text."""
     return "\n".join(line for module in MODULES for line in _module(f"{PACKAGE}.{module}"))
 
 
-def _module(dotted: str) -> Iterator[str]:
+def _module(dotted):
     module = import_module(dotted)
     yield dotted
     for name in sorted(module.__all__):
@@ -50,7 +49,7 @@ def _module(dotted: str) -> Iterator[str]:
     yield ""
 
 
-def _class(cls: type, listed: set[Any]) -> Iterator[str]:
+def _class(cls, listed):
     """The constructor, the public methods and the properties, without those of ``listed``
     parents and of libraries."""
     parents = ", ".join(base.__name__ for base in cls.__bases__ if base is not object)
@@ -76,11 +75,11 @@ class _Unquoted(str):
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
+    def __repr__(self):
         return str(self)
 
 
-def _signature(function: Any) -> str:
+def _signature(function):
     signature = inspect.signature(function)
     parameters = [
         parameter.replace(
@@ -92,11 +91,11 @@ def _signature(function: Any) -> str:
     return str(signature.replace(parameters=parameters, return_annotation=returned))
 
 
-def _unquoted(annotation: Any) -> Any:
+def _unquoted(annotation):
     return _Unquoted(annotation) if isinstance(annotation, str) else annotation
 
 
-def _without_address(default: Any) -> Any:
+def _without_address(default):
     return _Unquoted(f"<{type(default).__name__}>") if " at 0x" in repr(default) else default
 
 

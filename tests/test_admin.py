@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
-from django.test import Client
 from django.utils import timezone
 
 from erpnet_instanceid.models import Account, SignIn
@@ -21,11 +20,11 @@ NewVisitor = Callable[..., Visitor]
 
 
 @pytest.fixture
-def ends() -> Iterator[list[tuple[str, Any]]]:
+def ends():
     """Reason and login of each end that the signal reports."""
     told: list[tuple[str, Any]] = []
 
-    def note(sign_in: SignIn, reason: str, **_kwargs: Any) -> None:
+    def note(sign_in, reason, **_kwargs):
         told.append((reason, sign_in.account and sign_in.account.sub))
 
     sign_in_ended.connect(note)
@@ -33,7 +32,7 @@ def ends() -> Iterator[list[tuple[str, Any]]]:
     sign_in_ended.disconnect(note)
 
 
-def press(admin: Visitor, model: str, pk: object, how: str) -> None:
+def press(admin, model, pk, how):
     """Has one row of a table deleted, or its visitor signed out, in one of the admin's ways."""
     table = f"/admin/erpnet_instanceid/{model}/"
     if how == "delete":
@@ -54,9 +53,7 @@ def press(admin: Visitor, model: str, pk: object, how: str) -> None:
         ("account", "delete_selected"),
     ],
 )
-def test_visitor_whose_row_goes_is_signed_out(
-    new_visitor: NewVisitor, ends: list[tuple[str, Any]], model: str, how: str
-) -> None:
+def test_visitor_whose_row_goes_is_signed_out(new_visitor, ends, model, how):
     admin, maria = new_visitor(), new_visitor()
     admin.sign_in("admin")
     maria.sign_in("maria")
@@ -76,10 +73,10 @@ def test_visitor_whose_row_goes_is_signed_out(
 
 
 @pytest.fixture
-def new_operator(new_visitor: NewVisitor) -> Callable[..., Visitor]:
+def new_operator(new_visitor):
     """Makes a user of the admin with the named permissions."""
 
-    def make(*allowed: str) -> Visitor:
+    def make(*allowed):
         user = User.objects.create_user("operator", password="right", is_staff=True)
         for codename in allowed:
             model = {"account": Account, "signin": SignIn}[codename.partition("_")[2]]
@@ -96,9 +93,7 @@ def new_operator(new_visitor: NewVisitor) -> Callable[..., Visitor]:
 
 
 @pytest.mark.parametrize("model", ["signin", "account"])
-def test_nobody_adds_or_changes_a_row(
-    new_visitor: NewVisitor, new_operator: Callable[..., Visitor], model: str
-) -> None:
+def test_nobody_adds_or_changes_a_row(new_visitor, new_operator, model):
     """Even with every permission."""
     new_visitor().sign_in("maria")
     operator = new_operator(*(f"{verb}_{model}" for verb in ("view", "add", "change", "delete")))
@@ -114,12 +109,7 @@ def test_nobody_adds_or_changes_a_row(
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-def test_user_without_the_permission_ends_no_sign_in(
-    new_visitor: NewVisitor,
-    new_operator: Callable[..., Visitor],
-    ends: list[tuple[str, Any]],
-    allowed: bool,
-) -> None:
+def test_user_without_the_permission_ends_no_sign_in(new_visitor, new_operator, ends, allowed):
     maria = new_visitor()
     maria.sign_in("maria")
     operator = new_operator("view_signin", *(["delete_signin"] if allowed else []))
@@ -133,7 +123,7 @@ def test_user_without_the_permission_ends_no_sign_in(
     assert maria.whoami()["user"] == ("" if allowed else "maria")
 
 
-def test_pages_title_a_sign_in_and_show_no_secret(new_visitor: NewVisitor) -> None:
+def test_pages_title_a_sign_in_and_show_no_secret(new_visitor):
     admin = new_visitor()
     admin.sign_in("admin")
     sign_in = SignIn.objects.get()
@@ -151,7 +141,7 @@ def test_pages_title_a_sign_in_and_show_no_secret(new_visitor: NewVisitor) -> No
         assert sign_in.session_key not in text
 
 
-def test_sign_ins_are_told_apart_by_state(admin_client: Client) -> None:
+def test_sign_ins_are_told_apart_by_state(admin_client):
     account = Account.objects.create(user=User.objects.get(), sub="maria")
     # Its visitor is still at the pages of the instance: no sign-in yet.
     SignIn.objects.create(attempt="under way")
@@ -166,9 +156,7 @@ def test_sign_ins_are_told_apart_by_state(admin_client: Client) -> None:
         assert f"{found}\n" in admin_client.get(table + query).text
 
 
-def test_sign_ins_that_have_ended_go_at_once(
-    admin_client: Client, django_assert_max_num_queries: Any
-) -> None:
+def test_sign_ins_that_have_ended_go_at_once(admin_client, django_assert_max_num_queries):
     """There may be very many."""
     account = Account.objects.create(user=User.objects.get(), sub="maria")
     for number in range(50):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -84,7 +83,7 @@ PRIVATE = {
 DOCUMENTED = {"_request", "_state", "_meta", "_default_manager", "_base_manager", "_db", "_replace"}
 
 
-def modules() -> dict[str, ast.Module]:
+def modules():
     """The package's modules by dotted name, migrations left out."""
     found = {}
     for path in PACKAGE.rglob("*.py"):
@@ -99,7 +98,7 @@ def modules() -> dict[str, ast.Module]:
 MODULES = modules()
 
 
-def imports(name: str) -> Iterator[tuple[str, ast.stmt]]:
+def imports(name):
     """A module's imports: dotted names, those of this package without its name."""
     is_package = (PACKAGE / name.replace(".", "/")).is_dir()
     here = name.split(".") if is_package else name.split(".")[:-1]
@@ -117,7 +116,7 @@ def imports(name: str) -> Iterator[tuple[str, ast.stmt]]:
                 yield (full if full in MODULES else base), node
 
 
-def own_imports(name: str) -> set[str]:
+def own_imports(name):
     own = set()
     for imported, _node in imports(name):
         short = imported.removeprefix(f"{NAME}.")
@@ -126,7 +125,7 @@ def own_imports(name: str) -> set[str]:
     return own
 
 
-def _is_own_attribute(node: ast.AST) -> bool:
+def _is_own_attribute(node):
     return (
         isinstance(node, ast.Attribute)
         and isinstance(node.ctx, ast.Store)
@@ -135,19 +134,19 @@ def _is_own_attribute(node: ast.AST) -> bool:
     )
 
 
-def room(name: str) -> str:
+def room(name):
     parts = name.split(".")
     inner = ".".join(parts[:2])
     return inner if inner in ROOMS else parts[0]
 
 
 @pytest.mark.parametrize("name", sorted(filter(None, MODULES)))
-def test_rooms_import_one_way(name: str) -> None:
+def test_rooms_import_one_way(name):
     for other in filter(None, own_imports(name)):
         assert ROOMS.index(room(other)) <= ROOMS.index(room(name)), f"{name} imports {other}"
 
 
-def test_the_stand_in_shares_no_code_with_the_app() -> None:
+def test_the_stand_in_shares_no_code_with_the_app():
     for name in MODULES:
         for other in own_imports(name):
             assert (room(name).partition(".")[0] == "testing") == (
@@ -155,13 +154,13 @@ def test_the_stand_in_shares_no_code_with_the_app() -> None:
             ), f"{name} imports {other}"
 
 
-def test_no_module_imports_itself_by_a_detour() -> None:
+def test_no_module_imports_itself_by_a_detour():
     # Raises graphlib.CycleError, which names the modules on the way around.
     TopologicalSorter({name: own_imports(name) for name in MODULES}).prepare()
 
 
 @pytest.mark.parametrize("name", sorted(filter(None, MODULES)))
-def test_libraries_are_known_where_they_belong(name: str) -> None:
+def test_libraries_are_known_where_they_belong(name):
     for imported, _node in imports(name):
         library = imported.split(".")[0]
         if library in KNOWS:
@@ -169,12 +168,12 @@ def test_libraries_are_known_where_they_belong(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(n for n in MODULES if room(n) == "oidc"))
-def test_the_protocol_knows_no_django(name: str) -> None:
+def test_the_protocol_knows_no_django(name):
     assert not [imported for imported, _ in imports(name) if imported.startswith("django")]
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
-def test_no_import_hides_in_a_function(name: str) -> None:
+def test_no_import_hides_in_a_function(name):
     hidden = [
         node.lineno
         for function in ast.walk(MODULES[name])
@@ -186,11 +185,11 @@ def test_no_import_hides_in_a_function(name: str) -> None:
     assert not hidden or name == "apps"
 
 
-def test_apps_imports_josepy_before_threads_can_race_to_it() -> None:
+def test_apps_imports_josepy_before_threads_can_race_to_it():
     assert "oidc.jose" in own_imports("apps")
 
 
-def test_only_refresh_spends_refresh_tokens() -> None:
+def test_only_refresh_spends_refresh_tokens():
     spenders = [
         name
         for name, tree in MODULES.items()
@@ -200,7 +199,7 @@ def test_only_refresh_spends_refresh_tokens() -> None:
     assert set(spenders) == {"tokens.refresh"}
 
 
-def test_private_attributes_have_one_home_each() -> None:
+def test_private_attributes_have_one_home_each():
     """The package reads a foreign private attribute, by name or as text, in one module only."""
     for name, tree in MODULES.items():
         own = _private_names_of(tree)
@@ -211,7 +210,7 @@ def test_private_attributes_have_one_home_each() -> None:
             assert PRIVATE.get(touched) == name, f"{name} touches {touched}, line {node.lineno}"
 
 
-def _private_attribute(node: ast.AST) -> str | None:
+def _private_attribute(node):
     attribute = None
     if isinstance(node, ast.Attribute):
         attribute = node.attr
@@ -222,7 +221,7 @@ def _private_attribute(node: ast.AST) -> str | None:
     return attribute
 
 
-def _private_names_of(tree: ast.Module) -> set[str]:
+def _private_names_of(tree):
     """Private names that the module itself gives: its functions, classes and own attributes."""
     own = set()
     for node in ast.walk(tree):
@@ -235,5 +234,5 @@ def _private_names_of(tree: ast.Module) -> set[str]:
     return own
 
 
-def test_there_is_no_drawer_for_everything() -> None:
+def test_there_is_no_drawer_for_everything():
     assert not [name for name in MODULES if name.split(".")[-1] in ("utils", "helpers", "misc")]

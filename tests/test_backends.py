@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -13,7 +12,6 @@ from django.test import RequestFactory
 
 from erpnet_instanceid.backends import InstanceIDBackend
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.testing import Instance
 
 from .support.backend import ISSUER, denied, sign_in
 from .support.outcomes import begin
@@ -25,7 +23,7 @@ Configure = Callable[..., None]
 
 
 @pytest.mark.usefixtures("site")
-def test_uin_13_missing_claim_changes_nothing() -> None:
+def test_uin_13_missing_claim_changes_nothing():
     sign_in(is_admin="true", name="Elena", email="admin@company.example")
     user = sign_in()
     assert (user.is_staff, user.is_superuser) == (True, True)
@@ -33,9 +31,7 @@ def test_uin_13_missing_claim_changes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("site")
-def test_sign_in_that_changes_nothing_writes_nothing(
-    django_assert_num_queries: Callable[..., Any],
-) -> None:
+def test_sign_in_that_changes_nothing_writes_nothing(django_assert_num_queries):
     claims = {"name": "Maria Ivanova", "email": "m@company.example", "is_admin": "true"}
     assert not sign_in(**claims).has_usable_password()
 
@@ -44,7 +40,7 @@ def test_sign_in_that_changes_nothing_writes_nothing(
 
 
 @pytest.fixture
-def unique_email(transactional_db: None) -> Iterator[None]:
+def unique_email(transactional_db):
     """As in a user model of the site's own."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE UNIQUE INDEX one_email ON auth_user (email)")
@@ -55,7 +51,7 @@ def unique_email(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("unique_email", "site")
-def test_email_of_another_user_does_not_stop_a_known_visitor() -> None:
+def test_email_of_another_user_does_not_stop_a_known_visitor():
     sign_in(name="Maria Ivanova", email="maria@company.example", is_admin="true")
     User.objects.create_user("local", "taken@company.example")
 
@@ -68,7 +64,7 @@ def test_email_of_another_user_does_not_stop_a_known_visitor() -> None:
 
 
 @pytest.mark.usefixtures("unique_email", "site")
-def test_email_of_another_user_keeps_a_new_visitor_out() -> None:
+def test_email_of_another_user_keeps_a_new_visitor_out():
     User.objects.create_user("other", "maria@company.example")
     assert denied(email="maria@company.example") == "email_taken"
     # Of people without an address, one gets a user.
@@ -77,13 +73,11 @@ def test_email_of_another_user_keeps_a_new_visitor_out() -> None:
 
 
 class OneName(InstanceIDBackend):
-    def get_username(self, claims: Any) -> str:
+    def get_username(self, claims):
         return "the only one"
 
 
-def test_name_of_another_user_keeps_a_new_visitor_out(
-    visitor: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_name_of_another_user_keeps_a_new_visitor_out(visitor, instance, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.OneName"]
     User.objects.create_user("the only one")
     attempt = begin(visitor, instance)
@@ -92,16 +86,14 @@ def test_name_of_another_user_keeps_a_new_visitor_out(
     assert "because it conflicts with an existing one. Ask the people" in response.text
 
 
-def test_user_who_does_not_pass_their_own_model_gets_a_page(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_user_who_does_not_pass_their_own_model_gets_a_page(visitor, monkeypatch):
     """Django saves ``last_login``, and the model's save() cleans the whole user."""
     visitor.sign_in()
     User.objects.update(username="with a blank")
     visitor.post("/signout")
     save = User.save
 
-    def clean_and_save(user: Any, **kwargs: Any) -> None:
+    def clean_and_save(user, **kwargs):
         user.full_clean()
         save(user, **kwargs)
 
@@ -114,7 +106,7 @@ def test_user_who_does_not_pass_their_own_model_gets_a_page(
 
 
 @pytest.mark.usefixtures("site")
-def test_lets_nobody_in_by_password_sync_or_async(settings: Any) -> None:
+def test_lets_nobody_in_by_password_sync_or_async(settings):
     settings.AUTHENTICATION_BACKENDS = ["erpnet_instanceid.backends.InstanceIDBackend"]
     User.objects.create_user("local", password="x")
     request = RequestFactory().get("/")
@@ -130,33 +122,33 @@ class Recorder(InstanceIDBackend):
 
     calls: list[str] = []
 
-    def get_userinfo(self, access_token: str, id_token: str, payload: Any) -> dict[str, Any]:
+    def get_userinfo(self, access_token, id_token, payload):
         assert (access_token, id_token) == ("opaque", "id token")
         self.calls.append("get_userinfo")
         return {**super().get_userinfo(access_token, id_token, payload), "department": "sales"}
 
-    def verify_claims(self, claims: Any) -> bool:
+    def verify_claims(self, claims):
         self._note("verify_claims", claims)
         return bool(super().verify_claims(claims))
 
-    def filter_users_by_claims(self, claims: Any) -> Any:
+    def filter_users_by_claims(self, claims):
         self._note("filter_users_by_claims", claims)
         return super().filter_users_by_claims(claims)
 
-    def get_username(self, claims: Any) -> str:
+    def get_username(self, claims):
         self._note("get_username", claims)
         return f"{claims['department']}-{super().get_username(claims)}"
 
-    def create_user(self, claims: Any) -> Any:
+    def create_user(self, claims):
         self._note("create_user", claims)
         return super().create_user(claims)
 
-    def update_user(self, user: Any, claims: Any) -> Any:
+    def update_user(self, user, claims):
         self._note("update_user", claims)
         assert isinstance(user, User)
         return super().update_user(user, claims)
 
-    def _note(self, name: str, claims: Any) -> None:
+    def _note(self, name, claims):
         assert claims["department"] == "sales"
         assert self.request.path == "/"
         assert self.get_settings("OIDC_RP_CLIENT_ID")
@@ -164,16 +156,14 @@ class Recorder(InstanceIDBackend):
 
 
 @pytest.fixture
-def backend(settings: Any, site: Configure) -> Callable[..., None]:
-    def use(backend_class: type[InstanceIDBackend]) -> None:
+def backend(settings, site):
+    def use(backend_class):
         settings.AUTHENTICATION_BACKENDS = [f"{__name__}.{backend_class.__qualname__}"]
 
     return use
 
 
-def test_overrides_are_called_as_in_mozilla_django_oidc(
-    backend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_overrides_are_called_as_in_mozilla_django_oidc(backend, monkeypatch):
     backend(Recorder)
     first = ["get_userinfo", "verify_claims", "filter_users_by_claims"]
 
@@ -190,22 +180,22 @@ def test_overrides_are_called_as_in_mozilla_django_oidc(
 class ByDepartment(InstanceIDBackend):
     """Written for mozilla-django-oidc: finds, makes and updates users by itself."""
 
-    def get_userinfo(self, access_token: str, id_token: str, payload: Any) -> dict[str, Any]:
+    def get_userinfo(self, access_token, id_token, payload):
         return {"user_type": "InternalUser", "nickname": "Masha"}
 
-    def filter_users_by_claims(self, claims: Any) -> Any:
+    def filter_users_by_claims(self, claims):
         return self.UserModel.objects.filter(first_name=claims["nickname"])
 
-    def create_user(self, claims: Any) -> Any:
+    def create_user(self, claims):
         return self.UserModel.objects.create_user("made", first_name=claims["nickname"])
 
-    def update_user(self, user: Any, claims: Any) -> Any:
+    def update_user(self, user, claims):
         user.last_name = "updated"
         user.save()
         return user
 
 
-def test_overrides_may_do_it_all_by_themselves(backend: Callable[..., None]) -> None:
+def test_overrides_may_do_it_all_by_themselves(backend):
     backend(ByDepartment)
 
     user = sign_in("maria")
@@ -221,7 +211,7 @@ def test_overrides_may_do_it_all_by_themselves(backend: Callable[..., None]) -> 
     assert Account.objects.count() == 2
 
 
-def test_id_token_names_the_user(backend: Callable[..., None]) -> None:
+def test_id_token_names_the_user(backend):
     backend(Impostor)
 
     sign_in("maria")
@@ -231,29 +221,27 @@ def test_id_token_names_the_user(backend: Callable[..., None]) -> None:
 
 
 class Impostor(InstanceIDBackend):
-    def get_userinfo(self, access_token: str, id_token: str, payload: Any) -> dict[str, Any]:
+    def get_userinfo(self, access_token, id_token, payload):
         return {"user_type": "InternalUser", "sub": "admin", "iss": "https://evil.test/id"}
 
 
 class Choosy(InstanceIDBackend):
-    def verify_claims(self, claims: Any) -> bool:
+    def verify_claims(self, claims):
         return claims.get("email") is not None
 
 
-def test_claims_refused_by_the_site_keep_the_visitor_out(backend: Callable[..., None]) -> None:
+def test_claims_refused_by_the_site_keep_the_visitor_out(backend):
     backend(Choosy)
     assert denied() == "claims_refused"
     assert sign_in(email="maria@company.example")
 
 
 class Passer(InstanceIDBackend):
-    def authenticate(self, request: Any, **credentials: Any) -> None:
+    def authenticate(self, request, **credentials):
         return None
 
 
-def test_backend_that_passes_keeps_the_visitor_out(
-    visitor: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_backend_that_passes_keeps_the_visitor_out(visitor, instance, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Passer"]
     begin(visitor, instance).assert_denied("no_user")
 
@@ -261,13 +249,11 @@ def test_backend_that_passes_keeps_the_visitor_out(
 class Fetching(InstanceIDBackend):
     """Hands out another object than the one that the account was put on."""
 
-    def get_or_create_user(self, *args: Any) -> Any:
+    def get_or_create_user(self, *args):
         return self.UserModel.objects.get(pk=super().get_or_create_user(*args).pk)
 
 
-def test_account_is_found_for_a_user_object_of_the_site(
-    visitor: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_account_is_found_for_a_user_object_of_the_site(visitor, instance, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Fetching"]
     begin(visitor, instance).assert_signed_in()
 
@@ -277,14 +263,14 @@ def test_account_is_found_for_a_user_object_of_the_site(
 class Overtaken(InstanceIDBackend):
     """Another person of the same login name signs in while this one does."""
 
-    def filter_users_by_claims(self, claims: Any) -> Any:
+    def filter_users_by_claims(self, claims):
         found = super().filter_users_by_claims(claims)
         if claims.get("id") == "first" and not Account.objects.filter(key="second").exists():
             sign_in("maria", id="second", is_admin="true")
         return found
 
 
-def test_account_of_a_reused_name_is_taken_once(backend: Callable[..., None]) -> None:
+def test_account_of_a_reused_name_is_taken_once(backend):
     backend(Overtaken)
     user = sign_in("maria")
 
@@ -298,14 +284,14 @@ def test_account_of_a_reused_name_is_taken_once(backend: Callable[..., None]) ->
 class Overtaking(InstanceIDBackend):
     """Another person with the same address signs in while this one does."""
 
-    def filter_users_by_claims(self, claims: Any) -> Any:
+    def filter_users_by_claims(self, claims):
         found = super().filter_users_by_claims(claims)
         if claims["sub"] == "slow":
             sign_in("quick", email=claims["email"], email_verified="true")
         return found
 
 
-def test_local_user_is_taken_over_once(backend: Callable[..., None], site: Configure) -> None:
+def test_local_user_is_taken_over_once(backend, site):
     backend(Overtaking)
     site(LINK_USERS_BY="email")
     local = User.objects.create_user("local", "shared@company.example")
@@ -316,7 +302,7 @@ def test_local_user_is_taken_over_once(backend: Callable[..., None], site: Confi
 
 
 class Nobody(InstanceIDBackend):
-    def create_user(self, claims: Any) -> None:
+    def create_user(self, claims):
         return None
 
 
@@ -325,23 +311,21 @@ class BehindReplica(InstanceIDBackend):
 
     reads_from: str | None = None
 
-    def get_user(self, user_id: Any) -> None:
+    def get_user(self, user_id):
         type(self).reads_from = "replica"
 
-    def db_for_read(self, model: Any, **_hints: Any) -> str | None:
+    def db_for_read(self, model, **_hints):
         return type(self).reads_from
 
 
-def test_new_user_need_not_be_on_a_replica_yet(
-    backend: Callable[..., None], settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_user_need_not_be_on_a_replica_yet(backend, settings, monkeypatch):
     backend(BehindReplica)
     monkeypatch.setattr(BehindReplica, "reads_from", None)
     settings.DATABASE_ROUTERS = [f"{__name__}.BehindReplica"]
     assert sign_in().username == "maria"
 
 
-def test_site_that_makes_no_user_lets_nobody_in(backend: Callable[..., None]) -> None:
+def test_site_that_makes_no_user_lets_nobody_in(backend):
     backend(Nobody)
 
     assert denied() == "unknown_user"

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.test import Client
 
 from erpnet_instanceid.conf import DEFAULTS, REQUIRED, conf, redirect_field_name
 from erpnet_instanceid.oidc.http import Limits
@@ -48,18 +47,18 @@ PROMISED: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def site(settings: Any) -> None:
+def site(settings):
     settings.ERPNET_INSTANCEID = KEYS
 
 
-def test_every_key_has_a_property() -> None:
+def test_every_key_has_a_property():
     assert list(DEFAULTS) == [*REQUIRED, *PROMISED]
     for key in REQUIRED:
         assert getattr(conf, key.lower()) == KEYS[key]
 
 
 @pytest.mark.parametrize("key", PROMISED)
-def test_key_has_its_default_and_is_read_live(settings: Any, key: str) -> None:
+def test_key_has_its_default_and_is_read_live(settings, key):
     default, other = PROMISED[key]
     assert getattr(conf, key.lower()) == default
     settings.ERPNET_INSTANCEID = {**KEYS, key: other}
@@ -70,41 +69,41 @@ def test_key_has_its_default_and_is_read_live(settings: Any, key: str) -> None:
 
 @pytest.mark.parametrize("key", REQUIRED)
 @pytest.mark.parametrize("wrong", [None, "", 5])
-def test_missing_key_is_named(settings: Any, key: str, wrong: Any) -> None:
+def test_missing_key_is_named(settings, key, wrong):
     settings.ERPNET_INSTANCEID = {**KEYS, key: wrong}
     with pytest.raises(ImproperlyConfigured, match=key):
         _ = conf.client
 
 
-def test_missing_dict_is_named(settings: Any) -> None:
+def test_missing_dict_is_named(settings):
     del settings.ERPNET_INSTANCEID
     with pytest.raises(ImproperlyConfigured, match="ERPNET_INSTANCEID"):
         _ = conf.client
 
 
-def test_slash_after_the_instance_is_left_out(settings: Any) -> None:
+def test_slash_after_the_instance_is_left_out(settings):
     settings.ERPNET_INSTANCEID = {**KEYS, "INSTANCE_URL": "https://op.test:8443/"}
     assert conf.instance_url == "https://op.test:8443"
     assert conf.issuer == "https://op.test:8443/id"
     assert conf.instance_host == "op.test"
 
 
-def test_issuer_is_not_changed(settings: Any) -> None:
+def test_issuer_is_not_changed(settings):
     settings.ERPNET_INSTANCEID = {**KEYS, "ISSUER": "https://OP.test/id/"}
     assert conf.issuer == "https://OP.test/id/"
 
 
-def test_system_users_cannot_be_allowed(settings: Any) -> None:
+def test_system_users_cannot_be_allowed(settings):
     settings.ERPNET_INSTANCEID = {**KEYS, "ALLOWED_USER_TYPES": ["SystemUserNoLogin"]}
     assert conf.allowed_user_types == set()
 
 
-def test_code_flow_answers_in_the_query(settings: Any) -> None:
+def test_code_flow_answers_in_the_query(settings):
     settings.ERPNET_INSTANCEID = {**KEYS, "RESPONSE_TYPE": "code"}
     assert conf.response_mode == "query"
 
 
-def test_client_has_the_settings(settings: Any) -> None:
+def test_client_has_the_settings(settings):
     settings.ERPNET_INSTANCEID = {
         **KEYS,
         "DEADLINE": 2,
@@ -116,7 +115,7 @@ def test_client_has_the_settings(settings: Any) -> None:
     assert conf.client.algorithms == ("ES256",)
 
 
-def test_provider_is_kept_for_each_instance(settings: Any) -> None:
+def test_provider_is_kept_for_each_instance(settings):
     provider = conf.client.provider
     assert conf.client.provider is provider
     settings.ERPNET_INSTANCEID = {**KEYS, "INSTANCE_URL": "https://other.my.erp.net"}
@@ -124,12 +123,12 @@ def test_provider_is_kept_for_each_instance(settings: Any) -> None:
     assert conf.client.provider.issuer == "https://other.my.erp.net/id"
 
 
-def test_repr_of_the_client_shows_no_secret() -> None:
+def test_repr_of_the_client_shows_no_secret():
     assert KEYS["APPLICATION_SECRET"] not in repr(conf.client)
     assert "backend.example.com" in repr(conf.client)
 
 
-def test_parameter_of_the_target_is_djangos_own(settings: Any, client: Client) -> None:
+def test_parameter_of_the_target_is_djangos_own(settings, client):
     assert redirect_field_name() == "next"
     settings.REDIRECT_FIELD_NAME = "then"
     page = client.get("/signout?then=/private&next=/basket").text

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from erpnet_instanceid.testing import Instance
-
 from .support.ageing import make_old
 from .support.forging import claims
-from .support.visitor import Visitor
 
 pytestmark = pytest.mark.urls("tests.api.site")
 
 
 @pytest.mark.parametrize("target", ["front_id_token", "id_token"])
-def test_clm_16_authentication_that_is_too_old_is_refused(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None], target: str
-) -> None:
+def test_clm_16_authentication_that_is_too_old_is_refused(visitor, instance, configure, target):
     if target == "id_token":
         # In this flow there is no other.
         configure(RESPONSE_TYPE="code")
@@ -30,12 +24,12 @@ def test_clm_16_authentication_that_is_too_old_is_refused(
     assert visitor.whoami()["user"] == ""
 
 
-def test_fresh_visitor_is_let_in(visitor: Visitor) -> None:
+def test_fresh_visitor_is_let_in(visitor):
     visitor.sign_in("maria")
     assert visitor.get("/sensitive").json() == {"method": "GET", "posted": None}
 
 
-def test_others_go_through_the_instances_sign_in_page(visitor: Visitor, instance: Instance) -> None:
+def test_others_go_through_the_instances_sign_in_page(visitor, instance):
     visitor.at_instance.get(instance.url)
     visitor.sign_in("maria")
     make_old(instance, 4000)
@@ -51,7 +45,7 @@ def test_others_go_through_the_instances_sign_in_page(visitor: Visitor, instance
     assert visitor.get("/sensitive").status_code == 200
 
 
-def test_malformed_max_age_is_not_asked_for(visitor: Visitor) -> None:
+def test_malformed_max_age_is_not_asked_for(visitor):
     for max_age in ("1" * 9, "-1", "1.5", "²", "soon"):
         asked = parse_qs(urlsplit(visitor.start(max_age=max_age)).query)
         assert "max_age" not in asked, max_age

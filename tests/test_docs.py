@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from importlib import import_module
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,19 +27,19 @@ ERRORS = {
 }
 
 
-def section(title: str, page: str = REFERENCE) -> str:
+def section(title, page=REFERENCE):
     parts = re.split(r"^(\S.*)\n-{3,}\n", page, flags=re.M)
     return dict(zip(parts[1::2], parts[2::2], strict=True))[title]
 
 
-def mapped() -> list[str]:
+def mapped():
     """The folders and modules of the map in contributing.rst, in its order."""
     return re.findall(
         r"^   \* - ``(\w+(?:/|\.py))``$", section("The map", CONTRIBUTING), flags=re.M
     )
 
 
-def calls() -> list[tuple[str, str]]:
+def calls():
     """Each call in the package whose first argument is a literal text: its name, and the text."""
     return [
         (getattr(node.func, "id", None) or getattr(node.func, "attr", ""), node.args[0].value)
@@ -55,12 +53,12 @@ def calls() -> list[tuple[str, str]]:
     ]
 
 
-def test_every_check_is_in_the_table_and_no_other() -> None:
+def test_every_check_is_in_the_table_and_no_other():
     told = re.findall(r"^   \* - ([EW]\d{3})$", section("System checks"), flags=re.M)
     assert told == sorted(check_ids())
 
 
-def test_every_code_is_in_the_table_and_no_other() -> None:
+def test_every_code_is_in_the_table_and_no_other():
     raised = {code for name, code in calls() if name in ERRORS}
     # Those come from the instance, as it spells them.
     given = pages.OPERATOR_ERRORS | pages._SENTENCES.keys() | WANTS_SOMEBODY
@@ -75,7 +73,7 @@ def test_every_code_is_in_the_table_and_no_other() -> None:
     assert not only_raised & set(told)
 
 
-def test_every_line_of_the_log_is_in_the_table_by_its_level() -> None:
+def test_every_line_of_the_log_is_in_the_table_by_its_level():
     levels = {"info", "warning", "error"}
     there = {(name.upper(), text.split()[0]) for name, text in calls() if name in levels}
     # `pages` logs by the error's level what it is given the name of.
@@ -90,25 +88,25 @@ def test_every_line_of_the_log_is_in_the_table_by_its_level() -> None:
     assert told == there
 
 
-def test_the_map_has_each_folder_and_module_of_the_package() -> None:
+def test_the_map_has_each_folder_and_module_of_the_package():
     files = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.*") if path.is_file()]
     inside = {f"{file.parts[0]}/" for file in files if file.parts[1:] and file.suffix != ".pyc"}
     modules = {file.name for file in files if file.suffix == ".py" and not file.parts[1:]}
     assert sorted(mapped()) == sorted((inside | modules) - {"__init__.py", "__pycache__/"})
 
 
-def test_the_map_is_in_the_order_of_the_floors() -> None:
+def test_the_map_is_in_the_order_of_the_floors():
     rooms = [re.sub(r"/|\.py$", "", name) for name in mapped()]
     assert [name for name in rooms if name in ROOMS] == [name for name in ROOMS if "." not in name]
 
 
-def test_contributing_names_files_that_exist() -> None:
+def test_contributing_names_files_that_exist():
     named = set(re.findall(r"``([\w/]+(?:/|\.py|\.rst|\.po))``", CONTRIBUTING))
     missing = {name for name in named if not any((top / name).exists() for top in (PACKAGE, TREE))}
     assert not missing
 
 
-def python_blocks() -> list[Any]:
+def python_blocks():
     return [
         pytest.param(block.text, id=f"{page.stem}-{number}")
         for page in sorted(DOCS.glob("*.rst"))
@@ -118,7 +116,7 @@ def python_blocks() -> list[Any]:
 
 
 @pytest.mark.parametrize("text", python_blocks())
-def test_examples_import_names_that_exist(text: str) -> None:
+def test_examples_import_names_that_exist(text):
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("erpnet_instanceid"):
@@ -129,11 +127,11 @@ def test_examples_import_names_that_exist(text: str) -> None:
 TEMPLATES = PACKAGE / "templates" / "erpnet_instanceid"
 
 
-def page(name: str) -> str:
+def page(name):
     return (DOCS / name).read_text(encoding="utf-8")
 
 
-def test_each_template_is_listed_with_its_context_and_blocks() -> None:
+def test_each_template_is_listed_with_its_context_and_blocks():
     rows = re.findall(
         r"^   \* - ``(\w+\.html)``\n     - .*?\n     - (.*?)\n     - (.*)$",
         page("pages.rst"),
@@ -153,9 +151,7 @@ def test_each_template_is_listed_with_its_context_and_blocks() -> None:
 
 
 @pytest.mark.django_db
-def test_the_pages_take_the_look_of_a_site_as_printed(
-    client: Any, settings: Any, tmp_path: Path
-) -> None:
+def test_the_pages_take_the_look_of_a_site_as_printed(client, settings, tmp_path):
     (printed,) = [block for block in blocks(DOCS / "pages.rst") if block.caption]
     path = tmp_path / printed.caption
     path.parent.mkdir(parents=True)
@@ -170,12 +166,12 @@ def test_the_pages_take_the_look_of_a_site_as_printed(
     assert "Stay signed in" in shown
 
 
-def test_symptoms_name_pages_by_their_titles() -> None:
+def test_symptoms_name_pages_by_their_titles():
     symptoms = section("The site shows an error page of this app", page("troubleshooting.rst"))
     assert set(re.findall(r'^"(.+?)"', symptoms, flags=re.M)) <= TEXTS
 
 
-def test_cookies_are_listed_by_name() -> None:
+def test_cookies_are_listed_by_name():
     named = {
         node.value
         for name, tree in MODULES.items()

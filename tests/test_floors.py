@@ -22,7 +22,7 @@ SAFE = {
 }
 
 
-def requirements() -> dict[str, Requirement]:
+def requirements():
     """Those of the app and of its extra ``testing``."""
     setup = configparser.ConfigParser()
     setup.read(TREE / "setup.cfg")
@@ -31,13 +31,13 @@ def requirements() -> dict[str, Requirement]:
     return {requirement.name: requirement for requirement in found}
 
 
-def floors() -> dict[str, Version]:
+def floors():
     lines = (TREE / "tests" / "floors.txt").read_text(encoding="utf-8").splitlines()
     pairs = (line.split("==") for line in lines if not line.startswith("#"))
     return {name: Version(version) for name, version in pairs}
 
 
-def test_every_floor_is_the_one_that_is_tested() -> None:
+def test_every_floor_is_the_one_that_is_tested():
     named = {
         name: Version(specifier.version)
         for name, requirement in requirements().items()
@@ -48,5 +48,5 @@ def test_every_floor_is_the_one_that_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", SAFE)
-def test_floor_has_no_known_advisory(name: str) -> None:
+def test_floor_has_no_known_advisory(name):
     assert floors()[name] >= Version(SAFE[name])

@@ -19,7 +19,7 @@ BLOCK = re.compile(r"{% blocktranslate[^%]* %}(.*?){% endblocktranslate %}", re.
 VARIABLE = re.compile(r"{{ (\w+) }}")
 
 
-def of_code(path: Path) -> set[str]:
+def of_code(path):
     return {
         node.args[0].value
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -31,7 +31,7 @@ def of_code(path: Path) -> set[str]:
     }
 
 
-def of_template(path: Path) -> set[str]:
+def of_template(path):
     text = path.read_text(encoding="utf-8")
     blocks = {VARIABLE.sub(r"%(\1)s", block) for block in BLOCK.findall(text)}
     return blocks | set(SIMPLE.findall(text))
@@ -43,14 +43,14 @@ TEXTS = set().union(
 )
 
 
-def test_sentences_are_found() -> None:
+def test_sentences_are_found():
     assert "Stay signed in" in TEXTS
     assert "You will be signed out of %(site_name)s and of %(instance)s." in TEXTS
     assert "You cannot use this site" in TEXTS
 
 
 @pytest.mark.parametrize("text", sorted(TEXTS - NAMES))
-def test_is_translated(text: str) -> None:
+def test_is_translated(text):
     with override("bg"):
         assert gettext(text) != text
 
@@ -59,6 +59,6 @@ SHOP_TEXTS = set().union(*map(of_code, SHOP.rglob("*.py")), *map(of_template, SH
 
 
 @pytest.mark.parametrize("text", sorted(SHOP_TEXTS))
-def test_demo_is_translated(text: str) -> None:
+def test_demo_is_translated(text):
     catalogue = catalogues.translation("django", SHOP / "locale", ["bg"])
     assert catalogue.gettext(text) != text

@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.test import AsyncClient, Client
 from django.urls import path
 from django.utils import timezone
@@ -23,7 +23,6 @@ from erpnet_instanceid import middleware
 from erpnet_instanceid.api import user_api
 from erpnet_instanceid.errors import SignInExpired
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.engine import delete_session
 
 from .support.ageing import older_by
@@ -35,21 +34,21 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def maria(client: Client, instance_sign_in: Callable[..., Any]) -> Client:
+def maria(client, instance_sign_in):
     """A client, signed in."""
     instance_sign_in(client, "maria")
     return client
 
 
 @pytest.mark.usefixtures("instance")
-def test_anonymous_visitor_keeps_the_session(client: Client) -> None:
+def test_anonymous_visitor_keeps_the_session(client):
     client.get("/basket?add=tea")
     assert client.get("/api").status_code == 302
     assert client.get("/basket").json() == {"basket": ["tea"]}
 
 
 @pytest.mark.usefixtures("instance")
-def test_user_of_another_backend_stays_signed_in(client: Client) -> None:
+def test_user_of_another_backend_stays_signed_in(client):
     client.force_login(
         get_user_model().objects.create_user("local"), "django.contrib.auth.backends.ModelBackend"
     )
@@ -57,7 +56,7 @@ def test_user_of_another_backend_stays_signed_in(client: Client) -> None:
     assert client.get("/whoami").json()["user"] == "local"
 
 
-def call_instance(request: HttpRequest) -> HttpResponse:
+def call_instance(request):
     return HttpResponse(user_api(request).get("Crm_Sales_Customers"))
 
 
@@ -71,21 +70,21 @@ class URLsOfAnotherHost:
 
 
 @pytest.mark.usefixtures("instance")
-def test_host_without_the_apps_urls(client: Client, settings: Any) -> None:
+def test_host_without_the_apps_urls(client, settings):
     settings.ROOT_URLCONF = URLsOfAnotherHost
     assert client.post("/form").headers["Location"] == "/thanks"
     with pytest.raises(SignInExpired):
         client.get("/customers")
 
 
-def write_back(client: Client, held: dict[str, Any]) -> None:
+def write_back(client, held):
     """Writes an older session back, as a slow request does at its end."""
     session = client.session
     session["erpnet_instanceid"] = held
     session.save()
 
 
-def end_sign_in(client: Client) -> None:
+def end_sign_in(client):
     """Ends the sign-in without a notice: the site learns of it when the token has expired."""
     SignIn.objects.update(ended=timezone.now())
     held = client.session["erpnet_instanceid"]
@@ -98,11 +97,11 @@ class LooksAtUserFirst:
     sync_capable = False
     async_capable = True
 
-    def __init__(self, get_response: Callable[..., Any]) -> None:
+    def __init__(self, get_response):
         self.get_response = get_response
         markcoroutinefunction(self)
 
-    async def __call__(self, request: HttpRequest) -> Any:
+    async def __call__(self, request):
         await request.auser()
         await sync_to_async(bool)(request.user)
         return await self.get_response(request)
@@ -110,12 +109,8 @@ class LooksAtUserFirst:
 
 @pytest.mark.parametrize("client_class", [Client, AsyncClient])
 def test_page_that_renews_knows_the_rights_of_now(
-    client: Client,
-    instance: Instance,
-    instance_sign_in: Callable[..., Any],
-    settings: Any,
-    client_class: type,
-) -> None:
+    client, instance, instance_sign_in, settings, client_class
+):
     instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
     instance_sign_in(client, "admin")
     instance.people["admin"].is_admin = False
@@ -127,7 +122,7 @@ def test_page_that_renews_knows_the_rights_of_now(
     assert get("/admin/").status_code == 403
 
 
-def test_async_view_sees_nobody_whose_sign_in_has_ended(maria: Client, settings: Any) -> None:
+def test_async_view_sees_nobody_whose_sign_in_has_ended(maria, settings):
     end_sign_in(maria)
     *others, ours = settings.MIDDLEWARE
     settings.MIDDLEWARE = [*others, f"{__name__}.LooksAtUserFirst", ours]
@@ -137,9 +132,7 @@ def test_async_view_sees_nobody_whose_sign_in_has_ended(maria: Client, settings:
 
 
 @pytest.mark.parametrize("client_class", [Client, AsyncClient])
-def test_form_is_kept_for_the_user_whose_sign_in_has_ended(
-    client: Client, instance_sign_in: Callable[..., Any], client_class: type
-) -> None:
+def test_form_is_kept_for_the_user_whose_sign_in_has_ended(client, instance_sign_in, client_class):
     instance_sign_in(client, "maria")
     end_sign_in(client)
     other = client_class()
@@ -156,9 +149,7 @@ def test_form_is_kept_for_the_user_whose_sign_in_has_ended(
     assert client.get("/signin-resume").status_code == 410
 
 
-def test_form_of_somebody_signed_in_is_theirs(
-    client: Client, instance_sign_in: Callable[..., Any]
-) -> None:
+def test_form_of_somebody_signed_in_is_theirs(client, instance_sign_in):
     """The page sends them away for want of a right, and another person may sign in here next."""
     instance_sign_in(client, "maria")
     response = client.post("/permitted", {"text": "for maria alone"})
@@ -172,25 +163,25 @@ def test_form_of_somebody_signed_in_is_theirs(
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+def later(monkeypatch):
     """Sets the clock so many seconds after now."""
     now = time.time()
 
-    def change(seconds: float) -> None:
+    def change(seconds):
         monkeypatch.setattr(time, "time", lambda: now + seconds)
 
     return change
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])
-def start_process(request: pytest.FixtureRequest, client: Client) -> Callable[[], Get]:
+def start_process(request, client):
     """Starts a process of the site, on either path of the middleware; asks it for pages from then
     on, with the cookies of ``client``."""
 
-    def start() -> Get:
+    def start():
         other = request.param()
 
-        def get(path: str) -> Any:
+        def get(path):
             other.cookies = client.cookies
             return (async_to_sync(other.get) if request.param is AsyncClient else other.get)(path)
 
@@ -200,18 +191,18 @@ def start_process(request: pytest.FixtureRequest, client: Client) -> Callable[[]
 
 
 @pytest.fixture
-def get(start_process: Callable[[], Get]) -> Get:
+def get(start_process):
     """Asks one process for pages."""
     return start_process()
 
 
 @pytest.fixture
-def generation(start_process: Callable[[], Get]) -> Callable[[], int]:
+def generation(start_process):
     """Which tokens a page finds on the session, each time in another process."""
     return lambda: int(start_process()("/async/whoami").json()["generation"])
 
 
-def refreshes(instance: Instance) -> int:
+def refreshes(instance):
     return len(instance.calls("token", "refresh_token"))
 
 
@@ -219,16 +210,8 @@ def refreshes(instance: Instance) -> int:
     ("lifetime", "margin", "due"), [(3600, 300, 3300), (3600, 100, 3500), (600, 300, 400)]
 )
 def test_token_is_renewed_in_time_and_not_long_before(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    instance: Instance,
-    configure: Callable[..., None],
-    later: Later,
-    generation: Callable[[], int],
-    lifetime: int,
-    margin: int,
-    due: int,
-) -> None:
+    client, instance_sign_in, instance, configure, later, generation, lifetime, margin, due
+):
     """REFRESH_MARGIN before its end, at most a third of its life."""
     configure(REFRESH_MARGIN=margin)
     instance.access_token_lifetime = lifetime
@@ -239,9 +222,7 @@ def test_token_is_renewed_in_time_and_not_long_before(
     assert refreshes(instance) == 1
 
 
-def test_valid_token_is_used_while_another_request_renews(
-    maria: Client, instance: Instance, later: Later, generation: Callable[[], int]
-) -> None:
+def test_valid_token_is_used_while_another_request_renews(maria, instance, later, generation):
     later(3500)
     SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=8))
     started = time.monotonic()
@@ -250,9 +231,7 @@ def test_valid_token_is_used_while_another_request_renews(
     assert refreshes(instance) == 0
 
 
-def test_waiting_request_takes_over_when_the_lease_ends(
-    maria: Client, instance: Instance, later: Later, generation: Callable[[], int]
-) -> None:
+def test_waiting_request_takes_over_when_the_lease_ends(maria, instance, later, generation):
     """As after a process that died with it."""
     later(3700)
     SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=1))
@@ -261,18 +240,14 @@ def test_waiting_request_takes_over_when_the_lease_ends(
     assert SignIn.objects.get().leased_until is None
 
 
-def test_page_goes_on_where_the_instance_is_away(
-    maria: Client, instance: Instance, later: Later, generation: Callable[[], int]
-) -> None:
+def test_page_goes_on_where_the_instance_is_away(maria, instance, later, generation):
     later(3700)
     instance.next_token_answer(status=503)
     assert generation() == 1
     assert refreshes(instance) == 1
 
 
-def test_unexpected_error_gives_the_lease_back(
-    maria: Client, instance: Instance, configure: Callable[..., None], later: Later
-) -> None:
+def test_unexpected_error_gives_the_lease_back(maria, instance, configure, later):
     later(3700)
     # Nothing that could be sent.
     configure(APPLICATION_SECRET="\ud800")
@@ -287,26 +262,22 @@ def test_unexpected_error_gives_the_lease_back(
 
 
 def test_page_without_session_costs_no_query_with_fresh_tokens(
-    maria: Client, get: Get, django_assert_num_queries: Any
-) -> None:
+    maria, get, django_assert_num_queries
+):
     for queries in (1, 0, 0):
         with django_assert_num_queries(queries):
             page = get("/plain")
         assert "Cookie" not in page.headers.get("Vary", "")
 
 
-def test_page_without_session_renews_when_the_tokens_are_due(
-    maria: Client, instance: Instance, get: Get, later: Later
-) -> None:
+def test_page_without_session_renews_when_the_tokens_are_due(maria, instance, get, later):
     for seconds, expected in ((0, 0), (3200, 0), (3400, 1), (6400, 1), (6800, 2)):
         later(seconds)
         get("/plain")
         assert refreshes(instance) == expected
 
 
-def test_call_takes_the_newest_tokens_after_a_write_back(
-    maria: Client, instance: Instance, get: Get, later: Later
-) -> None:
+def test_call_takes_the_newest_tokens_after_a_write_back(maria, instance, get, later):
     older = maria.session["erpnet_instanceid"]
     later(3700)
     assert get("/whoami").json()["generation"] == 2
@@ -318,9 +289,7 @@ def test_call_takes_the_newest_tokens_after_a_write_back(
     assert instance.refresh_tokens_refused == 0
 
 
-def test_page_that_finds_older_tokens_has_them_seen_to(
-    maria: Client, instance: Instance, get: Get, later: Later
-) -> None:
+def test_page_that_finds_older_tokens_has_them_seen_to(maria, instance, get, later):
     """At the next request, as they were not looked at before this one."""
     older = maria.session["erpnet_instanceid"]
     later(3700)
@@ -334,7 +303,7 @@ def test_page_that_finds_older_tokens_has_them_seen_to(
 
 
 @pytest.fixture
-def remembered(client: Client, instance_sign_in: Callable[..., Any], settings: Any) -> Client:
+def remembered(client, instance_sign_in, settings):
     """Asks a process that has seen the session of ``client``, and has a part that needs none."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.AnswersByHeader"]
     instance_sign_in(client, "maria")
@@ -347,8 +316,8 @@ def remembered(client: Client, instance_sign_in: Callable[..., Any], settings: A
 
 @pytest.mark.parametrize("signs_in_again", [False, True])
 def test_kept_form_is_forgotten_by_the_page_that_takes_it(
-    client: Client, remembered: Client, instance_sign_in: Callable[..., Any], signs_in_again: bool
-) -> None:
+    client, remembered, instance_sign_in, signs_in_again
+):
     """Also by one that does without the session: it must not be offered, and sent, twice."""
     response = remembered.post("/private", {"text": "once"}, headers={"X-Answer": "sign-in"})
     assert response["Location"] == "/signin?next=%2Fsignin-resume"
@@ -364,9 +333,7 @@ def test_kept_form_is_forgotten_by_the_page_that_takes_it(
     assert "erpnet_instanceid_form" not in client.session
 
 
-def test_form_of_nobody_is_not_kept_where_their_session_is_gone(
-    client: Client, remembered: Client
-) -> None:
+def test_form_of_nobody_is_not_kept_where_their_session_is_gone(client, remembered):
     """No session is made for it either."""
     delete_session(client.cookies["sessionid"].value)
     response = remembered.post("/private", {"text": "lost"}, headers={"X-Answer": "nobody"})
@@ -377,13 +344,13 @@ def test_form_of_nobody_is_not_kept_where_their_session_is_gone(
 class AnswersByHeader:
     """A part of the site that knows its visitors by other means than the session."""
 
-    def __init__(self, get_response: Callable[..., Any]) -> None:
+    def __init__(self, get_response):
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __call__(self, request):
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, *_args: Any) -> Any:
+    def process_view(self, request, *_args):
         answer = request.headers.get("X-Answer")
         if answer == "nobody":
             request.user = AnonymousUser()
@@ -392,11 +359,9 @@ class AnswersByHeader:
         return HttpResponse(answer) if answer else None
 
 
-def test_page_does_without_a_session_engine_that_is_away(
-    maria: Client, get: Get, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_does_without_a_session_engine_that_is_away(maria, get, monkeypatch):
 
-    def fail(_self: SessionStore) -> None:
+    def fail(_self):
         raise OSError("the database is away")
 
     monkeypatch.setattr(SessionStore, "_get_session_from_db", fail)
@@ -407,9 +372,7 @@ def test_page_does_without_a_session_engine_that_is_away(
     assert "sessionid" not in response.cookies
 
 
-def test_async_page_sees_the_user_with_a_loaded_session(
-    client: Client, instance_sign_in: Callable[..., Any], get: Get
-) -> None:
+def test_async_page_sees_the_user_with_a_loaded_session(client, instance_sign_in, get):
     assert get("/async/identity").json() == {}
     instance_sign_in(client, "maria")
     for _ in range(2):
@@ -417,12 +380,8 @@ def test_async_page_sees_the_user_with_a_loaded_session(
 
 
 def test_number_of_remembered_sessions_is_bounded(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    get: Get,
-    monkeypatch: pytest.MonkeyPatch,
-    django_assert_num_queries: Any,
-) -> None:
+    client, instance_sign_in, get, monkeypatch, django_assert_num_queries
+):
     """A session that was displaced costs one more look."""
     monkeypatch.setattr(middleware, "MAX_REMEMBERED", 1)
     cookies = []
@@ -437,9 +396,7 @@ def test_number_of_remembered_sessions_is_bounded(
 
 
 @pytest.mark.parametrize("has_ended", [False, True])
-def test_row_follows_a_changed_session_key_unless_it_ended(
-    maria: Client, get: Get, has_ended: bool
-) -> None:
+def test_row_follows_a_changed_session_key_unless_it_ended(maria, get, has_ended):
     """The notice has looked for the session under the key before."""
     if has_ended:
         SignIn.objects.update(ended=timezone.now(), tokens="")
@@ -456,19 +413,17 @@ def test_row_follows_a_changed_session_key_unless_it_ended(
 class RotatesKeysOnTheWayOut:
     """A middleware of the site, further out, that gives a session another key."""
 
-    def __init__(self, get_response: Callable[..., Any]) -> None:
+    def __init__(self, get_response):
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __call__(self, request):
         response = self.get_response(request)
         if "rotate" in request.GET:
             request.session.cycle_key()
         return response
 
 
-def test_row_follows_a_key_that_was_changed_behind_a_request(
-    maria: Client, get: Get, settings: Any
-) -> None:
+def test_row_follows_a_key_that_was_changed_behind_a_request(maria, get, settings):
     sessions = "django.contrib.sessions.middleware.SessionMiddleware"
     at = settings.MIDDLEWARE.index(sessions) + 1
     rotates = f"{__name__}.RotatesKeysOnTheWayOut"
@@ -480,7 +435,7 @@ def test_row_follows_a_key_that_was_changed_behind_a_request(
 
 
 @pytest.mark.usefixtures("instance")
-def test_form_that_has_been_carried_out_is_not_kept(client: Client) -> None:
+def test_form_that_has_been_carried_out_is_not_kept(client):
     """The view wants a sign-in for another page: to send the form again would do it twice."""
     client.get("/basket?add=tea")
     response = client.post("/terms", {"accept": "yes"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from django.db import InternalError, connection
 from django.test import AsyncClient, Client
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 
 from .support.ageing import older_by
 
@@ -24,31 +22,31 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def maria(client: Client, instance_sign_in: Callable[..., Any]) -> Client:
+def maria(client, instance_sign_in):
     """A client, signed in."""
     instance_sign_in(client, "maria")
     return client
 
 
-def put(client: Client, entry: Any) -> None:
+def put(client, entry):
     session = client.session
     session[ENTRY] = entry
     session.save()
 
 
-def make_due(client: Client, seconds: float = 3700) -> None:
+def make_due(client, seconds=3700):
     """Lets the tokens on the session be over."""
     put(client, older_by(seconds, client.session[ENTRY]))
 
 
-def in_another_process(client: Client, kind: type = Client) -> Any:
+def in_another_process(client, kind=Client):
     """A client of a process that has not seen the session yet."""
     other = kind()
     other.cookies = client.cookies
     return other
 
 
-def refuse_writes(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+def refuse_writes(execute, sql, params, many, context):
     if sql.startswith(("UPDATE", "INSERT", "DELETE")):
         raise InternalError("cannot execute it in a read-only transaction")
     return execute(sql, params, many, context)
@@ -67,9 +65,7 @@ ODD: list[Any] = [
 
 
 @pytest.mark.parametrize("path", ["/plain", "/signin", "/api", "/async/identity", "/signout"])
-def test_odd_entry_signs_out_and_breaks_no_page(
-    client: Client, instance_sign_in: Callable[..., Any], path: str
-) -> None:
+def test_odd_entry_signs_out_and_breaks_no_page(client, instance_sign_in, path):
     """Another version of this app wrote it."""
     for odd in ODD:
         instance_sign_in(client, "maria")
@@ -89,19 +85,19 @@ class AwayCache(LocMemCache):
 
     is_away = False
 
-    def get(self, *args: Any, **kwargs: Any) -> Any:
+    def get(self, *args, **kwargs):
         if AwayCache.is_away:
             raise ConnectionError
         return super().get(*args, **kwargs)
 
-    def has_key(self, *args: Any, **kwargs: Any) -> bool:
+    def has_key(self, *args, **kwargs):
         if AwayCache.is_away:
             raise ConnectionError
         return super().has_key(*args, **kwargs)
 
 
 @pytest.fixture
-def cache_engine(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[AwayCache]:
+def cache_engine(settings, monkeypatch):
     """Sessions in a cache; Django takes one that is away for a session that is gone."""
     settings.CACHES = {"default": {"BACKEND": f"{__name__}.AwayCache"}}
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
@@ -111,11 +107,8 @@ def cache_engine(settings: Any, monkeypatch: pytest.MonkeyPatch) -> type[AwayCac
 
 @pytest.mark.parametrize("client_class", [Client, AsyncClient])
 def test_page_keeps_the_cookie_while_the_cache_is_away(
-    cache_engine: type[AwayCache],
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    client_class: type,
-) -> None:
+    cache_engine, client, instance_sign_in, client_class
+):
     instance_sign_in(client, "maria")
     other = in_another_process(client, client_class)
     get = async_to_sync(other.get) if client_class is AsyncClient else other.get
@@ -128,9 +121,7 @@ def test_page_keeps_the_cookie_while_the_cache_is_away(
     assert get("/async/whoami").json()["user"] == "maria"
 
 
-def test_new_session_key_waits_for_a_database_that_refuses(
-    cache_engine: type[AwayCache], client: Client, instance_sign_in: Callable[..., Any]
-) -> None:
+def test_new_session_key_waits_for_a_database_that_refuses(cache_engine, client, instance_sign_in):
     instance_sign_in(client, "maria")
     with connection.execute_wrapper(refuse_writes):
         assert client.get("/cycle").status_code == 200
@@ -139,20 +130,18 @@ def test_new_session_key_waits_for_a_database_that_refuses(
 
 
 @pytest.mark.parametrize("method", ["exists", "delete"])
-def test_ended_visitor_is_anonymous_though_the_engine_fails(
-    maria: Client, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
+def test_ended_visitor_is_anonymous_though_the_engine_fails(maria, monkeypatch, method):
     make_due(maria)
     SignIn.objects.all().delete()
 
-    def fail(_self: SessionStore, *_args: Any) -> None:
+    def fail(_self, *_args):
         raise ConnectionError
 
     monkeypatch.setattr(SessionStore, method, fail)
     assert in_another_process(maria).get("/whoami").json()["user"] == ""
 
 
-def test_ended_visitor_meets_a_read_only_database(maria: Client) -> None:
+def test_ended_visitor_meets_a_read_only_database(maria):
     make_due(maria)
     SignIn.objects.all().delete()
     # Their open tabs hold forms, for which the new session has to remember something.
@@ -165,38 +154,36 @@ def test_ended_visitor_meets_a_read_only_database(maria: Client) -> None:
 class Around:
     """An object of the site's around a session."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner):
         vars(self)["inner"] = inner
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name):
         return getattr(self.inner, name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name, value):
         setattr(self.inner, name, value)
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key):
         return key in self.inner
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key):
         return self.inner[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key, value):
         self.inner[key] = value
 
 
-def own_sessions(get_response: Callable[..., Any]) -> Callable[..., Any]:
+def own_sessions(get_response):
     """A middleware of the site's: a page that uses no session gets none."""
 
-    def answer(request: Any) -> Any:
+    def answer(request):
         request.session = {} if request.path == "/plain" else Around(request.session)
         return get_response(request)
 
     return answer
 
 
-def test_site_may_have_sessions_of_its_own_kind(
-    client: Client, instance_sign_in: Callable[..., Any], settings: Any
-) -> None:
+def test_site_may_have_sessions_of_its_own_kind(client, instance_sign_in, settings):
     first, others = settings.MIDDLEWARE[:2], settings.MIDDLEWARE[2:]
     settings.MIDDLEWARE = [*first, f"{__name__}.own_sessions", *others]
     instance_sign_in(client, "maria")
@@ -208,10 +195,8 @@ def test_site_may_have_sessions_of_its_own_kind(
     assert in_another_process(client).get("/whoami").json()["user"] == ""
 
 
-def test_visitor_signs_out_though_the_session_cannot_be_read(
-    maria: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_self: SessionStore) -> None:
+def test_visitor_signs_out_though_the_session_cannot_be_read(maria, monkeypatch):
+    def fail(_self):
         raise ConnectionError
 
     monkeypatch.setattr(SessionStore, "load", fail)
@@ -222,8 +207,8 @@ def test_visitor_signs_out_though_the_session_cannot_be_read(
 
 @pytest.mark.parametrize("engine", ["db", "cache"])
 def test_read_only_database_breaks_no_page_and_no_sign_out(
-    settings: Any, client: Client, instance_sign_in: Callable[..., Any], engine: str
-) -> None:
+    settings, client, instance_sign_in, engine
+):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     instance_sign_in(client, "maria")
     make_due(client, 3500)
@@ -235,7 +220,7 @@ def test_read_only_database_breaks_no_page_and_no_sign_out(
     assert response.cookies["sessionid"].value == ""
 
 
-def test_deactivated_user_has_no_renewals(maria: Client, instance: Instance) -> None:
+def test_deactivated_user_has_no_renewals(maria, instance):
     make_due(maria)
     get_user_model().objects.update(is_active=False)
     instance.forget_requests()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import mozilla_django_oidc.auth
@@ -14,7 +13,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from erpnet_instanceid.backends import InstanceIDBackend
 from erpnet_instanceid.mozilla import NotUsed, oidc_setting
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.views.callback import SignInCallbackView
 from erpnet_instanceid.views.signin import SignInView
 from erpnet_instanceid.views.signout import SignOutView
@@ -36,13 +34,13 @@ HARMLESS = {"describe_user_by_claims", "failure_url"}
 
 
 @pytest.mark.parametrize(("kind", "name"), REFUSED)
-def test_unsafe_method_raises_a_clear_error(kind: Any, name: str) -> None:
+def test_unsafe_method_raises_a_clear_error(kind, name):
     with pytest.raises(NotUsed, match=rf"{kind.__name__}\.{name}\(\) .* is not safe here: \w+"):
         getattr(kind(), name)("token", key="key", nonce="nonce")
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_no_other_method_is_inherited(kind: Any) -> None:
+def test_no_other_method_is_inherited(kind):
     """A new version of the library brings no code that nobody here has looked at."""
     (base,) = [base for base in kind.__mro__ if base.__module__.startswith("mozilla_django_oidc.")]
     inherited = {
@@ -55,11 +53,11 @@ def test_no_other_method_is_inherited(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_classes_read_the_one_dict(kind: Any) -> None:
+def test_classes_read_the_one_dict(kind):
     assert kind.get_settings("OIDC_RP_CLIENT_ID") == "backend.example.com"
 
 
-def asked_settings() -> Iterator[tuple[str, bool]]:
+def asked_settings():
     """Each name that the library reads with get_settings(), and whether it gives a default."""
     for module in (mozilla_django_oidc.auth, mozilla_django_oidc.views):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
@@ -71,7 +69,7 @@ def asked_settings() -> Iterator[tuple[str, bool]]:
                 yield str(node.args[0].value), len(node.args) > 1
 
 
-def test_every_setting_has_an_answer(instance: Instance) -> None:
+def test_every_setting_has_an_answer(instance):
     asked = set(asked_settings())
     assert len(asked) > 20
     for name, has_default in asked:
@@ -94,12 +92,12 @@ def test_every_setting_has_an_answer(instance: Instance) -> None:
         ("ALLOW_LOGOUT_GET_METHOD", True),
     ],
 )
-def test_unsafe_switch_of_a_site_has_no_effect(settings: Any, name: str, unsafe: bool) -> None:
+def test_unsafe_switch_of_a_site_has_no_effect(settings, name, unsafe):
     setattr(settings, name, unsafe)
     assert oidc_setting(name, not unsafe) is not unsafe
 
 
-def test_unknown_name() -> None:
+def test_unknown_name():
     assert oidc_setting("OIDC_NO_SUCH_THING", 5) == 5
     assert oidc_setting("LOGOUT_REDIRECT_URL", "/") is None
     with pytest.raises(ImproperlyConfigured, match="OIDC_NO_SUCH_THING"):

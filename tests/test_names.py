@@ -8,7 +8,7 @@ from pathlib import Path
 LONGEST = 59
 
 
-def test_names_of_tests_are_short() -> None:
+def test_names_of_tests_are_short():
     names = [
         node.name
         for path in Path(__file__).parent.rglob("test_*.py")

@@ -19,16 +19,16 @@ class Made:
     """An object that equals only itself."""
 
 
-def slowly(*_arguments: str) -> Made:
+def slowly(*_arguments):
     time.sleep(0.05)
     return Made()
 
 
-def test_threads_that_ask_at_the_same_moment_get_the_same_value() -> None:
+def test_threads_that_ask_at_the_same_moment_get_the_same_value():
     made = once(inherited=False)(slowly)
     start = threading.Barrier(16)
 
-    def ask(_number: int) -> Made:
+    def ask(_number):
         start.wait()
         return made("x")
 
@@ -38,13 +38,13 @@ def test_threads_that_ask_at_the_same_moment_get_the_same_value() -> None:
     assert made("x") is not made("y")
 
 
-def test_arguments_by_name_are_told_apart() -> None:
+def test_arguments_by_name_are_told_apart():
     made = once(inherited=False)(lambda *, name: Made())
     assert made(name="x") is made(name="x")
     assert made(name="x") is not made(name="y")
 
 
-def test_no_more_are_kept_than_a_site_may_need() -> None:
+def test_no_more_are_kept_than_a_site_may_need():
     made = once(inherited=False)(lambda _number: Made())
     first = made(0)
     last = [made(number) for number in range(1, MOST + 1)]
@@ -52,7 +52,7 @@ def test_no_more_are_kept_than_a_site_may_need() -> None:
     assert made(0) is not first
 
 
-def test_forgotten_value_is_made_anew() -> None:
+def test_forgotten_value_is_made_anew():
     made = once(inherited=True)(slowly)
     before = made("x")
     made.forget()
@@ -62,7 +62,7 @@ def test_forgotten_value_is_made_anew() -> None:
 @forking
 @pytest.mark.filterwarnings(MANY_THREADS)
 @pytest.mark.parametrize("inherited", [True, False])
-def test_child_takes_the_value_over_or_makes_its_own(inherited: bool) -> None:
+def test_child_takes_the_value_over_or_makes_its_own(inherited):
     made: Once[[str], Made] = once(inherited=inherited)(slowly)
     before = made("x")
     # A thread that makes another one holds the lock, and is not there in the child.

@@ -9,21 +9,19 @@ import sys
 import textwrap
 from pathlib import Path
 
-from erpnet_instanceid.testing import Instance
-
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.rst").read_text(encoding="utf-8")
 SITE = "https://backend.example.com"
 
 
-def block(word: str) -> str:
+def block(word):
     """The one indented block of the README that has this word."""
     found = re.findall(r"::\n\n((?:(?: {4}.*)?\n)+)", README)
     (text,) = [text for text in found if word in text]
     return textwrap.dedent(text).strip() + "\n"
 
 
-def commands(word: str) -> list[list[str]]:
+def commands(word):
     lines = [line.split() for line in block(word).splitlines()]
     return [line[1:] for line in lines if line[0] == "python"]
 
@@ -31,17 +29,17 @@ def commands(word: str) -> list[list[str]]:
 class Project:
     """What ``django-admin startproject`` makes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         self.folder = folder
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         del self.environment["DJANGO_SETTINGS_MODULE"]
         self.run("-m", "django", "startproject", "backend", ".")
 
-    def append(self, name: str, text: str) -> None:
+    def append(self, name, text):
         with (self.folder / "backend" / name).open("a", encoding="utf-8") as file:
             file.write("\n" + text)
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments):
         run = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
@@ -54,7 +52,7 @@ class Project:
         return run.stdout
 
 
-def test_a_new_project_gets_as_far_as_a_content_doctor(instance: Instance, tmp_path: Path) -> None:
+def test_a_new_project_gets_as_far_as_a_content_doctor(instance, tmp_path):
     project = Project(tmp_path)
     settings = block("INSTALLED_APPS +=")
     assert "https://mycompany.my.erp.net" in settings
@@ -77,12 +75,12 @@ def test_a_new_project_gets_as_far_as_a_content_doctor(instance: Instance, tmp_p
     assert f"The instance answers sign-ins to {SITE}/signin-callback" in told
 
 
-def test_links_lead_to_files_of_the_project() -> None:
+def test_links_lead_to_files_of_the_project():
     links = re.findall(r"<([^>]+)>`_|^\.\. image:: (\S+)", README, flags=re.M)
     for link in ("".join(found) for found in links):
         assert (ROOT / link).is_file(), link
 
 
-def test_commands_for_a_clone_stand_on_one_line_each() -> None:
+def test_commands_for_a_clone_stand_on_one_line_each():
     for word in ("manage.py demo", "bin/tox"):
         assert len(block(word).splitlines()) == 1

@@ -18,12 +18,12 @@ class Point:
     y: int = 7
 
 
-def test_record_comes_back() -> None:
+def test_record_comes_back():
     assert unpack(Point, pack(Point(1, 2))) == Point(1, 2)
     assert from_dict(Point, to_dict(Point(1, 2))) == Point(1, 2)
 
 
-def test_record_without_a_new_field_gets_its_default() -> None:
+def test_record_without_a_new_field_gets_its_default():
     assert unpack(Point, b'{"v":2,"x":1}') == Point(1, 7)
 
 
@@ -31,5 +31,5 @@ def test_record_without_a_new_field_gets_its_default() -> None:
     "data",
     [b"", b"\xff", b"[1,2]", b"null", b"{}", b'{"v":1,"x":1}', b'{"v":2}', b'{"v":2,"x":1,"z":1}'],
 )
-def test_record_of_another_kind_is_not_readable(data: bytes) -> None:
+def test_record_of_another_kind_is_not_readable(data):
     assert unpack(Point, data) is None

@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.sealing import seal, unseal
-from erpnet_instanceid.testing import Instance
 
 from .support.outcomes import begin
-from .support.visitor import Visitor
 
 OLD = "an old secret key, which is long enough for everything"
 NEW = "a new secret key, which is long enough for everything, too"
 
 
 @pytest.fixture(autouse=True)
-def old_key(settings: Any) -> None:
+def old_key(settings):
     settings.SECRET_KEY = OLD
     settings.SECRET_KEY_FALLBACKS = []
 
 
-def rotate(settings: Any, *, keep_old: bool) -> None:
+def rotate(settings, *, keep_old):
     settings.SECRET_KEY = NEW
     settings.SECRET_KEY_FALLBACKS = [OLD] if keep_old else []
 
 
 @pytest.mark.parametrize("data", [b"", b"x", "тайна".encode(), b"\x00" * 5000])
-def test_sealed_text_opens(data: bytes) -> None:
+def test_sealed_text_opens(data):
     sealed = seal("tokens", data)
 
     assert sealed.isascii()
     assert unseal("tokens", sealed) == data
 
 
-def test_never_seals_into_the_same_text_twice() -> None:
+def test_never_seals_into_the_same_text_twice():
     assert len({seal("tokens", b"the same") for _ in range(20)}) == 20
 
 
-def test_text_sealed_for_one_purpose_does_not_open_for_another() -> None:
+def test_text_sealed_for_one_purpose_does_not_open_for_another():
     assert unseal("attempt", seal("answer", b"x")) is None
 
 
@@ -58,7 +55,7 @@ def test_text_sealed_for_one_purpose_does_not_open_for_another() -> None:
         lambda text: "\ud800",
     ],
 )
-def test_changed_text_does_not_open(change: Any) -> None:
+def test_changed_text_does_not_open(change):
     # Of this length the text needs padding, which can be left out.
     sealed = seal("tokens", b"secret")
     assert sealed.endswith("=")
@@ -66,7 +63,7 @@ def test_changed_text_does_not_open(change: Any) -> None:
     assert unseal("tokens", change(sealed)) is None
 
 
-def test_opens_for_so_many_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opens_for_so_many_seconds(monkeypatch):
     now = time.time()
     sealed = seal("answer", b"x")
 
@@ -77,7 +74,7 @@ def test_opens_for_so_many_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unseal("answer", sealed) == b"x"
 
 
-def test_fallback_keys_open_older_texts(settings: Any) -> None:
+def test_fallback_keys_open_older_texts(settings):
     sealed = seal("tokens", b"x")
 
     rotate(settings, keep_old=True)
@@ -89,7 +86,7 @@ def test_fallback_keys_open_older_texts(settings: Any) -> None:
     assert unseal("tokens", sealed) == b"x"
 
 
-def test_a_key_that_went_opens_nothing(settings: Any) -> None:
+def test_a_key_that_went_opens_nothing(settings):
     sealed = seal("tokens", b"x")
 
     rotate(settings, keep_old=False)
@@ -99,7 +96,7 @@ def test_a_key_that_went_opens_nothing(settings: Any) -> None:
     assert unseal("tokens", sealed) == b"x"
 
 
-def test_key_may_be_bytes(settings: Any) -> None:
+def test_key_may_be_bytes(settings):
     sealed = seal("tokens", b"x")
 
     settings.SECRET_KEY = OLD.encode()
@@ -110,9 +107,7 @@ def test_key_may_be_bytes(settings: Any) -> None:
 # A site that changes its key
 
 
-def test_fallback_key_keeps_visitors_signed_in(
-    visitor: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_fallback_key_keeps_visitors_signed_in(visitor, instance, settings):
     visitor.sign_in()
     rotate(settings, keep_old=True)
 
@@ -130,9 +125,7 @@ def test_fallback_key_keeps_visitors_signed_in(
     assert SignIn.objects.get(pk=held.pk).token_set() is None
 
 
-def test_visitor_signs_in_again_after_the_old_key_went(
-    visitor: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_visitor_signs_in_again_after_the_old_key_went(visitor, instance, settings):
     visitor.sign_in()
     rotate(settings, keep_old=False)
 
@@ -142,7 +135,7 @@ def test_visitor_signs_in_again_after_the_old_key_went(
     begin(visitor, instance).assert_signed_in()
 
 
-def test_row_that_cannot_be_read_ends_its_sign_in(visitor: Visitor, instance: Instance) -> None:
+def test_row_that_cannot_be_read_ends_its_sign_in(visitor, instance):
     instance.access_token_lifetime = 1
     visitor.sign_in()
     SignIn.objects.update(tokens=seal("another purpose", b"x"))

@@ -6,15 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import pytest
 
 from .example_project.conftest import free_port, port_is_open
 from .support.demo import ROOT, read_until, run_program
-from .support.printed import DOCS, Block, blocks
+from .support.printed import DOCS, blocks
 from .support.visitor import Visitor
 
 PAGE = DOCS / "tutorial.rst"
@@ -24,14 +22,14 @@ SITE_PORT, INSTANCE_PORT = "8000", "8900"
 class Reader:
     """Somebody who pastes each block where the tutorial says."""
 
-    def __init__(self, folder: Path, servers: ExitStack) -> None:
+    def __init__(self, folder, servers):
         self.folder, self.servers = folder, servers
         # Other tests, and whoever runs them, have servers at the printed ports.
         self.ports = {SITE_PORT: str(free_port()), INSTANCE_PORT: str(free_port())}
         self.environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
         del self.environment["DJANGO_SETTINGS_MODULE"]
 
-    def follow(self, block: Block) -> None:
+    def follow(self, block):
         text = block.text
         for printed, port in self.ports.items():
             text = text.replace(printed, port)
@@ -41,14 +39,14 @@ class Reader:
         elif block.caption:
             self.paste(block.caption, text)
 
-    def paste(self, caption: str, text: str) -> None:
+    def paste(self, caption, text):
         name, _, at_the_end = caption.partition(", at the end")
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a" if ", at the end" in caption else "w", encoding="utf-8") as file:
             file.write(("\n" if at_the_end else "") + text)
 
-    def type(self, line: str) -> None:
+    def type(self, line):
         words = line.split()
         if words[0] in ("python3", ".", "pip"):
             # This environment has been made already.
@@ -63,7 +61,7 @@ class Reader:
         else:
             self.run(command)
 
-    def run(self, command: list[str]) -> str:
+    def run(self, command):
         run = subprocess.run(
             command,
             cwd=self.folder,
@@ -75,7 +73,7 @@ class Reader:
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout + run.stderr
 
-    def serve(self, command: list[str], port: str, ready: str = "") -> None:
+    def serve(self, command, port, ready=""):
         # The command line's own folder is the first place that Python looks for modules in.
         command = ["env", f"--chdir={self.folder}", *command]
         process = self.servers.enter_context(run_program(command, self.environment))
@@ -87,12 +85,12 @@ class Reader:
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
+def reader(tmp_path):
     with ExitStack() as servers:
         yield Reader(tmp_path, servers)
 
 
-def test_an_empty_folder_becomes_a_tested_page_of_customers(reader: Reader) -> None:
+def test_an_empty_folder_becomes_a_tested_page_of_customers(reader):
     for block in blocks(PAGE):
         reader.follow(block)
     told = reader.run([sys.executable, "manage.py", "check", "--fail-level=WARNING"])

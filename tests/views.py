@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.template import RequestContext, Template
 
 from erpnet_instanceid.api import user_api
@@ -27,22 +27,22 @@ class MeantToFailError(Exception):
     """A page that fails."""
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request):
     return HttpResponse("home")
 
 
-def button(request: HttpRequest) -> HttpResponse:
+def button(request):
     """A public page of the site, with the button of the app."""
     template = Template("{% load instanceid %}<title>Orders</title>{% signin_button '/private' %}")
     return HttpResponse(template.render(RequestContext(request)))
 
 
-def plain(request: HttpRequest) -> HttpResponse:
+def plain(request):
     """A page that looks at neither the session nor the user."""
     return HttpResponse("plain")
 
 
-def whoami(request: HttpRequest) -> JsonResponse:
+def whoami(request):
     tokens = get_tokens(request)
     return JsonResponse(
         {
@@ -58,7 +58,7 @@ def whoami(request: HttpRequest) -> JsonResponse:
     )
 
 
-def age(request: HttpRequest) -> HttpResponse:
+def age(request):
     """Makes the visitor's tokens as old as if a minute had passed, on the session and the row."""
     held = request.session["erpnet_instanceid"]
     request.session["erpnet_instanceid"] = older_by(60, held)
@@ -70,29 +70,29 @@ def age(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def private(request: HttpRequest) -> HttpResponse:
+def private(request):
     return HttpResponse(f"private page of {request.user.get_username()}")
 
 
 @permission_required("erpnet_instanceid.view_signin")
-def permitted(request: HttpRequest) -> HttpResponse:
+def permitted(request):
     """A page that redirects a visitor without the permission to sign-in, Django's default."""
     return HttpResponse("permitted page")
 
 
-def basket(request: HttpRequest) -> JsonResponse:
+def basket(request):
     if "add" in request.GET:
         request.session["basket"] = [*request.session.get("basket", []), request.GET["add"]]
     return JsonResponse({"basket": request.session.get("basket", [])})
 
 
 @login_required
-def customers(request: HttpRequest) -> JsonResponse:
+def customers(request):
     answer = user_api(request).get(CUSTOMERS, params={"$top": 3})
     return JsonResponse(answer.json())
 
 
-def api(request: HttpRequest) -> JsonResponse:
+def api(request):
     """Calls the instance as often as it is told to, and says how it went."""
     try:
         for _ in range(int(request.GET.get("times", 1))):
@@ -102,7 +102,7 @@ def api(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"customers": len(answer.json()["value"])})
 
 
-def slow(request: HttpRequest) -> HttpResponse:
+def slow(request):
     """Works for a while; with ``put`` it writes the session that it read first."""
     request.session.get("basket")
     time.sleep(float(request.GET["seconds"]))
@@ -111,26 +111,26 @@ def slow(request: HttpRequest) -> HttpResponse:
     return HttpResponse("slow")
 
 
-def fails(request: HttpRequest) -> HttpResponse:
+def fails(request):
     if "api" in request.GET:
         user_api(request).get(CUSTOMERS, params={"$top": 1})
     raise MeantToFailError
 
 
-def cycle(request: HttpRequest) -> JsonResponse:
+def cycle(request):
     request.session.cycle_key()
     if "api" in request.GET:
         user_api(request).get(CUSTOMERS, params={"$top": 1})
     return JsonResponse({"session": request.session.session_key})
 
 
-def terms(request: HttpRequest) -> HttpResponse:
+def terms(request):
     """Carries the form out, and then redirects to sign-in for another page."""
     request.session["terms"] = request.session.get("terms", 0) + 1
     return redirect_to_login("/private")
 
 
-def api_in_atomic(request: HttpRequest) -> JsonResponse:
+def api_in_atomic(request):
     """Calls the instance inside a transaction that has written, and then may fail."""
     name = request.GET.get("name", "")
     with transaction.atomic():
@@ -145,7 +145,7 @@ def api_in_atomic(request: HttpRequest) -> JsonResponse:
     return answer
 
 
-async def async_whoami(request: HttpRequest) -> JsonResponse:
+async def async_whoami(request):
     user = await request.auser()
     held = await request.session.aget("erpnet_instanceid", {})
     return JsonResponse(
@@ -157,13 +157,13 @@ async def async_whoami(request: HttpRequest) -> JsonResponse:
     )
 
 
-async def async_identity(request: HttpRequest) -> JsonResponse:
+async def async_identity(request):
     """Asks for nothing but who the visitor is at the instance."""
     identity = await aget_identity(request)
     return JsonResponse(vars(identity) if identity else {})
 
 
-async def async_api(request: HttpRequest) -> JsonResponse:
+async def async_api(request):
     try:
         answer = await user_api(request).arequest("GET", CUSTOMERS, params={"$top": 1})
     except InstanceUnavailable as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
@@ -24,7 +24,7 @@ CUSTOMERS = "Crm_Sales_Customers"
 
 
 @login_required
-def call(request: HttpRequest) -> JsonResponse:
+def call(request):
     """Calls ``url`` as the visitor; errors that a site would catch, told."""
     options: dict[str, Any] = json.loads(request.GET.get("options", "{}"))
     method, url = request.GET.get("method", "GET"), request.GET["url"]
@@ -39,20 +39,20 @@ def call(request: HttpRequest) -> JsonResponse:
 
 
 @login_required
-def uncaught(request: HttpRequest) -> HttpResponse:
+def uncaught(request):
     user_api(request).get(CUSTOMERS)
     return HttpResponse("served")
 
 
 @login_required
-def listed(request: HttpRequest) -> JsonResponse:
+def listed(request):
     params = json.loads(request.GET.get("params", "{}"))
     size = int(request.GET.get("size", 100))
     customers = user_api(request).items(CUSTOMERS, params, page_size=size)
     return JsonResponse({"ids": [customer["Id"] for customer in customers]})
 
 
-def service(request: HttpRequest) -> JsonResponse:
+def service(request):
     """Calls as the service, ``times`` over, and says in which process and with which tokens."""
     used = set()
     for _ in range(int(request.GET.get("times", 1))):
@@ -63,21 +63,21 @@ def service(request: HttpRequest) -> JsonResponse:
 
 
 @login_required
-def profile(request: HttpRequest) -> JsonResponse:
+def profile(request):
     return JsonResponse(user_api(request).me())
 
 
-def identity(request: HttpRequest) -> JsonResponse:
+def identity(request):
     found = get_identity(request)
     return JsonResponse({} if found is None else vars(found))
 
 
-def own_sign_in(request: HttpRequest) -> JsonResponse:
+def own_sign_in(request):
     found = get_sign_in(request)
     return JsonResponse({"pk": found and str(found.pk)})
 
 
-def as_other(request: HttpRequest) -> HttpResponse:
+def as_other(request):
     """Calls as the person of another sign-in, who is not the visitor of this request."""
     SignIn.objects.get(pk=request.GET["pk"]).api().get(CUSTOMERS)
     return HttpResponse("called")
@@ -85,11 +85,11 @@ def as_other(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @reauthenticate(max_age=300)
-def sensitive(request: HttpRequest) -> JsonResponse:
+def sensitive(request):
     return JsonResponse({"method": request.method, "posted": request.POST.get("amount")})
 
 
-async def own_tokens(request: HttpRequest) -> JsonResponse:
+async def own_tokens(request):
     """Asks as an async view does; tells the sign-in and the profile, never a token."""
     sign_in, tokens = await aget_sign_in(request), await aget_tokens(request)
     me = await user_api(request).ame() if tokens else {}
@@ -104,14 +104,14 @@ async def own_tokens(request: HttpRequest) -> JsonResponse:
 
 @login_required
 @transaction.atomic
-def in_atomic(request: HttpRequest) -> JsonResponse:
+def in_atomic(request):
     size = len(user_api(request).get(CUSTOMERS).json()["value"])
     transaction.set_rollback(True)
     return JsonResponse({"count": size})
 
 
 @login_required
-def order(request: HttpRequest) -> JsonResponse:
+def order(request):
     """A form that a visitor fills in for a while."""
     return JsonResponse({"posted": {name: request.POST.getlist(name) for name in request.POST}})
 

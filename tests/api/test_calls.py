@@ -6,9 +6,7 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -17,41 +15,38 @@ from django.db import connection
 from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import SignInExpired
-from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.testing import run_instance
 from erpnet_instanceid.tokens.refresh_async import arenew
 
 from ..support.event_loop import run_async
-from ..support.visitor import Visitor
 
 pytestmark = pytest.mark.urls("tests.api.site")
 CUSTOMERS = "/api/domain/odata/Crm_Sales_Customers"
 
 
-def call(visitor: Visitor, url: str, method: str = "GET", **options: Any) -> dict[str, Any]:
+def call(visitor, url, method="GET", **options):
     query = {"url": url, "method": method, "options": json.dumps(options)}
     return visitor.get("/call?" + urlencode(query)).json()
 
 
-def bearer(instance: Instance, endpoint: str = "api") -> list[str]:
+def bearer(instance, endpoint="api"):
     return [call.headers["Authorization"] for call in instance.calls(endpoint)]
 
 
 @pytest.fixture
-def maria(visitor: Visitor) -> Visitor:
+def maria(visitor):
     visitor.sign_in("maria")
     return visitor
 
 
-def test_api_01_token_goes_to_the_instance(maria: Visitor, instance: Instance) -> None:
+def test_api_01_token_goes_to_the_instance(maria, instance):
     assert call(maria, CUSTOMERS)["status"] == 200
     (sent,) = bearer(instance)
     assert sent.startswith("Bearer ey")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_api_01_token_goes_to_no_other_address(
-    maria: Visitor, instance: Instance, scheme: str
-) -> None:
+def test_api_01_token_goes_to_no_other_address(maria, instance, scheme):
     with run_instance() as foreign:
         url = foreign.url.replace("http", scheme, 1) + CUSTOMERS
         assert call(maria, url)["code"] == "foreign_address"
@@ -61,9 +56,7 @@ def test_api_01_token_goes_to_no_other_address(
     assert call(maria, "//evil.test/x")["code"] == "foreign_address"
 
 
-def test_api_02_one_refresh_and_one_repetition_after_401(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_api_02_one_refresh_and_one_repetition_after_401(maria, instance):
     instance.next_answer("api", status=401)
     assert call(maria, CUSTOMERS)["status"] == 200
     assert len(instance.calls("token", "refresh_token")) == 1
@@ -71,7 +64,7 @@ def test_api_02_one_refresh_and_one_repetition_after_401(
     assert first != second
 
 
-def test_api_02_permanent_401_costs_few_refreshes(maria: Visitor, instance: Instance) -> None:
+def test_api_02_permanent_401_costs_few_refreshes(maria, instance):
     instance.always("api", status=401)
     api = SignIn.objects.get().api()
     for minute in (1, 2):
@@ -84,9 +77,7 @@ def test_api_02_permanent_401_costs_few_refreshes(maria: Visitor, instance: Inst
     assert maria.whoami()["user"] == "maria"
 
 
-def test_api_02_permanent_401_costs_the_service_few_tokens(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_api_02_permanent_401_costs_the_service_few_tokens(visitor, instance):
     instance.application.system_user_allowed = True
     instance.always("api", status=401)
     for _ in range(3):
@@ -94,9 +85,7 @@ def test_api_02_permanent_401_costs_the_service_few_tokens(
     assert len(instance.calls("token", "client_credentials")) == 2
 
 
-def test_api_02_refused_token_without_renewal_ends_in_an_error(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_api_02_refused_token_without_renewal_ends_in_an_error(visitor, instance):
     """A visitor who has just signed in and is refused would sign in again, and be refused again."""
     instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
     instance.always("api", status=401)
@@ -110,9 +99,7 @@ def test_api_02_refused_token_without_renewal_ends_in_an_error(
     assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
 
 
-def test_api_02_sign_in_revoked_at_once_ends_in_an_error(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_api_02_sign_in_revoked_at_once_ends_in_an_error(visitor, instance):
     instance.always("api", status=401)
     for _ in range(3):
         visitor.sign_in("maria")
@@ -128,18 +115,14 @@ def test_api_02_sign_in_revoked_at_once_ends_in_an_error(
     assert visitor.get("/uncaught").headers["Location"].startswith("/signin?next=")
 
 
-def test_waiting_for_a_token_ends_when_none_can_be_had(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_waiting_for_a_token_ends_when_none_can_be_had(visitor, instance):
     instance.change("token_answer", lambda answer: answer.pop("refresh_token") and None)
     visitor.sign_in("maria")
     renewing = arenew(SignIn.objects.get().pk, 1, wait=True)
     assert run_async(asyncio.wait_for(renewing, 10)) is None
 
 
-def test_api_03_insufficient_scope_is_an_error_without_refresh(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_api_03_insufficient_scope_is_an_error_without_refresh(maria, instance):
     instance.next_answer("api", status=403, json={"message": "no", "code": "insufficient_scope"})
     told = call(maria, CUSTOMERS)
     assert (told["code"], told["status"], told["message"]) == ("insufficient_scope", 403, "no")
@@ -147,9 +130,7 @@ def test_api_03_insufficient_scope_is_an_error_without_refresh(
 
 
 @pytest.mark.parametrize("status", [302, 307])
-def test_api_04_token_follows_no_redirect_away(
-    maria: Visitor, instance: Instance, status: int
-) -> None:
+def test_api_04_token_follows_no_redirect_away(maria, instance, status):
     with run_instance() as foreign:
         headers = {"Location": foreign.url + CUSTOMERS}
         instance.next_answer("api", status=status, headers=headers, body=b"x" * 3_000_000)
@@ -160,16 +141,12 @@ def test_api_04_token_follows_no_redirect_away(
     assert call(maria, CUSTOMERS)["code"] == "foreign_redirect"
 
 
-def test_api_04_redirect_within_the_instance_is_followed(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_api_04_redirect_within_the_instance_is_followed(maria, instance):
     instance.next_answer("api", status=302, headers={"Location": CUSTOMERS + "?$top=1"})
     assert call(maria, CUSTOMERS)["status"] == 200
 
 
-def test_api_06_everybody_calls_with_their_own_token(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
+def test_api_06_everybody_calls_with_their_own_token(new_visitor, instance):
     visitors = {login: new_visitor() for login in ("maria", "admin")}
     for login, visitor in visitors.items():
         visitor.sign_in(login)
@@ -179,7 +156,7 @@ def test_api_06_everybody_calls_with_their_own_token(
     assert [profile["login"] for profile in profiles] == logins
 
 
-def test_relative_address_is_the_domain_apis(maria: Visitor, instance: Instance) -> None:
+def test_relative_address_is_the_domain_apis(maria, instance):
     instance.change(
         "auto_discovery",
         lambda found: found["WebSites"][1]["AdditionalProperties"].update(
@@ -195,9 +172,7 @@ def test_relative_address_is_the_domain_apis(maria: Visitor, instance: Instance)
 @pytest.mark.parametrize(
     ("pause", "calls", "then"), [("0", 4, "too_many_requests"), ("3600", 1, "calls_queued")]
 )
-def test_refused_call_comes_to_its_end(
-    maria: Visitor, instance: Instance, pause: str, calls: int, then: str
-) -> None:
+def test_refused_call_comes_to_its_end(maria, instance, pause, calls, then):
     """A pause longer than the deadline is not waited for, and not by the next call either."""
     instance.always("api", status=429, headers={"Retry-After": pause})
     busy = {"code": "too_many_requests", "kind": "InstanceUnavailable"}
@@ -206,9 +181,7 @@ def test_refused_call_comes_to_its_end(
     assert call(maria, CUSTOMERS)["code"] == then
 
 
-def test_key_05_answer_larger_than_the_setting_is_refused(
-    maria: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_key_05_answer_larger_than_the_setting_is_refused(maria, instance, settings):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "API_MAX_BYTES": 1000}
     instance.next_answer("api", body=b"x" * 1000)
     assert call(maria, CUSTOMERS) == {"status": 200, "size": 1000}
@@ -220,9 +193,7 @@ def test_key_05_answer_larger_than_the_setting_is_refused(
     assert call(maria, CUSTOMERS)["code"] == "answer_too_large"
 
 
-def test_no_free_licence_is_a_page_that_a_person_understands(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_no_free_licence_is_a_page_that_a_person_understands(maria, instance):
     instance.licence_slots = 0
     page = maria.get("/uncaught")
     assert page.status_code == 503
@@ -231,7 +202,7 @@ def test_no_free_licence_is_a_page_that_a_person_understands(
     assert script.json()["error"] == "MaximumLicenseCountExceeded"
 
 
-def test_items_follow_next_links_and_then_count_on(maria: Visitor, instance: Instance) -> None:
+def test_items_follow_next_links_and_then_count_on(maria, instance):
     everybody = maria.get("/listed?size=200").json()["ids"]
     assert len(everybody) == len(set(everybody)) == 500
     some = maria.get("/listed?" + urlencode({"params": '{"$top": 120, "$skip": 30}', "size": 50}))
@@ -243,11 +214,11 @@ def test_items_follow_next_links_and_then_count_on(maria: Visitor, instance: Ins
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def later(monkeypatch):
     """Sets the clock so many seconds after now."""
     now = time.time()
 
-    def change(seconds: float) -> None:
+    def change(seconds):
         monkeypatch.setattr(time, "time", lambda: now + seconds)
 
     return change
@@ -255,12 +226,8 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 @pytest.mark.parametrize(("lifetime", "due"), [(3600, 3300), (600, 400)])
 def test_service_token_is_renewed_in_time_and_not_long_before(
-    visitor: Visitor,
-    instance: Instance,
-    later: Callable[[float], None],
-    lifetime: int,
-    due: int,
-) -> None:
+    visitor, instance, later, lifetime, due
+):
     """REFRESH_MARGIN before its end, at most a third of its life."""
     instance.application.system_user_allowed = True
     instance.access_token_lifetime = lifetime
@@ -270,9 +237,7 @@ def test_service_token_is_renewed_in_time_and_not_long_before(
         assert len(instance.calls("token", "client_credentials")) == asked
 
 
-def test_service_token_refused_to_many_at_once_is_replaced_once(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
+def test_service_token_refused_to_many_at_once_is_replaced_once(new_visitor, instance):
     instance.application.system_user_allowed = True
     instance.lift_limits()
     visitors = [new_visitor() for _ in range(4)]
@@ -287,9 +252,7 @@ def test_service_token_refused_to_many_at_once_is_replaced_once(
     assert len(instance.calls("token", "client_credentials")) == 2
 
 
-def test_service_token_is_used_to_its_end_without_a_new_one(
-    visitor: Visitor, instance: Instance, later: Callable[[float], None]
-) -> None:
+def test_service_token_is_used_to_its_end_without_a_new_one(visitor, instance, later):
     instance.application.system_user_allowed = True
     visitor.get("/service")
     later(3500)
@@ -302,9 +265,7 @@ def test_service_token_is_used_to_its_end_without_a_new_one(
     assert visitor.get("/service").status_code in (500, 503)
 
 
-def test_service_uses_its_token_while_a_new_one_is_fetched(
-    new_visitor: Callable[..., Visitor], instance: Instance, later: Callable[[float], None]
-) -> None:
+def test_service_uses_its_token_while_a_new_one_is_fetched(new_visitor, instance, later):
     instance.application.system_user_allowed = True
     one, other = new_visitor(), new_visitor()
     one.get("/service")
@@ -321,9 +282,7 @@ def test_service_uses_its_token_while_a_new_one_is_fetched(
     assert len(instance.calls("token")) == 1
 
 
-def test_work_after_the_request_renews_through_the_same_row(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_work_after_the_request_renews_through_the_same_row(maria, instance):
     sign_in = SignIn.objects.get(pk=maria.get("/own-sign-in").json()["pk"])
     instance.next_answer("api", status=401)
     assert sign_in.api().get(CUSTOMERS).status_code == 200
@@ -339,7 +298,7 @@ def test_work_after_the_request_renews_through_the_same_row(
         sign_in.api()
 
 
-def test_async_view_asks_for_sign_in_tokens_and_profile(visitor: Visitor) -> None:
+def test_async_view_asks_for_sign_in_tokens_and_profile(visitor):
     assert visitor.get("/own-tokens").json() == {"pk": None, "scope": None, "login": None}
     visitor.sign_in("maria")
     told = visitor.get("/own-tokens").json()
@@ -348,9 +307,7 @@ def test_async_view_asks_for_sign_in_tokens_and_profile(visitor: Visitor) -> Non
     assert told["login"] == "maria"
 
 
-def test_sign_in_api_renews_an_expired_token_before_its_call(
-    maria: Visitor, instance: Instance, later: Callable[[float], None]
-) -> None:
+def test_sign_in_api_renews_an_expired_token_before_its_call(maria, instance, later):
     api = SignIn.objects.get().api()
     later(3700)
     assert api.get(CUSTOMERS).status_code == 200
@@ -358,16 +315,14 @@ def test_sign_in_api_renews_an_expired_token_before_its_call(
     assert len(instance.calls("api")) == 1
 
 
-def test_end_of_own_sign_in_leads_through_the_instance(maria: Visitor, instance: Instance) -> None:
+def test_end_of_own_sign_in_leads_through_the_instance(maria, instance):
     sign_in = SignIn.objects.get()
     SignIn.objects.update(ended=sign_in.started, tokens="")
     assert maria.get(f"/as-other?pk={sign_in.pk}").headers["Location"].startswith("/signin?next=")
 
 
 @pytest.mark.parametrize("login", ["admin", None], ids=["signed in", "anonymous"])
-def test_end_of_somebody_elses_sign_in_signs_nobody_out(
-    maria: Visitor, new_visitor: Callable[..., Visitor], instance: Instance, login: str | None
-) -> None:
+def test_end_of_somebody_elses_sign_in_signs_nobody_out(maria, new_visitor, instance, login):
     pk = SignIn.objects.get().pk
     maria.post("/signout")
     other = new_visitor()
@@ -377,9 +332,7 @@ def test_end_of_somebody_elses_sign_in_signs_nobody_out(
     assert other.whoami()["user"] == (login or "")
 
 
-def test_call_in_a_sqlite_transaction_does_not_spend_the_token(
-    maria: Visitor, instance: Instance
-) -> None:
+def test_call_in_a_sqlite_transaction_does_not_spend_the_token(maria, instance):
     """No second connection can write beside it; on PostgreSQL one can (tests/storm)."""
     assert connection.vendor == "sqlite"
     instance.next_answer("api", status=401)
@@ -388,7 +341,7 @@ def test_call_in_a_sqlite_transaction_does_not_spend_the_token(
     assert call(maria, CUSTOMERS)["status"] == 200
 
 
-def test_identity_of_a_visitor(visitor: Visitor, instance: Instance) -> None:
+def test_identity_of_a_visitor(visitor, instance):
     assert visitor.get("/identity").json() == {}
     visitor.sign_in("maria")
     identity = visitor.get("/identity").json()

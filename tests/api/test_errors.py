@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django import forms
@@ -13,7 +11,6 @@ from django import forms
 from erpnet_instanceid import api, errors
 from erpnet_instanceid.api.errors import check_import, read_api_error
 from erpnet_instanceid.errors import (
-    APIError,
     APINotFound,
     ImportFailed,
     InstanceIDError,
@@ -39,11 +36,11 @@ DUPLICATION = {
 URL = "https://demo.my.erp.net/api/domain/odata/General_Products_Products"
 
 
-def read(fields: Any, status: int = 500) -> APIError:
+def read(fields, status=500):
     return read_api_error(status, json.dumps(fields).encode(), URL)
 
 
-def kinds(kind: type[InstanceIDError]) -> Iterator[type[InstanceIDError]]:
+def kinds(kind):
     yield kind
     for lower in kind.__subclasses__():
         yield from kinds(lower)
@@ -51,13 +48,13 @@ def kinds(kind: type[InstanceIDError]) -> Iterator[type[InstanceIDError]]:
 
 @pytest.mark.parametrize("kind", list(kinds(InstanceIDError)))
 @pytest.mark.parametrize("module", [errors, api])
-def test_each_exception_can_be_imported(module: object, kind: type[InstanceIDError]) -> None:
+def test_each_exception_can_be_imported(module, kind):
     assert getattr(module, kind.__name__) is kind
     assert kind.__name__ in module.__all__  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_documented_error_is_read_whole(wrapped: bool) -> None:
+def test_documented_error_is_read_whole(wrapped):
     error = read({"error": DUPLICATION} if wrapped else DUPLICATION)
     assert (error.code, error.instance_code, error.status) == ("2129", 2129, 500)
     assert error.message == DUPLICATION["message"]
@@ -77,7 +74,7 @@ def test_documented_error_is_read_whole(wrapped: bool) -> None:
         ("", ""),
     ],
 )
-def test_rule_is_found_in_every_language(message: str, rule: str) -> None:
+def test_rule_is_found_in_every_language(message, rule):
     assert read({"message": message}).rule == rule
 
 
@@ -87,28 +84,28 @@ NO_ERROR = [b'{"error": 5}', b'{"message": 5, "code": []}', b'{"code": true}', b
 
 
 @pytest.mark.parametrize("body", [*NO_JSON, *NO_OBJECT, *NO_ERROR])
-def test_answer_without_an_error_has_its_status_as_code(body: bytes) -> None:
+def test_answer_without_an_error_has_its_status_as_code(body):
     error = read_api_error(418, body, URL)
     assert (error.code, error.message, error.instance_code) == ("http_418", "", None)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_error_may_begin_with_a_byte_order_mark(encoding: str) -> None:
+def test_error_may_begin_with_a_byte_order_mark(encoding):
     assert read_api_error(500, '{"message": "Не"}'.encode(encoding), URL).message == "Не"
 
 
-def test_message_is_bounded_by_kilobytes() -> None:
+def test_message_is_bounded_by_kilobytes():
     assert len(read({"message": "m" * 1_000_000}).message) == 16 * 1024
 
 
-def test_message_has_no_characters_that_write_a_second_log_line() -> None:
+def test_message_has_no_characters_that_write_a_second_log_line():
     error = read({"message": "a\x1b[31m\u2028b\x00\nWARNING forged", "code": "x\ny"})
     assert error.message == "a [31m b \nWARNING forged"
     assert "\n" not in str(error)
     assert error.code == "x y"
 
 
-def test_text_of_an_error_is_one_short_line() -> None:
+def test_text_of_an_error_is_one_short_line():
     long = {"message": REFUSAL * 10, "messageFormat": REFUSAL * 10, "code": int("2129" * 1000)}
     text = str(read({**DUPLICATION, **long}))
     assert len(text) < 1000
@@ -117,13 +114,13 @@ def test_text_of_an_error_is_one_short_line() -> None:
     assert ' (status=500, message="An error occurred while' in text
 
 
-def test_not_found_is_a_class_of_its_own() -> None:
+def test_not_found_is_a_class_of_its_own():
     assert isinstance(read({}, status=404), APINotFound)
     assert not isinstance(read({}, status=400), APINotFound)
 
 
 @pytest.mark.parametrize("name", ["message", "code", "type"])
-def test_no_free_licence_is_told_in_any_field(name: str) -> None:
+def test_no_free_licence_is_told_in_any_field(name):
     error = read({name: "MaximumLicenseCountExceeded"})
     assert isinstance(error, MaximumLicenseCountExceeded)
 
@@ -133,20 +130,20 @@ class ProductForm(forms.Form):
 
 
 @pytest.mark.parametrize("field", [None, "company"])
-def test_error_stands_on_a_form_whole(field: str | None) -> None:
+def test_error_stands_on_a_form_whole(field):
     form = ProductForm({"company": "x"})
     read({"message": REFUSAL}).add_to(form, field)
     (shown,) = form.errors[field or "__all__"]
     assert shown == REFUSAL.replace("\r\n", "\n")
 
 
-def test_error_without_a_message_says_something_on_a_form() -> None:
+def test_error_without_a_message_says_something_on_a_form():
     form = ProductForm({"company": "x"})
     read({}).add_to(form)
     assert form.non_field_errors()
 
 
-def test_errors_survive_a_task_queue() -> None:
+def test_errors_survive_a_task_queue():
     error = pickle.loads(pickle.dumps(read(DUPLICATION)))
     assert (error.instance_code, error.message) == (2129, DUPLICATION["message"])
 
@@ -165,7 +162,7 @@ IMPORTED = {
 }
 
 
-def test_failures_inside_an_import_are_an_error() -> None:
+def test_failures_inside_an_import_are_an_error():
     with pytest.raises(ImportFailed) as caught:
         check_import(IMPORTED, URL)
     error = pickle.loads(pickle.dumps(caught.value))
@@ -180,11 +177,11 @@ def test_failures_inside_an_import_are_an_error() -> None:
 
 
 @pytest.mark.parametrize("name", ["result", "@erpnet.result"])
-def test_import_that_fails_as_a_whole_is_an_error(name: str) -> None:
+def test_import_that_fails_as_a_whole_is_an_error(name):
     with pytest.raises(ImportFailed):
         check_import({name: "fail"}, URL)
 
 
 @pytest.mark.parametrize("answer", [{"@erpnet.result": "success", "objects": [{}]}, {}, [], None])
-def test_import_that_succeeds_is_no_error(answer: object) -> None:
+def test_import_that_succeeds_is_no_error(answer):
     check_import(answer, URL)

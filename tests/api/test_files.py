@@ -4,43 +4,36 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from django.http import FileResponse
 
 from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api.files import printout
 from erpnet_instanceid.api.query import Reference
-from erpnet_instanceid.api.session import InstanceSession
 from erpnet_instanceid.errors import InvalidResponse
-from erpnet_instanceid.testing import Instance
 
 ORDERS = "Crm_Sales_SalesOrders"
 
 
 @pytest.fixture
-def service(instance: Instance, configure: Callable[..., None]) -> InstanceSession:
+def service(instance, configure):
     instance.application.system_user_allowed = True
     configure()
     return service_api()
 
 
 @pytest.fixture
-def order(service: InstanceSession) -> Reference:
+def order(service):
     (row,) = service.items(ORDERS, {"$top": 1})
     return Reference(ORDERS, row["Id"])
 
 
-def content(response: FileResponse) -> bytes:
+def content(response):
     return b"".join(response)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("answer", ["json", "text", "file"])
-def test_printout_is_a_download_however_it_is_sent(
-    service: InstanceSession, instance: Instance, order: Reference, answer: str
-) -> None:
+def test_printout_is_a_download_however_it_is_sent(service, instance, order, answer):
     instance.printout_answer = answer
     response = printout(service, order, "order.pdf")
     assert response["Content-Type"] == "application/pdf"
@@ -48,9 +41,7 @@ def test_printout_is_a_download_however_it_is_sent(
     assert content(response).startswith(b"%PDF-")
 
 
-def test_layout_is_asked_for(
-    service: InstanceSession, instance: Instance, order: Reference
-) -> None:
+def test_layout_is_asked_for(service, instance, order):
     layout = Reference("General_Printouts", order.id)
     instance.next_answer("api", json={"value": base64.b64encode(b"x").decode()})
     printout(service, order, "order.pdf", layout=layout)
@@ -66,9 +57,7 @@ def test_layout_is_asked_for(
         {"body": "<h1>Back soon</h1>", "headers": {"Content-Type": "text/html"}},
     ],
 )
-def test_answer_that_is_no_file_is_refused(
-    service: InstanceSession, instance: Instance, order: Reference, answer: dict[str, Any]
-) -> None:
+def test_answer_that_is_no_file_is_refused(service, instance, order, answer):
     instance.next_answer("api", **answer)
     with pytest.raises(InvalidResponse, match="not_a_file"):
         printout(service, order, "x.pdf")

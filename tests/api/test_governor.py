@@ -14,7 +14,7 @@ from erpnet_instanceid.api.governor import CallLimits, Gate, Gates
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
 
 
-def wait_until_queued(gate: Gate, count: int) -> None:
+def wait_until_queued(gate, count):
     end = time.monotonic() + 10
     while len(gate._queue) < count:
         assert time.monotonic() < end
@@ -22,26 +22,26 @@ def wait_until_queued(gate: Gate, count: int) -> None:
 
 
 @pytest.mark.parametrize("concurrency", [2, 5])
-def test_as_many_calls_run_as_the_setting_says(concurrency: int) -> None:
+def test_as_many_calls_run_as_the_setting_says(concurrency):
     gate = Gate(CallLimits(concurrency, 0))
     assert [gate.enter_now(10) for _ in range(concurrency + 1)] == [True] * concurrency + [False]
 
 
-def test_threads_and_tasks_are_admitted_in_the_order_they_came() -> None:
+def test_threads_and_tasks_are_admitted_in_the_order_they_came():
     gate, order = Gate(CallLimits(1, 0)), []
     gate.enter(10)
 
-    def in_thread(number: int) -> None:
+    def in_thread(number):
         gate.enter(10)
         order.append(number)
         gate.leave()
 
-    async def in_task(number: int) -> None:
+    async def in_task(number):
         await gate.aenter(10)
         order.append(number)
         gate.leave()
 
-    async def both() -> None:
+    async def both():
         threads, tasks = [], []
         for number in range(0, 20, 2):
             threads.append(threading.Thread(target=in_thread, args=(number,)))
@@ -59,7 +59,7 @@ def test_threads_and_tasks_are_admitted_in_the_order_they_came() -> None:
     assert order == list(range(20))
 
 
-def test_newcomer_does_not_pass_a_queue() -> None:
+def test_newcomer_does_not_pass_a_queue():
     gate = Gate(CallLimits(1, 0))
     gate.enter(10)
     waiting = threading.Thread(target=gate.enter, args=(10,))
@@ -70,7 +70,7 @@ def test_newcomer_does_not_pass_a_queue() -> None:
     waiting.join()
 
 
-def test_wait_ends_with_the_deadline() -> None:
+def test_wait_ends_with_the_deadline():
     gate = Gate(CallLimits(1, 0))
     gate.enter(10)
     with pytest.raises(InstanceUnavailable, match="calls_queued"):
@@ -81,11 +81,11 @@ def test_wait_ends_with_the_deadline() -> None:
     gate.enter(10)
 
 
-def test_cancelled_task_leaves_the_queue() -> None:
+def test_cancelled_task_leaves_the_queue():
     gate = Gate(CallLimits(1, 0))
     gate.enter(10)
 
-    async def cancel() -> None:
+    async def cancel():
         task = asyncio.create_task(gate.aenter(10))
         await asyncio.sleep(0.01)
         task.cancel()
@@ -97,7 +97,7 @@ def test_cancelled_task_leaves_the_queue() -> None:
     assert gate.enter_now(10)
 
 
-def test_stopped_loop_holds_up_nobody_for_good() -> None:
+def test_stopped_loop_holds_up_nobody_for_good():
     gate, loop = Gate(CallLimits(1, 0)), asyncio.new_event_loop()
     gate.enter(10)
     task = loop.create_task(gate.aenter(0.1))
@@ -109,7 +109,7 @@ def test_stopped_loop_holds_up_nobody_for_good() -> None:
     loop.close()
 
 
-def test_pause_holds_up_every_call_of_the_token() -> None:
+def test_pause_holds_up_every_call_of_the_token():
     gate = Gate(CallLimits(5, 0))
     start = time.monotonic()
     gate.pause(0.1)
@@ -119,17 +119,17 @@ def test_pause_holds_up_every_call_of_the_token() -> None:
 
 
 @pytest.fixture
-def short_minute(monkeypatch: pytest.MonkeyPatch) -> float:
+def short_minute(monkeypatch):
     monkeypatch.setattr(governor, "MINUTE", 1.0)
     return 1.0
 
 
 @pytest.mark.parametrize("threads", [1, 20])
-def test_no_minute_has_more_calls_than_the_limit(short_minute: float, threads: int) -> None:
+def test_no_minute_has_more_calls_than_the_limit(short_minute, threads):
     """And the minutes are used up: the limit is reached, not only kept."""
     gate, begun = Gate(CallLimits(1, 100)), []
 
-    def call(_number: int) -> None:
+    def call(_number):
         gate.enter(3)
         begun.append(time.monotonic())
         gate.leave()
@@ -142,13 +142,11 @@ def test_no_minute_has_more_calls_than_the_limit(short_minute: float, threads: i
     assert begun[-1] - begun[0] < 3 * short_minute
 
 
-def test_calls_spread_before_the_queue_grows_too_long(
-    short_minute: float,
-) -> None:
+def test_calls_spread_before_the_queue_grows_too_long(short_minute):
     """20 threads want all of a minute's calls at once; the 21st call would wait for the next."""
     gate, waits = Gate(CallLimits(1, 20)), []
 
-    def call(_number: int) -> None:
+    def call(_number):
         start = time.monotonic()
         gate.enter(3)
         waits.append(time.monotonic() - start)
@@ -159,7 +157,7 @@ def test_calls_spread_before_the_queue_grows_too_long(
     assert max(waits) < 1.5
 
 
-def test_one_caller_is_slowed_down_only_near_the_limit() -> None:
+def test_one_caller_is_slowed_down_only_near_the_limit():
     gate = Gate(CallLimits(1, 600))
     start = time.monotonic()
     for _ in range(550):
@@ -168,7 +166,7 @@ def test_one_caller_is_slowed_down_only_near_the_limit() -> None:
     assert time.monotonic() - start < 1
 
 
-def test_second_transaction_waits_for_the_first() -> None:
+def test_second_transaction_waits_for_the_first():
     gate = Gate(CallLimits())
     with (
         gate.transaction(1),
@@ -180,13 +178,13 @@ def test_second_transaction_waits_for_the_first() -> None:
         pass
 
 
-def test_each_token_has_its_gate() -> None:
+def test_each_token_has_its_gate():
     gates, limits = Gates(), CallLimits()
     assert gates.of("one", limits) is gates.of("o" + "ne", limits)
     assert gates.of("one", limits) is not gates.of("other", limits)
 
 
-def test_gates_that_nobody_uses_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gates_that_nobody_uses_make_room(monkeypatch):
     monkeypatch.setattr(governor, "MANY_GATES", 10)
     gates, limits = Gates(), CallLimits()
     busy = gates.of("busy", limits)

@@ -15,7 +15,7 @@ print(sorted(name for name in sys.modules if name.startswith("erpnet_instanceid.
 """
 
 
-def test_modules_for_calls_of_a_kind_are_loaded_when_used() -> None:
+def test_modules_for_calls_of_a_kind_are_loaded_when_used():
     answer = subprocess.run(
         [sys.executable, "-c", CODE],
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,17 +21,16 @@ from django.utils.translation import override
 from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api.calls import PAUSES, Bearer, Call
 from erpnet_instanceid.api.governor import gate_of
-from erpnet_instanceid.api.session import InstanceSession, open_session
+from erpnet_instanceid.api.session import open_session
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.adapter import CA_BUNDLE_VARIABLES, environment
 from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.http import Limits
-from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.testing import run_instance
 from erpnet_instanceid.tokens.refresh_async import arenew
 
 from ..support.event_loop import run_async
 from ..support.outcomes import within
-from ..support.visitor import Visitor
 
 CUSTOMERS = "Crm_Sales_Customers"
 MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
@@ -39,20 +38,20 @@ forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 class OneToken:
-    def current(self) -> str:
+    def current(self):
         return "the visitor's token"
 
-    def newer_than(self, refused: str) -> str | None:
+    def newer_than(self, refused):
         return None
 
 
 class TwoTokens(OneToken):
-    def newer_than(self, refused: str) -> str | None:
+    def newer_than(self, refused):
         return "a newer token"
 
 
 @pytest.fixture
-def api(instance: Instance) -> InstanceSession:
+def api(instance):
     return open_session(OneToken())
 
 
@@ -65,25 +64,19 @@ def api(instance: Instance) -> InstanceSession:
         "http://evil.test\\@OWN/api/x",
     ],
 )
-def test_foreign_or_malformed_address_is_refused(
-    api: InstanceSession, instance: Instance, url: str
-) -> None:
+def test_foreign_or_malformed_address_is_refused(api, instance, url):
     with pytest.raises(InvalidResponse, match="foreign_address") as caught:
         api.get(url.replace("OWN", instance.url.removeprefix("http://")))
     assert "hidden" not in str(caught.value)
 
 
-def test_relative_address_may_hold_another_in_its_filter(
-    api: InstanceSession, instance: Instance
-) -> None:
+def test_relative_address_may_hold_another_in_its_filter(api, instance):
     instance.next_answer("api", status=204)
     assert api.get("Crm_Sales_Customers?$filter=Website eq 'https://acme.test'").status_code == 204
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
-def test_callers_credentials_do_not_replace_the_token(
-    api: InstanceSession, instance: Instance, name: str
-) -> None:
+def test_callers_credentials_do_not_replace_the_token(api, instance, name):
     instance.next_answer("api", status=204)
     url = instance.url.replace("://", "://somebody:password@") + "/api/x"
     api.get(url, headers={name: "Bearer another's", "X-Else": "kept"})
@@ -92,7 +85,7 @@ def test_callers_credentials_do_not_replace_the_token(
     assert sent.headers["X-Else"] == "kept"
 
 
-def chunks() -> Iterator[bytes]:
+def chunks():
     yield b"all "
     yield b"of it"
 
@@ -106,9 +99,7 @@ BODIES_READ_ONCE: dict[str, Callable[[], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("body", BODIES_READ_ONCE)
 @pytest.mark.parametrize(("status", "code"), [(429, "too_many_requests"), (401, "http_401")])
-def test_body_that_has_been_read_is_not_sent_again(
-    instance: Instance, body: str, status: int, code: str
-) -> None:
+def test_body_that_has_been_read_is_not_sent_again(instance, body, status, code):
     """The second request would be sent with an empty one, and be carried out."""
     instance.next_answer("api", status=status, headers={"Retry-After": "0"})
     with pytest.raises(InstanceIDError) as caught:
@@ -119,9 +110,7 @@ def test_body_that_has_been_read_is_not_sent_again(
 
 @pytest.mark.parametrize("body", [{"data": b"all"}, {"data": {"a": "all"}}, {"json": ["all"]}])
 @pytest.mark.parametrize("status", [429, 401])
-def test_body_that_is_still_there_is_sent_again(
-    instance: Instance, body: dict[str, Any], status: int
-) -> None:
+def test_body_that_is_still_there_is_sent_again(instance, body, status):
     instance.next_answer("api", status=status, headers={"Retry-After": "0"})
     instance.next_answer("api", status=204)
     assert open_session(TwoTokens()).put("/api/x", **body).status_code == 204
@@ -148,13 +137,7 @@ def test_body_that_is_still_there_is_sent_again(
     ],
 )
 @pytest.mark.parametrize("end", ["?key=hidden#hidden", "#hidden"])
-def test_errors_show_no_secret_that_an_address_may_hold(
-    instance: Instance,
-    configure: Callable[..., None],
-    answer: dict[str, Any],
-    code: str,
-    end: str,
-) -> None:
+def test_errors_show_no_secret_that_an_address_may_hold(instance, configure, answer, code, end):
     configure(API_MAX_BYTES=100_000)
     instance.always("api", **answer)
     address = instance.url.replace("://", "://somebody:hidden@") + "/api/x" + end
@@ -173,9 +156,7 @@ def test_errors_show_no_secret_that_an_address_may_hold(
         ({"headers": {"X-Own": "two\nlines"}}, requests.exceptions.InvalidHeader),
     ],
 )
-def test_mistake_of_the_caller_is_no_outage(
-    api: InstanceSession, instance: Instance, options: dict[str, Any], error: type[Exception]
-) -> None:
+def test_mistake_of_the_caller_is_no_outage(api, instance, options, error):
     with pytest.raises(error):
         api.post(CUSTOMERS, **options)
     assert not instance.calls("api")
@@ -196,7 +177,7 @@ NOW = "Fri, 27 Nov 2026 10:00:00 GMT"
         *((garbage, NOW, PAUSES[0]) for garbage in ("", "-1", "1.5", "soon", "٣", "5, 7")),
     ],
 )
-def test_pause_is_as_long_as_the_instance_says(told: str, date: str | None, pause: float) -> None:
+def test_pause_is_as_long_as_the_instance_says(told, date, pause):
     response = requests.Response()
     response.status_code = 429
     response.headers.update({"Retry-After": told, **({"Date": date} if date else {})})
@@ -205,11 +186,11 @@ def test_pause_is_as_long_as_the_instance_says(told: str, date: str | None, paus
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_sessions_of_all_requests_share_connections(instance: Instance, threads: int) -> None:
+def test_sessions_of_all_requests_share_connections(instance, threads):
     """Counted at the other end: as many as there are calls at once."""
     instance.always("api", json={"value": []})
 
-    def call(_number: int) -> int:
+    def call(_number):
         with open_session(OneToken()) as api:
             return api.get("/api/x").status_code
 
@@ -218,9 +199,7 @@ def test_sessions_of_all_requests_share_connections(instance: Instance, threads:
     assert len({call.connection for call in instance.calls("api")}) <= threads
 
 
-def test_connection_is_waited_for_as_long_as_the_settings_say(
-    configure: Callable[..., None], untaken: str
-) -> None:
+def test_connection_is_waited_for_as_long_as_the_settings_say(configure, untaken):
     configure(INSTANCE_URL=untaken, CONNECT_TIMEOUT=0.3)
     # Without a limit of ours it is the system's, of two minutes.
     with within(20), pytest.raises(InstanceUnavailable) as caught:
@@ -228,10 +207,8 @@ def test_connection_is_waited_for_as_long_as_the_settings_say(
     assert (caught.value.code, caught.value.facts["cause"]) == ("timeout", "ConnectTimeoutError")
 
 
-def test_what_a_call_gives_is_completed_from_the_environment(
-    api: InstanceSession, monkeypatch: pytest.MonkeyPatch, no_proxies: None
-) -> None:
-    def told(proxies: object = None, verify: object = None) -> tuple[object, object]:
+def test_what_a_call_gives_is_completed_from_the_environment(api, monkeypatch, no_proxies):
+    def told(proxies=None, verify=None):
         url = "https://op.test/api/x"
         merged = api.merge_environment_settings(url, proxies, True, verify, None)
         return merged["proxies"].get("https"), merged["verify"]
@@ -250,9 +227,7 @@ def test_what_a_call_gives_is_completed_from_the_environment(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_timeout_of_a_call_counts_instead_of_the_setting(
-    instance: Instance, configure: Callable[..., None], stream: bool
-) -> None:
+def test_timeout_of_a_call_counts_instead_of_the_setting(instance, configure, stream):
     configure(DEADLINE=0.3)
     instance.always("api", delay=0.6, status=204)
     api = open_session(OneToken())
@@ -265,15 +240,15 @@ def test_timeout_of_a_call_counts_instead_of_the_setting(
 
 
 @pytest.mark.parametrize("timeout", [0, -1, (0, 5)], ids=str)
-def test_timeout_that_leaves_no_time_is_named(instance: Instance, timeout: object) -> None:
+def test_timeout_that_leaves_no_time_is_named(instance, timeout):
     with pytest.raises(ValueError, match="timeout="):
         open_session(OneToken()).get("/api/x", timeout=timeout)
 
 
-def test_slow_call_leaves_the_loops_own_threads_alone(instance: Instance) -> None:
+def test_slow_call_leaves_the_loops_own_threads_alone(instance):
     instance.always("api", delay=1, status=204)
 
-    async def wait_for_a_thread() -> float:
+    async def wait_for_a_thread():
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(1))
         call = asyncio.ensure_future(open_session(OneToken()).arequest("GET", "/api/x"))
@@ -287,11 +262,11 @@ def test_slow_call_leaves_the_loops_own_threads_alone(instance: Instance) -> Non
     assert run_async(wait_for_a_thread()) < 0.5
 
 
-def language(instance: Instance) -> str | None:
+def language(instance):
     return instance.calls("api")[-1].headers.get("Accept-Language")
 
 
-def test_call_asks_for_the_visitors_language(api: InstanceSession, instance: Instance) -> None:
+def test_call_asks_for_the_visitors_language(api, instance):
     instance.always("api", status=204)
     with override("bg"):
         api.get("/api/x")
@@ -308,11 +283,11 @@ def test_call_asks_for_the_visitors_language(api: InstanceSession, instance: Ins
         assert language(instance) == "fr"
 
 
-def test_async_calls_that_wait_take_no_thread(instance: Instance) -> None:
+def test_async_calls_that_wait_take_no_thread(instance):
     instance.next_answer("api", status=204, delay=0.5)
     instance.always("api", status=204)
 
-    async def call_and_look() -> None:
+    async def call_and_look():
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
         api = open_session(OneToken())
         calls = [asyncio.ensure_future(api.arequest("GET", "/api/x")) for _ in range(10)]
@@ -326,11 +301,11 @@ def test_async_calls_that_wait_take_no_thread(instance: Instance) -> None:
     assert len(instance.calls("api")) == 10
 
 
-def test_async_call_that_is_given_up_lets_the_next_one_in(instance: Instance) -> None:
+def test_async_call_that_is_given_up_lets_the_next_one_in(instance):
     instance.next_answer("api", status=204, delay=0.3)
     instance.always("api", status=204)
 
-    async def give_up() -> None:
+    async def give_up():
         api = open_session(OneToken())
         given_up = asyncio.ensure_future(api.arequest("GET", "/api/x"))
         waiting = asyncio.ensure_future(api.arequest("GET", "/api/x"))
@@ -343,13 +318,13 @@ def test_async_call_that_is_given_up_lets_the_next_one_in(instance: Instance) ->
 
 
 @pytest.mark.parametrize("ticks", range(5))
-def test_loop_that_ends_lets_the_next_call_in(instance: Instance, ticks: int) -> None:
+def test_loop_that_ends_lets_the_next_call_in(instance, ticks):
     """The end cancels all tasks: that of a call, and that of the thread which it has just got."""
     instance.always("api", status=204)
     api = open_session(OneToken())
     gate = gate_of(api.tokens.current(), api.call_limits)
 
-    async def end_soon() -> None:
+    async def end_soon():
         gate.enter(1)
         task = asyncio.ensure_future(api.arequest("GET", "/api/x"))
         while not gate._queue:
@@ -363,7 +338,7 @@ def test_loop_that_ends_lets_the_next_call_in(instance: Instance, ticks: int) ->
     gate.enter(1)
 
 
-def test_count_asks_for_one_entity(api: InstanceSession, instance: Instance) -> None:
+def test_count_asks_for_one_entity(api, instance):
     instance.next_answer("api", json={"Id": 1})
     with pytest.raises(InvalidResponse, match="not_a_collection"):
         api.count(CUSTOMERS)
@@ -383,9 +358,7 @@ def test_count_asks_for_one_entity(api: InstanceSession, instance: Instance) -> 
         ({}, [1000, 1000, 1]),
     ],
 )
-def test_items_count_on_where_the_instance_sends_no_link(
-    api: InstanceSession, instance: Instance, options: dict[str, int], sizes: list[int]
-) -> None:
+def test_items_count_on_where_the_instance_sends_no_link(api, instance, options, sizes):
     """OData 4.01 part 1, 11.2.6.3: a ``$top`` is all that is wanted, however it is cut."""
     for size in sizes:
         instance.next_answer("api", json={"value": [{}] * size})
@@ -394,7 +367,7 @@ def test_items_count_on_where_the_instance_sends_no_link(
     assert skips == [None, *(str(sizes[0] * at) for at in range(1, len(sizes)))]
 
 
-def test_items_do_not_follow_a_link_away(api: InstanceSession, instance: Instance) -> None:
+def test_items_do_not_follow_a_link_away(api, instance):
     with run_instance() as foreign:
         page = {"value": [{"Id": "1"}], "@odata.nextLink": f"{foreign.url}/api/x"}
         instance.next_answer("api", json=page)
@@ -403,20 +376,20 @@ def test_items_do_not_follow_a_link_away(api: InstanceSession, instance: Instanc
         assert not foreign.requests
 
 
-def test_items_do_not_go_in_circles(api: InstanceSession, instance: Instance) -> None:
+def test_items_do_not_go_in_circles(api, instance):
     page = {"value": [{}], "@odata.nextLink": f"{CUSTOMERS}?$skiptoken=x"}
     instance.next_answer("api", json=page, times=3)
     with pytest.raises(InvalidResponse, match="next_link_repeated"):
         list(api.items(CUSTOMERS))
 
 
-def test_items_come_on_an_event_loop(api: InstanceSession, instance: Instance) -> None:
+def test_items_come_on_an_event_loop(api, instance):
     """They end at an empty page, even with a link."""
     for values in ([1, 2], [3], []):
         link = f"{CUSTOMERS}?$skiptoken={len(values)}"
         instance.next_answer("api", json={"value": values, "@odata.nextLink": link})
 
-    async def walk() -> list[int]:
+    async def walk():
         return [item async for item in api.aitems(CUSTOMERS, {"$top": 5}, page_size=5)]
 
     assert asyncio.run(walk()) == [1, 2, 3]
@@ -424,15 +397,13 @@ def test_items_come_on_an_event_loop(api: InstanceSession, instance: Instance) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_async_call_leaves_no_database_connection_open(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_async_call_leaves_no_database_connection_open(visitor, instance):
     """Nobody else closes those of the event loop's threads, of which there are many."""
     visitor.sign_in("maria")
     api = SignIn.objects.get().api()
     instance.next_answer("api", status=401)
 
-    async def call() -> None:
+    async def call():
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         assert (await api.arequest("GET", CUSTOMERS)).status_code == 200
         assert await asyncio.to_thread(lambda: connection.connection) is None
@@ -441,7 +412,7 @@ def test_async_call_leaves_no_database_connection_open(
     assert len(instance.calls("token", "refresh_token")) == 1
 
 
-def in_child(call: Callable[[], object]) -> int:
+def in_child(call):
     """Runs ``call`` in a fork of this process: how that ended, 0 for well."""
     child = os.fork()
     if child == 0:
@@ -456,9 +427,7 @@ def in_child(call: Callable[[], object]) -> int:
 
 @forking
 @pytest.mark.filterwarnings(MANY_THREADS)
-def test_session_shares_no_connection_or_token_across_a_fork(
-    instance: Instance,
-) -> None:
+def test_session_shares_no_connection_or_token_across_a_fork(instance):
     api = service_api()
     api.get(CUSTOMERS)
     assert in_child(lambda: api.get(CUSTOMERS)) == 0
@@ -473,11 +442,11 @@ def test_session_shares_no_connection_or_token_across_a_fork(
 
 @forking
 @pytest.mark.filterwarnings(MANY_THREADS)
-def test_child_waits_for_a_renewal_in_threads_of_its_own(visitor: Visitor) -> None:
+def test_child_waits_for_a_renewal_in_threads_of_its_own(visitor):
     visitor.sign_in("maria")
     pk = SignIn.objects.get().pk
 
-    def renew() -> None:
+    def renew():
         renewed = run_async(arenew(pk, 0, wait=True))
         assert renewed is not None
         assert renewed.generation == 1
@@ -491,9 +460,7 @@ def test_child_waits_for_a_renewal_in_threads_of_its_own(visitor: Visitor) -> No
 @forking
 @pytest.mark.filterwarnings(MANY_THREADS)
 @pytest.mark.parametrize("endpoint", ["discovery", "token", "auto_discovery"])
-def test_fork_during_a_look_up_does_not_hold_up_the_child(
-    instance: Instance, endpoint: str
-) -> None:
+def test_fork_during_a_look_up_does_not_hold_up_the_child(instance, endpoint):
     instance.next_answer(endpoint, delay=1)
     asking = threading.Thread(target=lambda: service_api().get(CUSTOMERS))
     asking.start()
@@ -504,7 +471,7 @@ def test_fork_during_a_look_up_does_not_hold_up_the_child(
     asking.join()
 
 
-def test_a_task_queue_finds_the_api_on_the_row() -> None:
+def test_a_task_queue_finds_the_api_on_the_row():
     """A worker that has imported the models and nothing else."""
     code = (
         "import django; django.setup();"

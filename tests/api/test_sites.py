@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any
 
 import pytest
 
 from erpnet_instanceid.api.sites import SiteDirectory, read_sites
 from erpnet_instanceid.oidc.http import Limits
-from erpnet_instanceid.testing import Instance
 
 from ..oidc.test_provider import DAY, Clock
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock():
     return Clock()
 
 
 @pytest.fixture
-def directory(instance: Instance, clock: Clock) -> SiteDirectory:
+def directory(instance, clock):
     return SiteDirectory(instance.url, Limits(deadline=0.5), clock)
 
 
-def lookups(instance: Instance) -> int:
+def lookups(instance):
     return len(instance.calls("auto_discovery"))
 
 
@@ -32,9 +30,7 @@ def lookups(instance: Instance) -> int:
     ("fault", "made"),
     [({"status": 500}, 1), ({"status": 429}, 1), ({"status": 403}, 2), ({"hold": 60}, 1)],
 )
-def test_failed_lookup_is_tried_again_after_five_minutes(
-    instance: Instance, directory: SiteDirectory, clock: Clock, fault: dict[str, Any], made: int
-) -> None:
+def test_failed_lookup_is_tried_again_after_five_minutes(instance, directory, clock, fault, made):
     """An instance that is too busy is asked at one of its two addresses."""
     instance.always("auto_discovery", **fault)
     known = f"{instance.url}/api/domain/odata/"
@@ -55,18 +51,13 @@ def test_failed_lookup_is_tried_again_after_five_minutes(
     assert directory.sites().domain_api == f"{instance.url}/elsewhere/"
 
 
-def elsewhere(found: dict[str, Any], root: str) -> None:
+def elsewhere(found, root):
     for site in found["WebSites"]:
         if site["Type"] == "DomainAPI":
             site["AdditionalProperties"]["ODataServiceRoot"] = root
 
 
-def test_instance_without_auto_discovery_is_asked_once_a_day(
-    instance: Instance,
-    directory: SiteDirectory,
-    clock: Clock,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_instance_without_auto_discovery_is_asked_once_a_day(instance, directory, clock, caplog):
     instance.always("auto_discovery", status=404)
 
     for _ in range(3):
@@ -97,9 +88,7 @@ def test_instance_without_auto_discovery_is_asked_once_a_day(
         ("https://op.test", None, False),
     ],
 )
-def test_unsafe_address_of_a_site_is_replaced_by_the_usual_one(
-    instance_url: str, url: Any, taken: bool
-) -> None:
+def test_unsafe_address_of_a_site_is_replaced_by_the_usual_one(instance_url, url, taken):
     told = {
         "WebSites": [
             {"Type": "UserProfile", "Url": url},
@@ -113,7 +102,7 @@ def test_unsafe_address_of_a_site_is_replaced_by_the_usual_one(
     assert found.domain_api == (f"{url}/" if taken else f"{instance_url}/api/domain/odata/")
 
 
-def test_first_of_several_sites_of_one_kind_is_the_one() -> None:
+def test_first_of_several_sites_of_one_kind_is_the_one():
     urls = ["https://op.test/one/", "https://op.test/other/"]
     told = {"WebSites": [{"Type": "UserProfile", "Url": url} for url in urls]}
 

@@ -9,17 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.utils.translation import override
 
 from erpnet_instanceid.api import service_api, transactions
-from erpnet_instanceid.api.session import InstanceSession, open_session
+from erpnet_instanceid.api.session import open_session
 from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
-from erpnet_instanceid.testing import Instance
 
 from ..support.outcomes import within
 from .test_session import OneToken
@@ -34,18 +31,18 @@ class BrokenError(Exception):
 
 
 @pytest.fixture
-def api(instance: Instance) -> InstanceSession:
+def api(instance):
     return open_session(OneToken())
 
 
-def answers(instance: Instance, *then: dict[str, Any]) -> None:
+def answers(instance, *then):
     instance.next_answer("api", body=ID.encode())
     for answer in then:
         instance.next_answer("api", **answer)
     instance.always("api", status=204)
 
 
-def sent(instance: Instance) -> list[tuple[str, str | None, Any]]:
+def sent(instance):
     return [
         (
             call.path.removeprefix(ROOT),
@@ -61,7 +58,7 @@ COMMITTED = ("EndTransaction", ID, {"commit": True})
 ROLLED_BACK = ("EndTransaction", ID, {"commit": False})
 
 
-def test_changes_of_a_block_are_committed(api: InstanceSession, instance: Instance) -> None:
+def test_changes_of_a_block_are_committed(api, instance):
     answers(instance)
     with api.transaction(model="frontend") as changes:
         changes.patch(CUSTOMER, json={"Name": "x"})
@@ -75,9 +72,7 @@ def test_changes_of_a_block_are_committed(api: InstanceSession, instance: Instan
 
 
 @pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt, SystemExit])
-def test_exception_rolls_back_and_is_raised(
-    api: InstanceSession, instance: Instance, error: type[BaseException]
-) -> None:
+def test_exception_rolls_back_and_is_raised(api, instance, error):
     answers(instance)
     with pytest.raises(error), api.transaction(model="frontend"):
         raise error
@@ -87,21 +82,14 @@ def test_exception_rolls_back_and_is_raised(
 @pytest.mark.parametrize(
     ("answer", "error"), [({"status": 500}, APIError), ({"drop": "after"}, InstanceUnavailable)]
 )
-def test_refused_or_lost_commit_is_rolled_back(
-    api: InstanceSession, instance: Instance, answer: dict[str, Any], error: type[Exception]
-) -> None:
+def test_refused_or_lost_commit_is_rolled_back(api, instance, answer, error):
     answers(instance, answer)
     with pytest.raises(error), api.transaction(model="frontend"):
         pass
     assert sent(instance) == [BEGUN, COMMITTED, ROLLED_BACK]
 
 
-def test_failed_rollback_does_not_hide_the_error(
-    api: InstanceSession,
-    instance: Instance,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_failed_rollback_does_not_hide_the_error(api, instance, caplog, monkeypatch):
     monkeypatch.setattr(transactions, "PAUSES", ())
     answers(instance, {"status": 503})
     with pytest.raises(BrokenError), api.transaction():
@@ -110,21 +98,19 @@ def test_failed_rollback_does_not_hide_the_error(
 
 
 @pytest.mark.parametrize("body", [b"", b"a b", b"a\r\nX-Evil: 1", b"a" * 101, "ид".encode()])
-def test_answer_that_is_no_transaction_id_is_refused(
-    api: InstanceSession, instance: Instance, body: bytes
-) -> None:
+def test_answer_that_is_no_transaction_id_is_refused(api, instance, body):
     instance.next_answer("api", body=body)
     with pytest.raises(InvalidResponse, match="no_transaction_id"), api.transaction():
         pass
     assert len(instance.calls("api")) == 1
 
 
-def test_token_is_not_renewed_within_a_transaction(instance: Instance) -> None:
+def test_token_is_not_renewed_within_a_transaction(instance):
     """The instance knows the transaction by the token that began it."""
     renewed = []
 
     class Renewing(OneToken):
-        def newer_than(self, refused: str) -> str | None:
+        def newer_than(self, refused):
             renewed.append(refused)
             return "newer"
 
@@ -138,25 +124,25 @@ def test_token_is_not_renewed_within_a_transaction(instance: Instance) -> None:
 
 
 @pytest.fixture
-def service(instance: Instance, configure: Callable[..., None]) -> InstanceSession:
+def service(instance, configure):
     instance.application.system_user_allowed = True
     configure(SERVICE_SCOPE="read update", DEADLINE=1)
     return service_api()
 
 
-def name_of_first(instance: Instance) -> object:
+def name_of_first(instance):
     return instance.customers[0]["Name"]
 
 
-def rename_first(api: InstanceSession, instance: Instance) -> None:
+def rename_first(api, instance):
     with api.transaction() as changes:
         changes.patch(f"Crm_Sales_Customers({instance.customers[0]['Id']})", json={"Name": "New"})
 
 
-def test_timeout_leaves_no_transaction_open(service: InstanceSession, instance: Instance) -> None:
+def test_timeout_leaves_no_transaction_open(service, instance):
     """The instance is busy with the slow call, so it rolls back when it has done that."""
 
-    def wait_too_long() -> None:
+    def wait_too_long():
         with service.transaction() as changes:
             instance.next_answer("api", delay=1.5)
             changes.get("Crm_Sales_Customers")
@@ -168,17 +154,17 @@ def test_timeout_leaves_no_transaction_open(service: InstanceSession, instance: 
     assert name_of_first(instance) == "New"
 
 
-def test_transactions_of_tasks_take_turns(service: InstanceSession, instance: Instance) -> None:
+def test_transactions_of_tasks_take_turns(service, instance):
     """None of them holds up the event loop, on which the first has to come to its end."""
     key = instance.customers[0]["Id"]
 
-    async def rename(name: str) -> None:
+    async def rename(name):
         async with service.atransaction() as changes:
             await changes.arequest("PATCH", f"Crm_Sales_Customers({key})", json={"Name": name})
             if name == "refused":
                 raise BrokenError
 
-    async def both() -> list[BaseException | None]:
+    async def both():
         with override("bg"):
             return await asyncio.gather(*map(rename, ["refused", "New"]), return_exceptions=True)
 
@@ -189,17 +175,15 @@ def test_transactions_of_tasks_take_turns(service: InstanceSession, instance: In
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3])
-def test_cancelled_task_leaves_no_transaction_open(
-    service: InstanceSession, instance: Instance, delay: float
-) -> None:
+def test_cancelled_task_leaves_no_transaction_open(service, instance, delay):
     """Whether it waits for the begin or in the block, and if the loop ends at once."""
     instance.next_answer("api", delay=delay)
 
-    async def begin() -> None:
+    async def begin():
         async with service.atransaction():
             await asyncio.sleep(10)
 
-    async def give_up() -> None:
+    async def give_up():
         task = asyncio.ensure_future(begin())
         await asyncio.to_thread(instance.wait_for_calls, "api")
         await asyncio.sleep(0.1)
@@ -223,9 +207,7 @@ with service_api().transaction():
 """
 
 
-def test_killed_process_does_not_keep_the_next_one_out(
-    service: InstanceSession, instance: Instance
-) -> None:
+def test_killed_process_does_not_keep_the_next_one_out(service, instance):
     """Its transaction is over after 25 minutes; the next process does not wait for that."""
     settings = {**instance.settings(), "SERVICE_SCOPE": "read update"}
     with subprocess.Popen(
@@ -241,16 +223,14 @@ def test_killed_process_does_not_keep_the_next_one_out(
     assert instance.open_transactions == 0
 
 
-def wait_until_none_is_open(instance: Instance) -> None:
+def wait_until_none_is_open(instance):
     end = time.monotonic() + 5
     while instance.open_transactions:
         assert time.monotonic() < end
         time.sleep(0.05)
 
 
-def test_begin_that_is_answered_too_late_is_rolled_back(
-    service: InstanceSession, instance: Instance
-) -> None:
+def test_begin_that_is_answered_too_late_is_rolled_back(service, instance):
     instance.next_answer("api", delay=2.5)
     with pytest.raises(InstanceUnavailable, match="timeout"):
         rename_first(service, instance)
@@ -259,12 +239,10 @@ def test_begin_that_is_answered_too_late_is_rolled_back(
     rename_first(service, instance)
 
 
-def test_rollback_is_tried_again_until_the_instance_answers(
-    service: InstanceSession, instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rollback_is_tried_again_until_the_instance_answers(service, instance, monkeypatch):
     monkeypatch.setattr(transactions, "PAUSES", (0.1, 0.1))
 
-    def fail() -> None:
+    def fail():
         with service.transaction():
             instance.next_answer("api", status=503, times=2)
             raise BrokenError
@@ -275,9 +253,7 @@ def test_rollback_is_tried_again_until_the_instance_answers(
     rename_first(service, instance)
 
 
-def test_lost_answer_to_the_begin_blocks_the_token_25_minutes(
-    service: InstanceSession, instance: Instance
-) -> None:
+def test_lost_answer_to_the_begin_blocks_the_token_25_minutes(service, instance):
     instance.next_answer("api", drop="after")
     with pytest.raises(InstanceUnavailable, match="connection_lost"):
         rename_first(service, instance)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from .frames import HOSTS, Scene, run_scene
 from .sites import (
     Demo,
-    SecondProvider,
     install_second_provider,
     run_second_provider,
     run_watched_demo,
@@ -41,13 +39,13 @@ OpenBrowser = Callable[..., Page]
 NewContext = Callable[..., BrowserContext]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("browser")
 
 
-def program(name: str) -> str:
+def program(name):
     """The path of a program; the test is skipped where it is not installed."""
     path = shutil.which(name)
     if path is None:
@@ -58,7 +56,7 @@ def program(name: str) -> str:
 # For this package only: while Playwright runs, its event loop makes Django refuse to use the
 # database from this thread.
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
+def chromium():
     path = program("chromium")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
@@ -68,7 +66,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_browser(chromium: Browser) -> Iterator[OpenBrowser]:
+def open_browser(chromium):
     """Makes visitors, each with cookies of their own; `page.context.new_page()` is another tab.
 
     Arguments are those of Playwright's `new_context`. No page may fail on the way.
@@ -76,7 +74,7 @@ def open_browser(chromium: Browser) -> Iterator[OpenBrowser]:
     contexts: list[BrowserContext] = []
     problems: list[str] = []
 
-    def open_one(**options: Any) -> Page:
+    def open_one(**options):
         context = chromium.new_context(**{"locale": "en-GB", **options})
         context.set_default_timeout(PATIENCE)
         context.on("weberror", lambda error: problems.append(str(error.error)))
@@ -96,12 +94,12 @@ def open_browser(chromium: Browser) -> Iterator[OpenBrowser]:
 
 
 @pytest.fixture(scope="package")
-def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Demo]]:
+def demos(tmp_path_factory):
     """Runs a demo for each SESSION_COOKIE_SAMESITE that is asked for, and keeps it."""
     running: dict[str, Demo] = {}
     with ExitStack() as stack:
 
-        def demo_of(same_site: str) -> Demo:
+        def demo_of(same_site):
             if same_site not in running:
                 log = tmp_path_factory.mktemp(same_site) / "shop.log"
                 demo = run_watched_demo(log, SESSION_COOKIE_SAMESITE=same_site)
@@ -112,13 +110,13 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
 
 @pytest.fixture
-def same_site() -> str:
+def same_site():
     """SESSION_COOKIE_SAMESITE of the site; tests vary it."""
     return "Lax"
 
 
 @pytest.fixture
-def demo(demos: Callable[[str], Demo], same_site: str) -> Demo:
+def demo(demos, same_site):
     """`manage.py demo`, its stand-in as new: it knows of nobody yet."""
     demo = demos(same_site)
     demo.instance.reset()
@@ -126,12 +124,12 @@ def demo(demos: Callable[[str], Demo], same_site: str) -> Demo:
 
 
 @pytest.fixture(scope="package")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Scene]]:
+def scenes(tmp_path_factory):
     """Runs a scene for each interface that is asked for, WSGI or ASGI, and keeps it."""
     running: dict[str, Scene] = {}
     with ExitStack() as stack:
 
-        def scene_of(interface: str) -> Scene:
+        def scene_of(interface):
             if interface not in running:
                 folder = tmp_path_factory.mktemp(interface)
                 running[interface] = stack.enter_context(run_scene(folder, interface))
@@ -141,13 +139,13 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
 
 @pytest.fixture
-def interface() -> str:
+def interface():
     """How the site of the scene is served; tests vary it."""
     return "wsgi"
 
 
 @pytest.fixture
-def scene(scenes: Callable[[str], Scene], interface: str) -> Scene:
+def scene(scenes, interface):
     """A site, and pages of other sites that frame it, as new."""
     scene = scenes(interface)
     scene.instance.reset()
@@ -156,19 +154,17 @@ def scene(scenes: Callable[[str], Scene], interface: str) -> Scene:
 
 
 @pytest.fixture
-def third_party_cookies() -> str:
+def third_party_cookies():
     """Whether the browser has them allowed or blocked; tests vary it."""
     return "allowed"
 
 
 @pytest.fixture
-def new_context(
-    third_party_cookies: str, chromium: Browser, tmp_path: Path
-) -> Iterator[NewContext]:
+def new_context(third_party_cookies, chromium, tmp_path):
     """Makes browsers that find the hosts of the scene. Arguments are Playwright's."""
     contexts: list[BrowserContext] = []
 
-    def make(**options: Any) -> BrowserContext:
+    def make(**options):
         profile = tmp_path / str(len(contexts))
         (profile / "Default").mkdir(parents=True)
         arguments = [*CHROMIUM_ARGUMENTS, RULES]
@@ -193,7 +189,7 @@ def new_context(
 
 
 @pytest.fixture(scope="package")
-def second_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondProvider]:
+def second_provider(tmp_path_factory):
     """A shop beside a provider nobody here wrote. Access tokens live for three seconds."""
     program("node")
     program("npm")
@@ -204,7 +200,7 @@ def second_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second
 
 
 @pytest.fixture(scope="session")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def screenshots(tmp_path_factory):
     """Where pictures of the pages go: the directory SCREENSHOTS, else pytest's own directory."""
     chosen = os.environ.get("SCREENSHOTS")
     directory = Path(chosen) if chosen else tmp_path_factory.mktemp("screenshots")

@@ -6,10 +6,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any
 
 from .frames import HOSTS
 from .steps import EMPLOYEE
@@ -31,22 +28,22 @@ class FirefoxError(Exception):
 class Firefox:
     """A Firefox at one page, which shows the site in a frame."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port):
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self._stream = self._socket.makefile("rb")
         self._read()
         self.tell("NewSession", acceptInsecureCerts=True, timeouts={"implicit": PATIENCE * 1000})
         self.page = self.tell("GetWindowHandle")["value"]
 
-    def close(self) -> None:
+    def close(self):
         self._stream.close()
         self._socket.close()
 
-    def tell(self, command: str, **parameters: Any) -> Any:
+    def tell(self, command, **parameters):
         """Carries out a command of WebDriver."""
         return self._ask(f"WebDriver:{command}", parameters)
 
-    def _ask(self, command: str, parameters: dict[str, Any]) -> Any:
+    def _ask(self, command, parameters):
         text = json.dumps([0, 1, command, parameters]).encode()
         self._socket.sendall(b"%d:%s" % (len(text), text))
         _kind, _id, error, result = self._read()
@@ -54,37 +51,37 @@ class Firefox:
             raise FirefoxError(error["error"], error["message"])
         return result
 
-    def _read(self) -> Any:
+    def _read(self):
         length = b""
         while (byte := self._stream.read(1)) != b":":
             length += byte
         return json.loads(self._stream.read(int(length)))
 
-    def visit(self, address: str) -> None:
+    def visit(self, address):
         self.leave_frame()
         self.tell("Navigate", url=address)
 
-    def reload(self) -> None:
+    def reload(self):
         self.leave_frame()
         self.tell("Refresh")
 
-    def leave_frame(self) -> None:
+    def leave_frame(self):
         self.tell("SwitchToWindow", handle=self.page)
         self.tell("SwitchToFrame")
 
-    def enter_frame(self) -> None:
+    def enter_frame(self):
         """From here on, `click` looks into the frame."""
         self.leave_frame()
         self.tell("SwitchToFrame", element=self._find("//iframe"))
 
-    def click(self, xpath: str) -> None:
+    def click(self, xpath):
         self.tell("ElementClick", id=self._find(xpath))
 
-    def expect(self, text: str) -> None:
+    def expect(self, text):
         """Waits until the frame shows the text, on a page that has loaded."""
         _wait_until(lambda: self._shows(text), text)
 
-    def choose(self, person: str = EMPLOYEE) -> None:
+    def choose(self, person=EMPLOYEE):
         """Signs in in the popup, which then closes."""
         _wait_until(lambda: len(self.tell("GetWindowHandles")) == 2, "a popup")
         (popup,) = set(self.tell("GetWindowHandles")) - {self.page}
@@ -92,18 +89,18 @@ class Firefox:
         self.click(f"//button[contains(., '{person}')]")
         _wait_until(lambda: len(self.tell("GetWindowHandles")) == 1, "no popup")
 
-    def cookies(self) -> dict[str, bool]:
+    def cookies(self):
         """The site's cookies: whether they are partitioned, by their names."""
         self._ask("Marionette:SetContext", {"value": "chrome"})
         found = self.tell("ExecuteScript", script=COOKIES, args=[])["value"]
         self._ask("Marionette:SetContext", {"value": "content"})
         return dict(found)
 
-    def _find(self, xpath: str) -> str:
+    def _find(self, xpath):
         found = self.tell("FindElement", using="xpath", value=xpath)
         return str(found["value"][ELEMENT])
 
-    def _shows(self, text: str) -> bool:
+    def _shows(self, text):
         try:
             self.enter_frame()
             return bool(self.tell("ExecuteScript", script=SHOWS, args=[text])["value"])
@@ -112,7 +109,7 @@ class Firefox:
 
 
 @contextmanager
-def run_firefox(program: str, folder: Path) -> Iterator[Firefox]:
+def run_firefox(program, folder):
     """Runs Firefox without a window, with a profile as new and its default protection."""
     lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in PREFERENCES.items()]
     (folder / "user.js").write_text("\n".join(lines))
@@ -133,7 +130,7 @@ def run_firefox(program: str, folder: Path) -> Iterator[Firefox]:
             process.terminate()
 
 
-def _wait_until(condition: Callable[[], bool], what: str) -> None:
+def _wait_until(condition, what):
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:

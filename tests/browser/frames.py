@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from playwright.sync_api import BrowserContext, Frame, Page, expect
+from playwright.sync_api import Frame, expect
 
 from erpnet_instanceid.testing import Instance, run_instance
 
@@ -46,22 +43,22 @@ class Scene:
     pages: dict[str, OtherPage] = field(default_factory=dict)
 
     @property
-    def parent(self) -> str:
+    def parent(self):
         return f"https://{PARENT}:{self.port}"
 
     @property
-    def stranger(self) -> str:
+    def stranger(self):
         return f"https://{STRANGER}:{self.port}"
 
     @property
-    def sibling(self) -> str:
+    def sibling(self):
         return f"https://{SIBLING}:{self.port}"
 
-    def show(self, path: str, html: str, *headers: tuple[str, str]) -> None:
+    def show(self, path, html, *headers):
         """Puts a page on the other sites."""
         self.pages[path] = OtherPage(html, list(headers))
 
-    def show_frames(self, *names: str, path: str = "/private", **headers: str) -> str:
+    def show_frames(self, *names, path="/private", **headers):
         """Puts a page with frames of the site on the other sites; its address at the parent."""
         html = "".join(
             f'<iframe name="{name}" width="700" height="500" src="{self.site}{path}"></iframe>'
@@ -72,7 +69,7 @@ class Scene:
 
 
 @contextmanager
-def run_scene(folder: Path, interface: str = "wsgi") -> Iterator[Scene]:
+def run_scene(folder, interface="wsgi"):
     """Runs the site under test by WSGI or ASGI, and the other sites."""
     trusted = Trusted(folder)
     certificate = trusted.certificate(SITE)
@@ -86,9 +83,9 @@ def run_scene(folder: Path, interface: str = "wsgi") -> Iterator[Scene]:
 
 
 @contextmanager
-def _other_sites(context: ssl.SSLContext, pages: dict[str, OtherPage]) -> Iterator[int]:
+def _other_sites(context, pages):
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_GET(self):
             page = pages.get(self.path, OtherPage("", []))
             self.send_response(200)
             for name, value in (("Content-Type", "text/html"), *page.headers):
@@ -96,7 +93,7 @@ def _other_sites(context: ssl.SSLContext, pages: dict[str, OtherPage]) -> Iterat
             self.end_headers()
             self.wfile.write(page.html.encode())
 
-        def log_message(self, *_args: Any) -> None:
+        def log_message(self, *_args):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -107,7 +104,7 @@ def _other_sites(context: ssl.SSLContext, pages: dict[str, OtherPage]) -> Iterat
     server.server_close()
 
 
-def _settings(instance: Instance, port: int) -> dict[str, Any]:
+def _settings(instance, port):
     framed_by = [f"https://{PARENT}:{port}"]
     return {
         "ALLOWED_HOSTS": [SITE],
@@ -131,9 +128,7 @@ def _settings(instance: Instance, port: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _site(
-    folder: Path, certificate: Path, interface: str, settings: dict[str, Any]
-) -> Iterator[int]:
+def _site(folder, certificate, interface, settings):
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -146,46 +141,46 @@ def _site(
         yield int(read_until(running, "port").split()[-1])
 
 
-def open_framed(scene: Scene, context: BrowserContext, path: str = "/private") -> Page:
+def open_framed(scene, context, path="/private"):
     page = context.new_page()
     page.goto(scene.show_frames(path=path))
     return page
 
 
-def frame_of(page: Page, name: str = "site") -> Frame:
+def frame_of(page, name="site"):
     return cast(Frame, page.frame(name=name))
 
 
-def open_popup(page: Page, frame: str = "site") -> Page:
+def open_popup(page, frame="site"):
     """Clicks the button in the frame; the window that opens, whether the page reaches it or not."""
     with page.context.expect_page() as opened:
         frame_of(page, frame).get_by_role("link", name="Sign in").click()
     return opened.value
 
 
-def choose(popup: Page, person: str = EMPLOYEE) -> None:
+def choose(popup, person=EMPLOYEE):
     """Signs in at the instance."""
     popup.get_by_role("button", name=person).first.click()
 
 
-def sign_in(page: Page, person: str = EMPLOYEE, frame: str = "site") -> None:
+def sign_in(page, person=EMPLOYEE, frame="site"):
     choose(open_popup(page, frame), person)
     login = "maria" if person == EMPLOYEE else "admin"
     expect_private(page, login, frame)
 
 
-def expect_private(page: Page, login: str, frame: str = "site") -> None:
+def expect_private(page, login, frame="site"):
     expect(page.frame_locator(f"[name={frame}]").locator("body")).to_have_text(
         f"private page of {login}"
     )
 
 
-def expect_waiting(page: Page) -> None:
+def expect_waiting(page):
     """The frame has nobody signed in."""
     expect(frame_of(page).get_by_role("heading")).to_have_text(WAITS)
 
 
-def expect_nobody(page: Page, scene: Scene) -> None:
+def expect_nobody(page, scene):
     """At top level nobody is signed in."""
     page.goto(scene.site + "/whoami")
     assert '"user": ""' in page.content()

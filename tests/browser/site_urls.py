@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import include, path
 from django.views.defaults import page_not_found
 
 
 @permission_required("erpnet_instanceid.view_signin")
-def secret(request: HttpRequest) -> HttpResponse:
+def secret(request):
     return HttpResponse("<h1>Secret</h1>")
 
 

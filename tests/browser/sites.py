@@ -8,14 +8,13 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
-from ..support.demo import MANAGE, ROOT, Demo, read_until, run_demo, run_program, shop_environment
+from ..support.demo import MANAGE, ROOT, read_until, run_demo, run_program, shop_environment
 
 PROVIDER = Path(__file__).parent / "second_provider"
 
@@ -31,14 +30,14 @@ class SecondProvider:
     shop: str
     url: str
 
-    def events(self) -> list[str]:
+    def events(self):
         with requests.Session() as http:
             http.trust_env = False
             return list(http.get(f"{self.url}/events", timeout=10).json())
 
 
 @contextmanager
-def run_watched_demo(log: Path, **environment: str) -> Iterator[Demo]:
+def run_watched_demo(log, **environment):
     """A demo that may be spoilt, and that is not to fail or to log a token."""
     with (
         log.open("w") as errors,
@@ -49,7 +48,7 @@ def run_watched_demo(log: Path, **environment: str) -> Iterator[Demo]:
 
 
 @contextmanager
-def run_second_provider(log: Path, *, access_token_seconds: int) -> Iterator[SecondProvider]:
+def run_second_provider(log, *, access_token_seconds):
     port, site_port = _free_ports(2)
     url, shop = f"http://127.0.0.1:{port}", f"http://localhost:{site_port}"
     site = shop_environment(
@@ -81,7 +80,7 @@ def run_second_provider(log: Path, *, access_token_seconds: int) -> Iterator[Sec
     _check_log(log)
 
 
-def install_second_provider() -> None:
+def install_second_provider():
     """`npm ci`, once for each lock file."""
     done = PROVIDER / "node_modules" / ".installed"
     locked = (PROVIDER / "package-lock.json").read_text()
@@ -99,7 +98,7 @@ def install_second_provider() -> None:
         done.write_text(locked)
 
 
-def _site(**environment: str) -> dict[str, str]:
+def _site(**environment):
     return {
         "DJANGO_SETTINGS_MODULE": "tests.browser.site_settings",
         "PYTHONPATH": str(ROOT),
@@ -108,7 +107,7 @@ def _site(**environment: str) -> dict[str, str]:
     }
 
 
-def _check_log(log: Path) -> None:
+def _check_log(log):
     text = log.read_text()
     # Django logs with its traceback that a page is not for the visitor.
     refusals = text.count("\ndjango.core.exceptions.PermissionDenied: ")
@@ -116,7 +115,7 @@ def _check_log(log: Path) -> None:
     assert not TOKEN.search(text), "a token was logged"
 
 
-def _free_ports(count: int) -> list[int]:
+def _free_ports(count):
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(probe.getsockname()[1]) for probe in probes]
     for probe in probes:

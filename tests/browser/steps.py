@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, expect
-
-from .sites import Demo
+from playwright.sync_api import expect
 
 EMPLOYEE = "Мария Иванова"
 ADMINISTRATOR = "Elena Dimitrova"
 COMMUNITY_USER = "Chris Customer"
 
 
-def fill_basket(page: Page, shop: str, *things: str) -> None:
+def fill_basket(page, shop, *things):
     page.goto(f"{shop}/")
     for thing in things:
         page.get_by_role("button", name=f"Add {thing} to basket").click()
@@ -21,11 +19,11 @@ def fill_basket(page: Page, shop: str, *things: str) -> None:
     expect_basket(page, len(things))
 
 
-def expect_basket(page: Page, count: int) -> None:
+def expect_basket(page, count):
     expect(page.locator("#basket-count")).to_have_text(str(count))
 
 
-def choose(page: Page, person: str, *, script: bool = True) -> None:
+def choose(page, person, *, script=True):
     """Signs in on the stand-in's page, which the browser has to be at."""
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.get_by_role("button", name=person).first.click()
@@ -33,11 +31,11 @@ def choose(page: Page, person: str, *, script: bool = True) -> None:
         page.get_by_role("button", name="Continue").click()
 
 
-def expect_at(page: Page, address: str) -> None:
+def expect_at(page, address):
     expect(page).to_have_url(address)
 
 
-def expect_customers(page: Page, shop: str, person: str = EMPLOYEE) -> None:
+def expect_customers(page, shop, person=EMPLOYEE):
     """The page of customers, read from the instance as this person."""
     expect_at(page, f"{shop}/customers/")
     expect(page.get_by_role("heading", name="Customers")).to_be_visible()
@@ -45,23 +43,23 @@ def expect_customers(page: Page, shop: str, person: str = EMPLOYEE) -> None:
     expect_signed_in(page, person)
 
 
-def expect_signed_in(page: Page, person: str = EMPLOYEE) -> None:
+def expect_signed_in(page, person=EMPLOYEE):
     expect(page.locator("#signed-in-as")).to_have_text(person)
 
 
-def expect_at_instance(page: Page, demo: Demo) -> None:
+def expect_at_instance(page, demo):
     """The instance's own sign-in page: it has no session for this browser."""
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     parts = urlsplit(page.url)
     assert f"{parts.scheme}://{parts.netloc}" == demo.instance.url
 
 
-def sign_in(page: Page, demo: Demo, person: str = EMPLOYEE) -> None:
+def sign_in(page, demo, person=EMPLOYEE):
     page.goto(f"{demo.shop}/customers/")
     choose(page, person)
     expect_customers(page, demo.shop, person)
 
 
-def code_requests(demo: Demo) -> list[str]:
+def code_requests(demo):
     """The codes that the shop asked tokens for."""
     return [call["code"] for call in demo.instance.calls("token", "authorization_code")]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import expect
 
-from .conftest import NewContext
 from .frames import (
-    Scene,
     choose,
     expect_nobody,
     expect_waiting,
@@ -26,14 +23,12 @@ REDEEM = """code => fetch("/signin-frame?next=/private", {method: "POST", creden
 BLANKS = {"U+2000": "\u2000".encode().decode("latin-1"), "byte A0": "\xa0"}
 
 
-def popup_address(scene: Scene, page: Page) -> str:
+def popup_address(scene, page):
     button = frame_of(page).get_by_role("link", name="Sign in")
     return scene.site + str(button.get_attribute("data-instanceid-popup"))
 
 
-def test_fld_19_popup_address_of_a_stranger_signs_nobody_in(
-    scene: Scene, new_context: NewContext
-) -> None:
+def test_fld_19_popup_address_of_a_stranger_signs_nobody_in(scene, new_context):
     """Neither the stranger, whose frame waits, nor the victim who follows the address."""
     stranger = open_framed(scene, new_context())
     victim = new_context().new_page()
@@ -45,7 +40,7 @@ def test_fld_19_popup_address_of_a_stranger_signs_nobody_in(
     expect_waiting(stranger)
 
 
-def test_fld_19_foreign_opener_gets_no_message(scene: Scene, new_context: NewContext) -> None:
+def test_fld_19_foreign_opener_gets_no_message(scene, new_context):
     address = popup_address(scene, open_framed(scene, new_context()))
     scene.show(
         "/evil",
@@ -62,9 +57,7 @@ def test_fld_19_foreign_opener_gets_no_message(scene: Scene, new_context: NewCon
     assert page.evaluate("got") == []
 
 
-def test_fld_19_code_is_worth_nothing_without_the_frames_secret(
-    scene: Scene, new_context: NewContext
-) -> None:
+def test_fld_19_code_is_worth_nothing_without_the_frames_secret(scene, new_context):
     """And nothing a second time with it."""
     page = open_framed(scene, new_context())
     codes: list[str] = []
@@ -84,7 +77,7 @@ def test_fld_19_code_is_worth_nothing_without_the_frames_secret(
     assert frame_of(page).evaluate(REDEEM, codes[0]) == refused
 
 
-def wait_for(page: Page, found: list[Any]) -> None:
+def wait_for(page, found):
     while not found:
         page.wait_for_timeout(100)
 
@@ -92,9 +85,7 @@ def wait_for(page: Page, found: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("interface", "blank"), [("wsgi", "U+2000"), ("asgi", "U+2000"), ("asgi", "byte A0")]
 )
-def test_fld_01_sibling_cannot_plant_an_attempt(
-    scene: Scene, new_context: NewContext, interface: str, blank: str
-) -> None:
+def test_fld_01_sibling_cannot_plant_an_attempt(scene, new_context, interface, blank):
     """The victim's browser brings the attacker's answer, and a cookie that the sibling set."""
     attacker = new_context()
     answer = answer_kept_back(scene, attacker)
@@ -115,11 +106,11 @@ def test_fld_01_sibling_cannot_plant_an_attempt(
     assert any(name in header for header in sent)
 
 
-def answer_kept_back(scene: Scene, attacker: BrowserContext) -> str:
+def answer_kept_back(scene, attacker):
     """The form with the answer to the attacker's own sign-in, which the site does not get."""
     answers: list[str] = []
 
-    def keep(route: Route) -> None:
+    def keep(route):
         answers.append(str(route.request.post_data))
         route.abort()
 
@@ -131,27 +122,27 @@ def answer_kept_back(scene: Scene, attacker: BrowserContext) -> str:
     return answers[0]
 
 
-def cookie_of(context: BrowserContext, prefix: str) -> tuple[str, str]:
+def cookie_of(context, prefix):
     """A cookie's name and value, without the quotes that Django puts around it."""
     cookie = next(c for c in context.cookies() if str(c.get("name")).startswith(prefix))
     return str(cookie["name"]), str(cookie["value"]).strip('"')
 
 
-def plant(scene: Scene, victim: Page, html: str, *cookies: tuple[str, str]) -> None:
+def plant(scene, victim, html, *cookies):
     """The victim visits a page of a sibling subdomain, which sets cookies for the whole domain."""
     lines = [f"{name}={value}; Domain=site.test; Path=/; Secure" for name, value in cookies]
     scene.show("/plant", html, *(("Set-Cookie", line) for line in lines))
     victim.goto(scene.sibling + "/plant")
 
 
-def cookies_sent(page: Page) -> list[str]:
+def cookies_sent(page):
     """The Cookie headers that the page's requests bring from now on."""
     sent: list[str] = []
     page.on("requestfinished", lambda request: sent.append(request.all_headers().get("cookie", "")))
     return sent
 
 
-def test_fld_02_planted_session_offers_no_form(scene: Scene, new_context: NewContext) -> None:
+def test_fld_02_planted_session_offers_no_form(scene, new_context):
     """A form waits on a session that the sibling gives to the victim, even of the victim's own."""
     attacker = new_context()
     keep_form(scene, attacker)
@@ -166,7 +157,7 @@ def test_fld_02_planted_session_offers_no_form(scene: Scene, new_context: NewCon
     assert any(session[1] in header and binding[1] in header for header in sent)
 
 
-def keep_form(scene: Scene, attacker: BrowserContext) -> None:
+def keep_form(scene, attacker):
     """Sends a form after the instance has ended the sign-in; the site keeps the form."""
     scene.instance.change("token_answer", lambda answer: answer.update(expires_in=2), times=1)
     page = attacker.new_page()

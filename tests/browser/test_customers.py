@@ -8,8 +8,6 @@ import pytest
 from playwright.sync_api import expect
 
 from ..example_project.test_customers import REFUSALS
-from ..support.demo import Demo
-from .conftest import OpenBrowser
 from .steps import (
     EMPLOYEE,
     choose,
@@ -20,9 +18,7 @@ from .steps import (
 )
 
 
-def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
+def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(open_browser, demo):
     """The person signed in at the instance an hour ago: to look is enough, to change is not."""
     hour_ago = {"auth_time": int(time.time()) - 3600}
     for token in ("front_id_token", "id_token"):
@@ -56,9 +52,7 @@ def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(
 
 
 @pytest.mark.parametrize("language", REFUSALS)
-def test_refusal_of_a_rule_is_read_whole_beside_its_field(
-    open_browser: OpenBrowser, demo: Demo, language: str
-) -> None:
+def test_refusal_of_a_rule_is_read_whole_beside_its_field(open_browser, demo, language):
     """With its lines, in the language of the browser."""
     page = open_browser(locale=language)
     page.goto(f"{demo.shop}/customers/")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from .conftest import program
-from .firefox import Firefox, run_firefox
-from .frames import WAITS, Scene
+from .firefox import run_firefox
+from .frames import WAITS
 
 SIGN_IN = "//a[.='Sign in']"
 
 
 @pytest.fixture
-def firefox(tmp_path: Path) -> Iterator[Firefox]:
+def firefox(tmp_path):
     with run_firefox(program("firefox-esr"), tmp_path) as firefox:
         yield firefox
 
 
-def test_visitor_signs_in_and_out_in_the_frame(scene: Scene, firefox: Firefox) -> None:
+def test_visitor_signs_in_and_out_in_the_frame(scene, firefox):
     firefox.visit(scene.show_frames())
     firefox.expect(WAITS)
     firefox.click(SIGN_IN)

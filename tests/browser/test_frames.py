@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import NewContext
 from .frames import (
     SITE,
-    Scene,
     choose,
     expect_nobody,
     expect_private,
@@ -25,13 +23,13 @@ both = pytest.mark.parametrize("third_party_cookies", ["allowed", "blocked"])
 
 
 @pytest.fixture
-def third_party_cookies() -> str:
+def third_party_cookies():
     """As browsers will have it, unless a test tries both."""
     return "blocked"
 
 
 @both
-def test_visitor_signs_in_inside_the_frame(scene: Scene, new_context: NewContext) -> None:
+def test_visitor_signs_in_inside_the_frame(scene, new_context):
     context = new_context()
     page = open_framed(scene, context)
     sign_in(page)
@@ -47,7 +45,7 @@ def test_visitor_signs_in_inside_the_frame(scene: Scene, new_context: NewContext
     expect_nobody(context.new_page(), scene)
 
 
-def test_button_of_the_site_opens_the_popup(scene: Scene, new_context: NewContext) -> None:
+def test_button_of_the_site_opens_the_popup(scene, new_context):
     """One click, from a page of the site whose first page in the frame needed no sign-in."""
     page = open_framed(scene, new_context(), "/plain")
     frame_of(page).evaluate("location.href = '/button'")
@@ -55,7 +53,7 @@ def test_button_of_the_site_opens_the_popup(scene: Scene, new_context: NewContex
     sign_in(page)
 
 
-def test_button_of_the_site_signs_in_at_top_level(scene: Scene, new_context: NewContext) -> None:
+def test_button_of_the_site_signs_in_at_top_level(scene, new_context):
     page = new_context().new_page()
     page.goto(scene.site + "/button")
     page.get_by_role("link", name="Sign in").click()
@@ -64,9 +62,7 @@ def test_button_of_the_site_signs_in_at_top_level(scene: Scene, new_context: New
 
 
 @both
-def test_browser_blocks_third_party_cookies_when_told_to(
-    scene: Scene, new_context: NewContext, third_party_cookies: str
-) -> None:
+def test_browser_blocks_third_party_cookies_when_told_to(scene, new_context, third_party_cookies):
     """Or the tests here would show nothing of it."""
     context = new_context()
     scene.show("/third", "third", ("Set-Cookie", "third=1; SameSite=None; Secure; Path=/"))
@@ -78,9 +74,7 @@ def test_browser_blocks_third_party_cookies_when_told_to(
 
 
 @both
-def test_notice_of_the_instance_ends_the_session_in_the_frame(
-    scene: Scene, new_context: NewContext
-) -> None:
+def test_notice_of_the_instance_ends_the_session_in_the_frame(scene, new_context):
     page = open_framed(scene, new_context())
     sign_in(page)
     token = scene.instance.logout_token(sub="maria")
@@ -94,9 +88,7 @@ def test_notice_of_the_instance_ends_the_session_in_the_frame(
     expect_waiting(page)
 
 
-def test_page_that_cuts_the_opener_off_still_leaves_a_way(
-    scene: Scene, new_context: NewContext
-) -> None:
+def test_page_that_cuts_the_opener_off_still_leaves_a_way(scene, new_context):
     context = new_context()
     page = context.new_page()
     page.goto(scene.show_frames(**{"Cross-Origin-Opener-Policy": "same-origin"}))
@@ -107,7 +99,7 @@ def test_page_that_cuts_the_opener_off_still_leaves_a_way(
     assert len(context.pages) == 3
 
 
-def test_blocked_popup_leaves_a_link(scene: Scene, new_context: NewContext) -> None:
+def test_blocked_popup_leaves_a_link(scene, new_context):
     context = new_context()
     context.add_init_script("window.open = () => null")
     page = open_framed(scene, context)
@@ -118,7 +110,7 @@ def test_blocked_popup_leaves_a_link(scene: Scene, new_context: NewContext) -> N
     expect(opened.value.locator("body")).to_have_text("private page of maria")
 
 
-def test_two_frames_sign_in_one_after_the_other(scene: Scene, new_context: NewContext) -> None:
+def test_two_frames_sign_in_one_after_the_other(scene, new_context):
     page = new_context().new_page()
     page.goto(scene.show_frames("one", "two"))
     sign_in(page, frame="one")
@@ -126,7 +118,7 @@ def test_two_frames_sign_in_one_after_the_other(scene: Scene, new_context: NewCo
     expect_private(page, "maria", frame="two")
 
 
-def test_second_person_takes_the_place_of_the_first(scene: Scene, new_context: NewContext) -> None:
+def test_second_person_takes_the_place_of_the_first(scene, new_context):
     page = open_framed(scene, new_context())
     sign_in(page)
     scene.instance.end_session_of("maria")
@@ -135,7 +127,7 @@ def test_second_person_takes_the_place_of_the_first(scene: Scene, new_context: N
     sign_in(page, ADMINISTRATOR)
 
 
-def test_tokens_are_renewed_in_the_frame(scene: Scene, new_context: NewContext) -> None:
+def test_tokens_are_renewed_in_the_frame(scene, new_context):
     scene.instance.change("token_answer", lambda answer: answer.update(expires_in=1), times=1)
     page = open_framed(scene, new_context())
     sign_in(page)
@@ -146,7 +138,7 @@ def test_tokens_are_renewed_in_the_frame(scene: Scene, new_context: NewContext) 
 
 
 @both
-def test_sign_out_in_the_frame(scene: Scene, new_context: NewContext) -> None:
+def test_sign_out_in_the_frame(scene, new_context):
     page = open_framed(scene, new_context())
     sign_in(page)
     frame_of(page).evaluate("location.href = '/signout'")
@@ -160,7 +152,7 @@ def test_sign_out_in_the_frame(scene: Scene, new_context: NewContext) -> None:
     expect_waiting(page)
 
 
-def test_without_script_a_window_of_its_own_opens(scene: Scene, new_context: NewContext) -> None:
+def test_without_script_a_window_of_its_own_opens(scene, new_context):
     popup: Page = open_popup(open_framed(scene, new_context(java_script_enabled=False)))
     choose(popup)
     popup.get_by_role("button", name="Continue").click()

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import gettext
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from ..support.demo import ROOT, Demo
-from .conftest import OpenBrowser
+from ..support.demo import ROOT
 from .steps import (
     ADMINISTRATOR,
     COMMUNITY_USER,
@@ -48,7 +46,7 @@ class Album:
     scheme: str
     language: str
 
-    def say(self, text: str) -> str:
+    def say(self, text):
         """The text in the language of the pictures."""
         if self.language == "en":
             return text
@@ -57,7 +55,7 @@ class Album:
         texts.add_fallback(gettext.translation("django", shop, ["bg"]))
         return texts.gettext(text)
 
-    def take(self, page: Page, name: str, heading: str, come: Callable[[], object]) -> None:
+    def take(self, page, name, heading, come):
         """Looks at the page that ``come`` leads to. Only that page is in another language."""
         # Django prefers its cookie to the browser's language.
         chosen = {"name": "django_language", "value": self.language}
@@ -77,19 +75,19 @@ class Album:
 
 
 @pytest.fixture(params=WAYS, ids="-".join)
-def album(request: pytest.FixtureRequest, screenshots: Path) -> Album:
+def album(request, screenshots):
     return Album(screenshots, *request.param)
 
 
 @pytest.fixture
-def new_page(open_browser: OpenBrowser, album: Album) -> Callable[[], Page]:
+def new_page(open_browser, album):
     return lambda: open_browser(color_scheme=album.scheme, viewport=SIZES[album.size])
 
 
-def test_pages_of_a_visit(new_page: Callable[[], Page], demo: Demo, album: Album) -> None:
+def test_pages_of_a_visit(new_page, demo, album):
     page, shop = new_page(), demo.shop
 
-    def go(path: str) -> Callable[[], object]:
+    def go(path):
         return lambda: page.goto(shop + path)
 
     fill_basket(page, shop, "table lamp", "wall shelf")
@@ -113,7 +111,7 @@ def test_pages_of_a_visit(new_page: Callable[[], Page], demo: Demo, album: Album
     album.take(page, "after-sign-out", "Things for a quiet room", sign_out.click)
 
 
-def test_pages_about_customers(new_page: Callable[[], Page], demo: Demo, album: Album) -> None:
+def test_pages_about_customers(new_page, demo, album):
     demo.instance.set(licence_slots=1)
     demo.instance.change_claims("access_token", {"scope": ["openid", "read"]})
     page = new_page()
@@ -133,9 +131,7 @@ def test_pages_about_customers(new_page: Callable[[], Page], demo: Demo, album: 
     album.take(page, "no-licence", "All licences are in use", come)
 
 
-def test_pages_about_a_form_sent_too_late(
-    new_page: Callable[[], Page], demo: Demo, album: Album
-) -> None:
+def test_pages_about_a_form_sent_too_late(new_page, demo, album):
     hour_ago = {"auth_time": int(time.time()) - 3600}
     for token in ("front_id_token", "id_token"):
         demo.instance.change_claims(token, hour_ago)
@@ -160,12 +156,10 @@ def test_pages_about_a_form_sent_too_late(
     album.take(page, "form-gone", "The form is gone", lambda: page.goto(resume))
 
 
-def test_pages_when_something_is_wrong(
-    new_page: Callable[[], Page], demo: Demo, album: Album
-) -> None:
+def test_pages_when_something_is_wrong(new_page, demo, album):
     page, shop = new_page(), demo.shop
 
-    def go(path: str) -> Callable[[], object]:
+    def go(path):
         return lambda: page.goto(shop + path)
 
     failed = "You could not be signed in"
@@ -183,9 +177,7 @@ def test_pages_when_something_is_wrong(
     album.take(page, "no-sign-in", "The instance does not answer", employee)
 
 
-def test_page_for_a_visitor_caught_in_a_loop(
-    new_page: Callable[[], Page], demo: Demo, album: Album
-) -> None:
+def test_page_for_a_visitor_caught_in_a_loop(new_page, demo, album):
     page = new_page()
     page.goto(f"{demo.shop}/secret/")
     employee = lambda: choose(page, EMPLOYEE)  # noqa: E731
@@ -196,9 +188,7 @@ def test_page_for_a_visitor_caught_in_a_loop(
     expect(page.get_by_role("heading")).to_have_text("Secret")
 
 
-def test_pages_of_a_frame_and_its_popup(
-    new_page: Callable[[], Page], demo: Demo, album: Album
-) -> None:
+def test_pages_of_a_frame_and_its_popup(new_page, demo, album):
     """Both at top level; the popup says what to do where no page has opened it."""
     page = new_page()
     framed = f"{demo.shop}/signin?framed=1"
@@ -210,9 +200,7 @@ def test_pages_of_a_frame_and_its_popup(
 
 
 @pytest.mark.parametrize("same_site", ["Strict"])
-def test_page_between_the_instance_and_the_site(
-    new_page: Callable[[], Page], demo: Demo, album: Album
-) -> None:
+def test_page_between_the_instance_and_the_site(new_page, demo, album):
     """A visitor hardly sees it, unless the site is slow: here it does not answer at all."""
     page = new_page()
     page.route("**/signin-callback?reference=*", lambda route: route.fulfill(status=204))
@@ -222,7 +210,7 @@ def test_page_between_the_instance_and_the_site(
 
 
 @pytest.mark.parametrize("same_site", ["None"])
-def test_pages_after_signing_out(new_page: Callable[[], Page], demo: Demo, album: Album) -> None:
+def test_pages_after_signing_out(new_page, demo, album):
     page, heading = new_page(), "You are signed out of %(site_name)s"
     demo.instance.change_claims("id_token", {"note": "x" * 3000})
     sign_in(page, demo)

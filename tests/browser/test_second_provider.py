@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from .conftest import OpenBrowser
-from .sites import SecondProvider
 from .steps import expect_at, expect_basket, expect_signed_in, fill_basket
 
 REFRESHED = ["refresh token spent", "granted refresh_token"]
 
 
-def sign_in(page: Page, login: str) -> None:
+def sign_in(page, login):
     """On the provider's own page."""
     page.get_by_placeholder("Enter any login").fill(login)
     page.get_by_placeholder("and password").fill("any")
     page.get_by_role("button", name="Sign-in").click()
 
 
-def expect_customers(page: Page, provider: SecondProvider, person: str) -> None:
+def expect_customers(page, provider, person):
     expect_at(page, f"{provider.shop}/customers/")
     expect(page.get_by_role("cell", name="Second Opinion Ltd.")).to_be_visible()
     expect_signed_in(page, person)
 
 
-def besides_refreshes(events: list[str]) -> list[str]:
+def besides_refreshes(events):
     return [event for event in events if event not in REFRESHED]
 
 
-def test_signs_in_and_reads_customers(
-    open_browser: OpenBrowser, second_provider: SecondProvider
-) -> None:
+def test_signs_in_and_reads_customers(open_browser, second_provider):
     seen = len(second_provider.events())
     page = open_browser()
     fill_basket(page, second_provider.shop, "table lamp")
@@ -45,9 +41,7 @@ def test_signs_in_and_reads_customers(
     expect(page.get_by_role("main").locator("code").last).to_have_text("read update")
 
 
-def test_refreshes_with_each_new_refresh_token(
-    open_browser: OpenBrowser, second_provider: SecondProvider
-) -> None:
+def test_refreshes_with_each_new_refresh_token(open_browser, second_provider):
     """A spent one would end the grant: three in a row show that the newest is used."""
     page = open_browser()
     page.goto(f"{second_provider.shop}/customers/")
@@ -66,7 +60,7 @@ def test_refreshes_with_each_new_refresh_token(
         assert events == REFRESHED * refreshes
 
 
-def test_signs_out_there_too(open_browser: OpenBrowser, second_provider: SecondProvider) -> None:
+def test_signs_out_there_too(open_browser, second_provider):
     page = open_browser()
     page.goto(f"{second_provider.shop}/customers/")
     sign_in(page, "maria")

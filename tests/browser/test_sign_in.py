@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Request, expect
 
-from ..support.demo import Demo
-from .conftest import OpenBrowser
 from .steps import (
     COMMUNITY_USER,
     EMPLOYEE,
@@ -25,7 +22,7 @@ from .steps import (
 )
 
 
-def session_cookie(page: Page) -> dict[str, Any]:
+def session_cookie(page):
     (cookie,) = (c for c in page.context.cookies() if c["name"] == "sessionid")
     return dict(cookie)
 
@@ -33,9 +30,7 @@ def session_cookie(page: Page) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("same_site", "script"), [("Lax", True), ("Lax", False), ("Strict", False), ("None", True)]
 )
-def test_pos_20_lands_where_asked_with_the_basket_of_before(
-    open_browser: OpenBrowser, demo: Demo, same_site: str, script: bool
-) -> None:
+def test_pos_20_lands_where_asked_with_the_basket_of_before(open_browser, demo, same_site, script):
     page = open_browser(java_script_enabled=script)
     fill_basket(page, demo.shop, "table lamp", "writing desk")
     before = session_cookie(page)
@@ -58,9 +53,7 @@ def test_pos_20_lands_where_asked_with_the_basket_of_before(
 
 
 @pytest.mark.parametrize(("same_site", "first_to_finish"), [("Lax", 0), ("Strict", 1)])
-def test_pos_19_two_tabs_started_together_both_arrive(
-    open_browser: OpenBrowser, demo: Demo, first_to_finish: int
-) -> None:
+def test_pos_19_two_tabs_started_together_both_arrive(open_browser, demo, first_to_finish):
     tabs = [open_browser()]
     fill_basket(tabs[0], demo.shop, "table lamp")
     tabs.append(tabs[0].context.new_page())
@@ -82,9 +75,7 @@ def test_pos_19_two_tabs_started_together_both_arrive(
     assert len(codes) == len(set(codes)) == 2
 
 
-def test_pos_19_two_tabs_answered_at_once_both_arrive(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
+def test_pos_19_two_tabs_answered_at_once_both_arrive(open_browser, demo):
     """Both answers are on their way at once: they share one cookie, and one may take its place."""
     first = open_browser()
     second = first.context.new_page()
@@ -108,20 +99,18 @@ def test_pos_19_two_tabs_answered_at_once_both_arrive(
 class Seen:
     """The callback's requests, as the browser made them."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page):
         self.posts: list[Request] = []
         self.gets: list[Request] = []
         page.context.on("request", self._note)
 
-    def _note(self, request: Request) -> None:
+    def _note(self, request):
         if "/signin-callback" in request.url:
             (self.posts if request.method == "POST" else self.gets).append(request)
 
 
 @pytest.mark.parametrize("same_site", ["Lax", "Strict"])
-def test_sta_04_reloading_the_callback_lands_on_the_page_again(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
+def test_sta_04_reloading_the_callback_lands_on_the_page_again(open_browser, demo):
     page = open_browser()
     seen = Seen(page)
     sign_in(page, demo)
@@ -151,7 +140,7 @@ def test_sta_04_reloading_the_callback_lands_on_the_page_again(
 
 
 @pytest.mark.parametrize("same_site", ["Lax", "Strict"])
-def test_the_back_button_never_meets_an_error(open_browser: OpenBrowser, demo: Demo) -> None:
+def test_the_back_button_never_meets_an_error(open_browser, demo):
     page = open_browser()
     fill_basket(page, demo.shop, "table lamp")
     page.get_by_role("link", name="Customers").click()
@@ -172,9 +161,7 @@ def test_the_back_button_never_meets_an_error(open_browser: OpenBrowser, demo: D
     assert len(code_requests(demo)) == 1
 
 
-def test_sta_04_an_impatient_reload_arrives_all_the_same(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
+def test_sta_04_an_impatient_reload_arrives_all_the_same(open_browser, demo):
     """The callback is asked for again while its first answer is still being made."""
     page = open_browser()
     fill_basket(page, demo.shop, "table lamp")
@@ -194,9 +181,7 @@ def test_sta_04_an_impatient_reload_arrives_all_the_same(
     assert len(codes) == len(set(codes)) == 2
 
 
-def test_denied_visitor_can_sign_in_as_another_person(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
+def test_denied_visitor_can_sign_in_as_another_person(open_browser, demo):
     """The instance still knows the person who was refused: it has to ask who it is now."""
     page = open_browser()
     page.goto(f"{demo.shop}/customers/")

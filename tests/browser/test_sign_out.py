@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from ..support.demo import Demo
-from .conftest import OpenBrowser
 from .steps import (
     ADMINISTRATOR,
     EMPLOYEE,
@@ -21,9 +19,7 @@ from .steps import (
 @pytest.mark.parametrize(
     ("same_site", "script"), [("Lax", True), ("Strict", False)], ids=["Lax", "Strict, no script"]
 )
-def test_signing_out_ends_the_session_here_and_at_the_instance(
-    open_browser: OpenBrowser, demo: Demo, script: bool
-) -> None:
+def test_signing_out_ends_the_session_here_and_at_the_instance(open_browser, demo, script):
     page = open_browser(java_script_enabled=script)
     page.goto(f"{demo.shop}/customers/")
     choose(page, EMPLOYEE, script=script)
@@ -45,9 +41,7 @@ def test_signing_out_ends_the_session_here_and_at_the_instance(
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-def test_large_id_token_is_posted_to_the_instance(
-    open_browser: OpenBrowser, demo: Demo, script: bool
-) -> None:
+def test_large_id_token_is_posted_to_the_instance(open_browser, demo, script):
     """So the instance does not ask, and sends the visitor back."""
     demo.instance.change_claims("id_token", {"note": "x" * 3000})
     page = open_browser(java_script_enabled=script)
@@ -62,9 +56,7 @@ def test_large_id_token_is_posted_to_the_instance(
     assert len(sent["id_token_hint"]) > 4800
 
 
-def test_back_button_shows_no_page_from_before_the_sign_out(
-    open_browser: OpenBrowser, demo: Demo
-) -> None:
+def test_back_button_shows_no_page_from_before_the_sign_out(open_browser, demo):
     page = open_browser()
     sign_in(page, demo)
     page.get_by_role("button", name="Sign out").click()

@@ -9,7 +9,6 @@ import socket
 import ssl
 import sys
 from socketserver import ThreadingMixIn
-from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import uvicorn
@@ -24,14 +23,14 @@ class Server(ThreadingMixIn, WSGIServer):
 
 
 class Handler(WSGIRequestHandler):
-    def get_environ(self) -> dict[str, Any]:
+    def get_environ(self):
         return {**super().get_environ(), "HTTPS": "on"}
 
-    def log_message(self, *_args: Any) -> None:
+    def log_message(self, *_args):
         pass
 
 
-def serve_wsgi(certificate: str) -> None:
+def serve_wsgi(certificate):
     application = StaticFilesHandler(get_wsgi_application())
     server = make_server("127.0.0.1", 0, application, Server, Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -41,7 +40,7 @@ def serve_wsgi(certificate: str) -> None:
     server.serve_forever()
 
 
-def serve_asgi(certificate: str) -> None:
+def serve_asgi(certificate):
     application = ASGIStaticFilesHandler(get_asgi_application())
     config = uvicorn.Config(application, ssl_certfile=certificate, access_log=False)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -49,7 +48,7 @@ def serve_asgi(certificate: str) -> None:
     uvicorn.Server(config).run([listener])
 
 
-def main(certificate: str, interface: str) -> None:
+def main(certificate, interface):
     # Settings are read here, so that the tables are there before the first request.
     get_wsgi_application()
     call_command("migrate", verbosity=0)

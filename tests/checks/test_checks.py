@@ -10,7 +10,7 @@ from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import Group
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.core.checks import CheckMessage, run_checks
+from django.core.checks import run_checks
 from django.urls import include, path, reverse_lazy
 
 from erpnet_instanceid.backends import InstanceIDBackend
@@ -43,10 +43,10 @@ class SitesOwnBackend(InstanceIDBackend):
 class BackendOfBefore(InstanceIDBackend):
     """Written for mozilla-django-oidc."""
 
-    def verify_token(self, token: str, **kwargs: Any) -> Any:
+    def verify_token(self, token, **kwargs):
         return {}
 
-    def get_token(self, payload: dict[str, Any]) -> Any:
+    def get_token(self, payload):
         return {}
 
 
@@ -90,48 +90,48 @@ class WithoutURLs:
 class Elsewhere:
     """Sends the app to a database of its own."""
 
-    def db_for_write(self, model: type, **_hints: Any) -> str | None:
+    def db_for_write(self, model, **_hints):
         return "elsewhere" if model._meta.app_label == "erpnet_instanceid" else None  # type: ignore[attr-defined]
 
-    def allow_relation(self, *_objects: Any, **_hints: Any) -> bool:
+    def allow_relation(self, *_objects, **_hints):
         return True
 
 
 class Unrelated:
-    def allow_relation(self, *_objects: Any, **_hints: Any) -> bool:
+    def allow_relation(self, *_objects, **_hints):
         return False
 
 
 @pytest.fixture(autouse=True)
-def sound_site(settings: Any) -> None:
+def sound_site(settings):
     """A site that every check accepts."""
     settings.SESSION_COOKIE_SECURE = True
     settings.ERPNET_INSTANCEID = KEYS
 
 
-def told() -> list[CheckMessage]:
+def told():
     return [*check_settings(), *check_site()]
 
 
-def ids() -> list[str]:
+def ids():
     return [str(message.id).removeprefix("erpnet_instanceid.") for message in told()]
 
 
-def text() -> str:
+def text():
     return " ".join(f"{message.msg} {message.hint}" for message in told())
 
 
-def change(settings: Any, values: dict[str, Any]) -> None:
+def change(settings, values):
     for name, value in values.items():
         setattr(settings, name, value)
 
 
-def test_sound_site_passes() -> None:
+def test_sound_site_passes():
     assert told() == []
     assert not [m for m in run_checks() if str(m.id).startswith("erpnet_instanceid")]
 
 
-def test_checks_run_with_the_security_ones(settings: Any) -> None:
+def test_checks_run_with_the_security_ones(settings):
     settings.ERPNET_INSTANCEID = {}
     found = run_checks(tags=["security"])
     assert [m.id for m in found if str(m.id).startswith("erpnet_instanceid")] == [
@@ -202,9 +202,7 @@ KEYS_OF_THE_DICT: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("name", "wrong", "cure", "word"), KEYS_OF_THE_DICT)
-def test_wrong_key_is_named_with_its_cure(
-    settings: Any, name: str, wrong: dict[str, Any], cure: dict[str, Any], word: str
-) -> None:
+def test_wrong_key_is_named_with_its_cure(settings, name, wrong, cure, word):
     settings.ERPNET_INSTANCEID = {**KEYS, **wrong}
     assert ids() == [name]
     assert word in text()
@@ -215,7 +213,7 @@ def test_wrong_key_is_named_with_its_cure(
 
 
 @pytest.mark.parametrize("value", [None, "https://op.test", ["INSTANCE_URL"], 5])
-def test_e001_without_a_dict(settings: Any, value: Any) -> None:
+def test_e001_without_a_dict(settings, value):
     settings.ERPNET_INSTANCEID = value
     assert ids() == ["E001"]
     assert "INSTANCE_URL" in text()
@@ -238,7 +236,7 @@ def test_e001_without_a_dict(settings: Any, value: Any) -> None:
         ("LINK_USER_BY", "LINK_USERS_BY"),
     ],
 )
-def test_e002_names_the_nearest_key(settings: Any, key: str, near: str) -> None:
+def test_e002_names_the_nearest_key(settings, key, near):
     settings.ERPNET_INSTANCEID = {**KEYS, key: "x"}
     (found,) = told()
     assert found.id == "erpnet_instanceid.E002"
@@ -246,7 +244,7 @@ def test_e002_names_the_nearest_key(settings: Any, key: str, near: str) -> None:
     assert found.hint == f"Did you mean {near}?"
 
 
-def test_misspelt_required_key_gets_one_message(settings: Any) -> None:
+def test_misspelt_required_key_gets_one_message(settings):
     others = {key: value for key, value in KEYS.items() if key != "APPLICATION_URI"}
     settings.ERPNET_INSTANCEID = {**others, "APLICATION_URI": "x"}
     (found,) = told()
@@ -254,24 +252,24 @@ def test_misspelt_required_key_gets_one_message(settings: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["ZZZ", 5, None])
-def test_e002_names_all_keys_if_no_key_is_similar(settings: Any, key: Any) -> None:
+def test_e002_names_all_keys_if_no_key_is_similar(settings, key):
     settings.ERPNET_INSTANCEID = {**KEYS, key: "x"}
     assert ids() == ["E002"]
     assert all(known in text() for known in DEFAULTS)
 
 
-def test_e002_names_only_keys_that_exist() -> None:
+def test_e002_names_only_keys_that_exist():
     assert set(of_settings.SYNONYMS.values()) <= set(DEFAULTS)
     assert not set(of_settings.SYNONYMS) & set(DEFAULTS)
 
 
-def test_e003_names_each_missing_key(settings: Any) -> None:
+def test_e003_names_each_missing_key(settings):
     settings.ERPNET_INSTANCEID = {}
     assert ids() == ["E003"] * 3
     assert all(f'["{key}"]' in message.msg for key, message in zip(KEYS, told(), strict=True))
 
 
-def test_e014_allows_the_default(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_e014_allows_the_default(settings, monkeypatch):
     """A user model may lack staff and superusers; the backend then sets no flags."""
     monkeypatch.setattr(of_users, "get_user_model", lambda: Group)
     assert ids() == []
@@ -281,26 +279,26 @@ def test_e014_allows_the_default(settings: Any, monkeypatch: pytest.MonkeyPatch)
     assert ids() == []
 
 
-def test_no_check_repeats_a_secret(settings: Any) -> None:
+def test_no_check_repeats_a_secret(settings):
     secret = "the secret of this site"
     settings.ERPNET_INSTANCEID = {"APPLICATION_SECRET": [secret], "SECRET": secret}
     assert len(told()) > 3
     assert secret not in str(told())
 
 
-def backends(*paths: str) -> dict[str, Any]:
+def backends(*paths):
     return {"AUTHENTICATION_BACKENDS": list(paths)}
 
 
-def middleware(*paths: str) -> dict[str, Any]:
+def middleware(*paths):
     return {"MIDDLEWARE": list(paths)}
 
 
-def urls(module: Any, **keys: str) -> dict[str, Any]:
+def urls(module, **keys):
     return {"ROOT_URLCONF": module, "ERPNET_INSTANCEID": {**KEYS, **keys}}
 
 
-def sessions(engine: str, cache: str = "redis.RedisCache") -> dict[str, Any]:
+def sessions(engine, cache="redis.RedisCache"):
     entry = {"BACKEND": f"django.core.cache.backends.{cache}", "LOCATION": "redis://"}
     return {"SESSION_ENGINE": f"{ENGINES}.{engine}", "CACHES": {"default": entry}}
 
@@ -382,9 +380,7 @@ SITE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("name", "wrong", "cure", "word"), SITE)
-def test_wrong_setting_of_the_site_is_named(
-    settings: Any, name: str, wrong: dict[str, Any], cure: dict[str, Any], word: str
-) -> None:
+def test_wrong_setting_of_the_site_is_named(settings, name, wrong, cure, word):
     change(settings, wrong)
     assert ids() == [name]
     assert word in text()
@@ -395,7 +391,7 @@ def test_wrong_setting_of_the_site_is_named(
 @pytest.mark.parametrize(
     "url", ["/accounts/login/", "accounts_login", "erpnet_instanceid:sign_in", "/sso/sign"]
 )
-def test_w011_login_url_without_a_page(settings: Any, url: str) -> None:
+def test_w011_login_url_without_a_page(settings, url):
     settings.ROOT_URLCONF = WithOwnPage
     settings.LOGIN_URL = url
     assert ids() == ["W011"]
@@ -415,13 +411,13 @@ def test_w011_login_url_without_a_page(settings: Any, url: str) -> None:
         "https://portal.example.com/login",
     ],
 )
-def test_w011_allows_any_page(settings: Any, url: str) -> None:
+def test_w011_allows_any_page(settings, url):
     settings.ROOT_URLCONF = WithOwnPage
     settings.LOGIN_URL = url
     assert ids() == []
 
 
-def test_w016_site_without_static_files(settings: Any) -> None:
+def test_w016_site_without_static_files(settings):
     settings.STATIC_URL = None
     settings.INSTALLED_APPS = [
         app for app in settings.INSTALLED_APPS if app != "django.contrib.staticfiles"
@@ -440,13 +436,13 @@ def test_w016_site_without_static_files(settings: Any) -> None:
         ({"ENGINE": "django.db.backends.postgresql"}, []),
     ],
 )
-def test_w003_sqlite(settings: Any, database: dict[str, Any], expected: list[str]) -> None:
+def test_w003_sqlite(settings, database, expected):
     with pytest.warns(UserWarning, match="DATABASES"):
         settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", **database}}
     assert ids() == expected
 
 
-def test_every_check_has_a_test_and_its_own_id() -> None:
+def test_every_check_has_a_test_and_its_own_id():
     numbered = check_ids()
     assert len(numbered) == len(set(numbered))
     folder = Path(__file__).parent

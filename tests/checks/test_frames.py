@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from erpnet_instanceid.checks.of_frames import COOKIES, check_frames
@@ -11,7 +9,7 @@ from erpnet_instanceid.checks.of_frames import COOKIES, check_frames
 PARENT = "https://mycompany.my.erp.net"
 
 
-def ids(settings: Any, framed_by: Any) -> list[str]:
+def ids(settings, framed_by):
     settings.ERPNET_INSTANCEID = {"FRAMED_BY": framed_by}
     return [str(message.id).rpartition(".")[2] for message in check_frames()]
 
@@ -19,11 +17,11 @@ def ids(settings: Any, framed_by: Any) -> list[str]:
 @pytest.mark.parametrize(
     "wrong", [PARENT, [PARENT + "/"], ["https://"], ["https://[x"], ["*"], [None]]
 )
-def test_e034_framed_by_is_no_list_of_origins(settings: Any, wrong: Any) -> None:
+def test_e034_framed_by_is_no_list_of_origins(settings, wrong):
     assert ids(settings, wrong) == ["E034"]
 
 
-def test_w019_cookies_do_not_reach_the_frame(settings: Any) -> None:
+def test_w019_cookies_do_not_reach_the_frame(settings):
     assert ids(settings, [PARENT]) == ["W019"]
     for name, value in COOKIES.items():
         setattr(settings, name, value)
@@ -31,5 +29,5 @@ def test_w019_cookies_do_not_reach_the_frame(settings: Any) -> None:
     assert ids(settings, [PARENT]) == []
 
 
-def test_site_without_frames_needs_nothing(settings: Any) -> None:
+def test_site_without_frames_needs_nothing(settings):
     assert ids(settings, []) == []

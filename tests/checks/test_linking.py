@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.core.checks import run_checks
 
@@ -23,9 +21,7 @@ from erpnet_instanceid.checks import check_linking
         ),
     ],
 )
-def test_w020_w021_who_may_take_over_local_users(
-    settings: Any, keys: dict[str, Any], found: list[str], word: str
-) -> None:
+def test_w020_w021_who_may_take_over_local_users(settings, keys, found, word):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, **keys}
 
     messages = check_linking()
@@ -34,7 +30,7 @@ def test_w020_w021_who_may_take_over_local_users(
     assert all(word in message.msg for message in messages)
 
 
-def test_linking_is_told_before_a_deployment_only(settings: Any) -> None:
+def test_linking_is_told_before_a_deployment_only(settings):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "LINK_USERS_BY": "email"}
 
     everyday = {message.id for message in run_checks()}

@@ -15,17 +15,17 @@ from erpnet_instanceid.checks.of_user_model import check_user_model
 
 
 class CreatesUsersItself(InstanceIDBackend):
-    def create_user(self, claims: Any) -> Any:
+    def create_user(self, claims):
         return None
 
 
 class WithTenant(BaseUserManager[Any]):
-    def create_user(self, login: str, tenant: str, password: str | None = None) -> None:
+    def create_user(self, login, tenant, password=None):
         """Not called here."""
 
 
 @isolate_apps("tests")
-def demanding_model() -> Any:
+def demanding_model():
     class Demanding(AbstractBaseUser):
         login = models.CharField(max_length=30)
         born = models.DateField()
@@ -44,7 +44,7 @@ def demanding_model() -> Any:
 
 
 @isolate_apps("tests")
-def easy_model() -> Any:
+def easy_model():
     class Easy(AbstractUser):
         born = models.DateField(null=True)
         locale = models.CharField(max_length=5)
@@ -59,7 +59,7 @@ def easy_model() -> Any:
 
 
 @isolate_apps("tests")
-def numbered_model() -> Any:
+def numbered_model():
     class Numbered(AbstractBaseUser):
         number = models.BigIntegerField(unique=True)
 
@@ -73,11 +73,11 @@ def numbered_model() -> Any:
 
 
 @pytest.fixture
-def user_model(monkeypatch: pytest.MonkeyPatch) -> Any:
+def user_model(monkeypatch):
     return lambda model: monkeypatch.setattr(of_user_model, "get_user_model", lambda: model)
 
 
-def test_w012_names_fields_that_no_claim_fills(user_model: Any, settings: Any) -> None:
+def test_w012_names_fields_that_no_claim_fills(user_model, settings):
     user_model(demanding_model())
     (found,) = check_user_model()
     assert found.id == "erpnet_instanceid.W012"
@@ -88,18 +88,18 @@ def test_w012_names_fields_that_no_claim_fills(user_model: Any, settings: Any) -
     assert list(check_user_model()) == []
 
 
-def test_w012_is_silent_where_nobody_is_created(user_model: Any, settings: Any) -> None:
+def test_w012_is_silent_where_nobody_is_created(user_model, settings):
     user_model(demanding_model())
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "CREATE_USERS": False}
     assert list(check_user_model()) == []
 
 
-def test_w012_is_silent_for_fields_that_claims_fill(user_model: Any) -> None:
+def test_w012_is_silent_for_fields_that_claims_fill(user_model):
     user_model(easy_model())
     assert list(check_user_model()) == []
 
 
-def test_w012_a_number_holds_no_name(user_model: Any) -> None:
+def test_w012_a_number_holds_no_name(user_model):
     user_model(numbered_model())
     (found,) = check_user_model()
     assert "demands number" in found.msg
@@ -112,9 +112,7 @@ def test_w012_a_number_holds_no_name(user_model: Any) -> None:
         ("LINK_USERS_BY", "email", "E036"),
     ],
 )
-def test_setting_needs_a_field_of_the_user_model(
-    user_model: Any, settings: Any, name: str, value: Any, id_: str
-) -> None:
+def test_setting_needs_a_field_of_the_user_model(user_model, settings, name, value, id_):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, name: value}
     assert list(check_user_model()) == []
 

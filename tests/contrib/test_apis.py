@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from django.http import HttpRequest
 from django.test import Client
 from django.urls import include, path
 from django.utils import timezone
@@ -27,13 +24,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 @api_view(["GET", "POST"])
 @authentication_classes([InstanceIDAuthentication])
 @permission_classes([IsAuthenticated])
-def framework(request: Any) -> Response:
+def framework(request):
     return Response({"user": request.user.get_username()})
 
 
 @api_view(["GET"])
 @permission_classes([IsAuthenticated])
-def stock(request: Any) -> Response:
+def stock(request):
     return Response({"user": request.user.get_username()})
 
 
@@ -41,7 +38,7 @@ ninja = NinjaAPI(auth=InstanceIDAuth(), urls_namespace="ninja")
 
 
 @ninja.api_operation(["GET", "POST"], "/who")
-def who(request: HttpRequest) -> dict[str, str]:
+def who(request):
     return {"user": request.user.get_username()}
 
 
@@ -55,7 +52,7 @@ urlpatterns = [
 
 @pytest.mark.parametrize("address", ["/framework", "/ninja/who"])
 @pytest.mark.usefixtures("instance")
-def test_script_of_nobody_is_told_where_to_sign_in(client: Client, address: str) -> None:
+def test_script_of_nobody_is_told_where_to_sign_in(client, address):
     response = client.get(address, headers=SCRIPT)
     assert response.status_code == 401
     assert response.json()["error"] == "sign_in_required"
@@ -63,15 +60,13 @@ def test_script_of_nobody_is_told_where_to_sign_in(client: Client, address: str)
 
 
 @pytest.mark.parametrize("address", ["/framework", "/ninja/who"])
-def test_signed_in_visitor_is_let_in(
-    client: Client, instance_sign_in: Callable[..., Any], address: str
-) -> None:
+def test_signed_in_visitor_is_let_in(client, instance_sign_in, address):
     instance_sign_in(client, "maria")
     assert client.get(address, headers=SCRIPT).json() == {"user": "maria"}
 
 
 @pytest.mark.parametrize("address", ["/framework", "/ninja/who"])
-def test_csrf_check_stays(instance_sign_in: Callable[..., Any], address: str) -> None:
+def test_csrf_check_stays(instance_sign_in, address):
     client = Client(enforce_csrf_checks=True)
     instance_sign_in(client, "maria")
     assert client.post(address, headers=SCRIPT).status_code == 403
@@ -81,9 +76,7 @@ def test_csrf_check_stays(instance_sign_in: Callable[..., Any], address: str) ->
     assert client.post(address, headers=headers).status_code == 200
 
 
-def test_stock_class_says_so_when_the_sign_in_has_ended(
-    client: Client, instance_sign_in: Callable[..., Any]
-) -> None:
+def test_stock_class_says_so_when_the_sign_in_has_ended(client, instance_sign_in):
     instance_sign_in(client, "maria")
     SignIn.objects.update(ended=timezone.now())
     entry = client.session["erpnet_instanceid"]

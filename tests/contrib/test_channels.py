@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.auth import AuthMiddlewareStack
 from channels.testing import WebsocketCommunicator
-from django.test import Client
 from django.utils import timezone
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 
 from ..support.printed import DOCS, blocks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def talk(client: Client, *, sign_out: Callable[[], Any]) -> tuple[Any, Any]:
+async def talk(client, *, sign_out):
     """The consumer's messages before and after the visitor's sign-out."""
     printed: dict[str, Any] = {}
     exec(blocks(DOCS / "channels.rst")[1].text, printed)
@@ -40,9 +37,7 @@ async def talk(client: Client, *, sign_out: Callable[[], Any]) -> tuple[Any, Any
     return first, second
 
 
-def test_consumer_calls_the_instance_until_the_sign_out(
-    client: Client, instance: Instance, instance_sign_in: Callable[..., Any]
-) -> None:
+def test_consumer_calls_the_instance_until_the_sign_out(client, instance, instance_sign_in):
     instance_sign_in(client, "maria")
     instance.next_answer("api", status=401)
     first, second = async_to_sync(talk)(

@@ -5,13 +5,8 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
-from typing import Any
 
 import pytest
-import requests
-
-from ..support.demo import Demo
-from .conftest import Shopper
 
 NUMBER = re.compile(r"<td>(C\d{5})</td>")
 LINK = re.compile(r'href="(/customers/[0-9a-f-]{36}/)"')
@@ -21,22 +16,22 @@ COMPANY = re.compile(r'<option value="([^"]*)">Demo Trading<')
 ERRORS = re.compile(r'<ul class="errorlist" id="id_(\w+)_error"><li>(.*?)</li>', re.DOTALL)
 
 
-def beside(page: requests.Response, rel: str) -> Any:
+def beside(page, rel):
     found = re.search(rf'rel="{rel}" href="([^"]+)"', page.text)
     return found[1] if found else None
 
 
-def fields(page: requests.Response) -> dict[str, str]:
+def fields(page):
     form = page.text[page.text.index("<main") :]
     return {name: unescape(value) for name, value in FIELD.findall(form) + CHOICE.findall(form)}
 
 
-def errors(page: requests.Response) -> dict[str, str]:
+def errors(page):
     """The errors beside each field."""
     return {name: unescape(text) for name, text in ERRORS.findall(page.text)}
 
 
-def test_customers_come_in_pages_forth_and_back(demo: Demo, shopper: Shopper) -> None:
+def test_customers_come_in_pages_forth_and_back(demo, shopper):
     page = shopper.sign_in_at("/customers/", "maria")
     assert beside(page, "prev") is None
     assert "1–20 of 500" in page.text
@@ -51,7 +46,7 @@ def test_customers_come_in_pages_forth_and_back(demo: Demo, shopper: Shopper) ->
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-def test_unknown_page_customer_or_order_is_not_found(shopper: Shopper) -> None:
+def test_unknown_page_customer_or_order_is_not_found(shopper):
     shopper.sign_in_at("/customers/", "maria")
     for page in ("0", "26", "9" * 5000):
         assert shopper.open(f"/customers/page/{page}/").status_code == 404
@@ -59,7 +54,7 @@ def test_unknown_page_customer_or_order_is_not_found(shopper: Shopper) -> None:
     assert shopper.open(f"/orders/{UNKNOWN}/printout/").status_code == 404
 
 
-def test_changed_fields_are_sent_in_a_transaction(demo: Demo, shopper: Shopper) -> None:
+def test_changed_fields_are_sent_in_a_transaction(demo, shopper):
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     form = fields(shopper.open(path))
     assert form.keys() >= {"Name", "City", "Email", "CreditLimit"}
@@ -73,7 +68,7 @@ def test_changed_fields_are_sent_in_a_transaction(demo: Demo, shopper: Shopper) 
     assert changed == {"City": "Русе & Co", "CreditLimit": 7}
 
 
-def test_invalid_form_does_not_reach_the_instance(demo: Demo, shopper: Shopper) -> None:
+def test_invalid_form_does_not_reach_the_instance(demo, shopper):
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     page = shopper.press(path, {**fields(shopper.open(path)), "CreditLimit": "-1"})
     assert page.status_code == 200
@@ -104,9 +99,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("language", REFUSALS)
-def test_refusal_of_a_rule_stands_whole_beside_its_field(
-    demo: Demo, shopper: Shopper, language: str
-) -> None:
+def test_refusal_of_a_rule_stands_whole_beside_its_field(demo, shopper, language):
     shopper.http.headers["Accept-Language"] = language
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     page = shopper.open(path)
@@ -117,7 +110,7 @@ def test_refusal_of_a_rule_stands_whole_beside_its_field(
     assert demo.instance.counters()["open_transactions"] == 0
 
 
-def test_printout_of_an_order_is_downloaded(demo: Demo, shopper: Shopper) -> None:
+def test_printout_of_an_order_is_downloaded(demo, shopper):
     path = LINK.findall(shopper.sign_in_at("/customers/", "maria").text)[0]
     page = shopper.open(path)
     link = re.search(r'href="(/orders/[0-9a-f-]{36}/printout/)"', page.text)

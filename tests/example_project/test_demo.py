@@ -7,11 +7,11 @@ import subprocess
 import time
 from urllib.parse import urlsplit
 
-from ..support.demo import MANAGE, Demo, run_demo, shop_environment
+from ..support.demo import MANAGE, run_demo, shop_environment
 from .conftest import free_port, port_is_open
 
 
-def test_prints_two_hosts_and_the_people_to_sign_in_as(demo: Demo) -> None:
+def test_prints_two_hosts_and_the_people_to_sign_in_as(demo):
     assert urlsplit(demo.shop).hostname == "localhost"
     assert urlsplit(demo.instance.url).hostname == "127.0.0.1"
     for login in ("admin", "maria", "community", "ivan"):
@@ -19,7 +19,7 @@ def test_prints_two_hosts_and_the_people_to_sign_in_as(demo: Demo) -> None:
     assert "robot" not in demo.banner
 
 
-def test_a_signal_stops_both_servers_and_leaves_no_process() -> None:
+def test_a_signal_stops_both_servers_and_leaves_no_process():
     """The ports close, and the pipe of stderr ends: no child is left that holds it."""
     with run_demo(stderr=subprocess.STDOUT) as demo:
         assert port_is_open(demo.shop)
@@ -32,7 +32,7 @@ def test_a_signal_stops_both_servers_and_leaves_no_process() -> None:
     assert not port_is_open(demo.instance.url)
 
 
-def test_a_signal_before_it_is_up_stops_it_as_well() -> None:
+def test_a_signal_before_it_is_up_stops_it_as_well():
     """The stand-in listens first: at that time the shop's database is still being made."""
     port = free_port()
     process = subprocess.Popen(
@@ -50,7 +50,7 @@ def test_a_signal_before_it_is_up_stops_it_as_well() -> None:
     assert output == "Stopped.\n"
 
 
-def test_port_in_use_is_left_to_its_owner(demo: Demo) -> None:
+def test_port_in_use_is_left_to_its_owner(demo):
     shop, instance = urlsplit(demo.shop).port, urlsplit(demo.instance.url).port
     with run_demo(
         f"--port={shop}", f"--instance-port={instance}", stderr=subprocess.STDOUT

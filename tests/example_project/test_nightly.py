@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
 from erpnet_instanceid.testing.world.customers import make_customers
 
-from ..support.demo import MANAGE, Demo, run_demo, shop_environment
+from ..support.demo import MANAGE, run_demo, shop_environment
 
 
-def test_counts_with_one_service_token_and_the_scope_it_needs(demo: Demo) -> None:
+def test_counts_with_one_service_token_and_the_scope_it_needs(demo):
     """By the very line that the demo prints."""
     line = re.search(r"^ +(ERPNET_INSTANCE_URL=.* nightly)$", demo.banner, re.MULTILINE)
     assert line is not None
@@ -26,7 +25,7 @@ def test_counts_with_one_service_token_and_the_scope_it_needs(demo: Demo) -> Non
     assert (asked["grant_type"], asked["scope"]) == ("client_credentials", "read")
 
 
-def test_options_of_the_demo_count(tmp_path: Path) -> None:
+def test_options_of_the_demo_count(tmp_path):
     database = tmp_path / "kept.sqlite3"
     with run_demo("--licences=0", f"--database={database}") as running:
         answer = nightly(running)
@@ -35,7 +34,7 @@ def test_options_of_the_demo_count(tmp_path: Path) -> None:
     assert database.exists()
 
 
-def test_registration_without_the_right_is_named_in_one_line(demo: Demo) -> None:
+def test_registration_without_the_right_is_named_in_one_line(demo):
     demo.instance.register(system_user_allowed=False)
     answer = nightly(demo)
     assert answer.returncode == 1
@@ -44,7 +43,7 @@ def test_registration_without_the_right_is_named_in_one_line(demo: Demo) -> None
     assert demo.instance.settings()["APPLICATION_SECRET"] not in answer.stderr
 
 
-def nightly(demo: Demo) -> subprocess.CompletedProcess[str]:
+def nightly(demo):
     settings = {
         "INSTANCE_URL": demo.instance.url,
         "APPLICATION_URI": "demo.example.com",

@@ -6,16 +6,14 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Callable
-from http.cookiejar import Cookie
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import requests
 from django.contrib.auth import get_user_model
 
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.testing import AuthorizationAnswer, Instance, Token
+from erpnet_instanceid.testing import Token
 
 from ..support.forging import MISSING, claims, header, several
 from ..support.outcomes import assert_signed_in, begin, look
@@ -27,12 +25,12 @@ NewVisitor = Callable[..., Visitor]
 ID_TOKENS = ("front_id_token", "id_token")
 
 
-def assert_can_sign_in(visitor: Visitor, instance: Instance, login: str = "maria") -> None:
+def assert_can_sign_in(visitor, instance, login="maria"):
     attempt = begin(visitor, instance, login, next_url="/private")
     attempt.assert_signed_in(login=login, target="/private")
 
 
-def test_pos_01_hybrid_form_post_signs_in(visitor: Visitor, instance: Instance) -> None:
+def test_pos_01_hybrid_form_post_signs_in(visitor, instance):
     before = visitor.get("/basket?add=tea").json()
     assert before == {"basket": ["tea"]}
     key_before = visitor.whoami()["session"]
@@ -57,9 +55,7 @@ def test_pos_01_hybrid_form_post_signs_in(visitor: Visitor, instance: Instance) 
         pytest.param("form_post", "POST", id="POS-03 by form_post"),
     ],
 )
-def test_code_flow_signs_in(
-    visitor: Visitor, instance: Instance, configure: Configure, mode: str, method: str
-) -> None:
+def test_code_flow_signs_in(visitor, instance, configure, mode, method):
     configure(RESPONSE_TYPE="code", RESPONSE_MODE=mode)
     attempt = begin(visitor, instance, next_url="/private")
     assert attempt.answer.method == method
@@ -71,7 +67,7 @@ def test_code_flow_signs_in(
     assert asked["response_type"] == "code"
 
 
-def test_pos_04_unknown_members_are_ignored(visitor: Visitor, instance: Instance) -> None:
+def test_pos_04_unknown_members_are_ignored(visitor, instance):
     nested = {f"x_{n}": {"level": {"list": [n, {"deep": None}]}} for n in range(200)}
     more = [("session_state", "abc.def"), ("foo", "bar"), ("foo", "baz")]
     for name in ID_TOKENS:
@@ -84,9 +80,7 @@ def test_pos_04_unknown_members_are_ignored(visitor: Visitor, instance: Instance
     assert visitor.whoami()["scope"] == "openid read"
 
 
-def test_pos_05_profile_comes_from_the_access_token(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
+def test_pos_05_profile_comes_from_the_access_token(visitor, instance, configure):
     # An unverified address is told from a verified one by whether it may adopt a local user.
     configure(LINK_USERS_BY="email")
     local = get_user_model().objects.create_user("local", "admin@company.example")
@@ -132,9 +126,7 @@ def test_pos_05_profile_comes_from_the_access_token(
         ),
     ],
 )
-def test_harmless_variant_signs_in(
-    visitor: Visitor, instance: Instance, changes: dict[str, Callable[..., Any]]
-) -> None:
+def test_harmless_variant_signs_in(visitor, instance, changes):
     # POS-06, in each of them.
     instance.clock_offset = 5
     for name, change in changes.items():
@@ -145,14 +137,12 @@ def test_harmless_variant_signs_in(
 
 
 @pytest.mark.parametrize("told_by", ["access_token", "userinfo"])
-def test_pos_08_name_in_raw_utf8_is_stored_exactly(
-    visitor: Visitor, instance: Instance, told_by: str
-) -> None:
+def test_pos_08_name_in_raw_utf8_is_stored_exactly(visitor, instance, told_by):
     # Decomposed: equal to the eye, not the same.
     last_name = unicodedata.normalize("NFD", "Рай")
     instance.people["maria"].name = f"Иван {last_name}"
 
-    def write_raw(token: Token) -> None:
+    def write_raw(token):
         if told_by == "userinfo":
             claims(name=MISSING, user_type=MISSING)(token)
         token.payload = json.dumps(token.claims, ensure_ascii=False).encode()
@@ -169,7 +159,7 @@ def test_pos_08_name_in_raw_utf8_is_stored_exactly(
     assert len(instance.calls("userinfo")) == (told_by == "userinfo")
 
 
-def test_pos_09_longest_sub_is_one_account(new_visitor: NewVisitor, instance: Instance) -> None:
+def test_pos_09_longest_sub_is_one_account(new_visitor, instance):
     # Every sixteen characters differ, so that nothing is gained by compressing them.
     sub = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(4))[:255]
     # Another one, the same but for the last character.
@@ -190,9 +180,7 @@ def test_pos_09_longest_sub_is_one_account(new_visitor: NewVisitor, instance: In
     assert SignIn.objects.filter(account=first).count() == 2
 
 
-def test_pos_13_14_keys_rotated_just_before_signing(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_pos_13_14_keys_rotated_just_before_signing(new_visitor, instance):
     earlier, visitor = new_visitor(), new_visitor()
     assert_can_sign_in(earlier, instance)
     # The code is made, then the ID token that comes with it is signed.
@@ -204,10 +192,8 @@ def test_pos_13_14_keys_rotated_just_before_signing(
     assert len(instance.calls("token")) == 2
 
 
-def test_pos_17_no_refresh_token_means_another_sign_in_later(
-    visitor: Visitor, instance: Instance
-) -> None:
-    def short_and_final(answer: dict[str, Any]) -> None:
+def test_pos_17_no_refresh_token_means_another_sign_in_later(visitor, instance):
+    def short_and_final(answer):
         del answer["refresh_token"]
         answer["expires_in"] = 0
 
@@ -226,9 +212,7 @@ def test_pos_17_no_refresh_token_means_another_sign_in_later(
     assert SignIn.objects.get().ended is not None
 
 
-def test_pos_18_code_and_secret_arrive_as_they_are(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
+def test_pos_18_code_and_secret_arrive_as_they_are(visitor, instance, configure):
     code, secret = "a+b/c=d%26e~._-", "p@ss&=+% \u00e9"
     instance.register(secret=secret)
     configure(**instance.settings())
@@ -241,7 +225,7 @@ def test_pos_18_code_and_secret_arrive_as_they_are(
     assert request["client_secret"] == secret
 
 
-def test_pos_19_two_tabs_whose_answers_cross(visitor: Visitor, instance: Instance) -> None:
+def test_pos_19_two_tabs_whose_answers_cross(visitor, instance):
     first, second = (visitor.at(visitor.start(page)) for page in ("/private", "/basket"))
 
     # Both post before either comes back by GET: there is one cookie to carry an answer in.
@@ -256,15 +240,15 @@ def test_pos_19_two_tabs_whose_answers_cross(visitor: Visitor, instance: Instanc
     assert_signed_in(visitor, again, before, target="/private")
 
 
-def _post(visitor: Visitor, answer: AuthorizationAnswer) -> requests.Response:
+def _post(visitor, answer):
     return visitor.relay(answer.url, urlencode(answer.fields))
 
 
 @pytest.mark.parametrize("https", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("same_site", ["Lax", "Strict", "None"])
 def test_pos_20_form_post_keeps_the_anonymous_session(
-    new_visitor: NewVisitor, instance: Instance, settings: Any, same_site: str, https: bool
-) -> None:
+    new_visitor, instance, settings, same_site, https
+):
     settings.SESSION_COOKIE_SAMESITE = same_site
     settings.SESSION_COOKIE_SECURE = https
     visitor = new_visitor(https=https)
@@ -294,8 +278,8 @@ def test_pos_20_form_post_keeps_the_anonymous_session(
 
 @pytest.mark.parametrize("same_site", ["Lax", "Strict"])
 def test_pos_20_query_answer_keeps_the_anonymous_session(
-    visitor: Visitor, instance: Instance, configure: Configure, settings: Any, same_site: str
-) -> None:
+    visitor, instance, configure, settings, same_site
+):
     configure(RESPONSE_TYPE="code")
     settings.SESSION_COOKIE_SAMESITE = same_site
     visitor.get("/basket?add=tea")
@@ -304,6 +288,6 @@ def test_pos_20_query_answer_keeps_the_anonymous_session(
     assert visitor.whoami()["basket"] == ["tea"]
 
 
-def _attributes(cookie: Cookie) -> dict[str, Any]:
+def _attributes(cookie):
     rest: dict[str, Any] = cookie._rest  # type: ignore[attr-defined]
     return {"path": cookie.path, "domain": cookie.domain, "secure": cookie.secure, **rest}

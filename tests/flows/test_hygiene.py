@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +15,6 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.urls import clear_url_caches, path
 from django.utils.log import AdminEmailHandler
@@ -23,12 +22,9 @@ from django.views.debug import ExceptionReporter
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.signals import signed_in
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.views.reporting import sensitive_request
 
-from ..support.leaks import Watch
 from ..support.outcomes import begin
-from ..support.visitor import Visitor
 from ..views import home
 
 Configure = Callable[..., None]
@@ -37,7 +33,7 @@ urlpatterns = [path("", home, name="home")]
 
 
 @pytest.fixture
-def html_mails() -> Iterator[None]:
+def html_mails():
     """Error mails with the values of all variables, as a site may ask for them."""
     handler = AdminEmailHandler(include_html=True)
     handler.setLevel(logging.ERROR)
@@ -48,10 +44,10 @@ def html_mails() -> Iterator[None]:
 
 
 @pytest.fixture
-def failing_receiver() -> Iterator[None]:
+def failing_receiver():
     """A receiver of the site's own that fails once the visitor is signed in."""
 
-    def fail(**_kwargs: Any) -> None:
+    def fail(**_kwargs):
         raise RuntimeError("the site's own mistake")
 
     signed_in.connect(fail)
@@ -59,9 +55,7 @@ def failing_receiver() -> Iterator[None]:
     signed_in.disconnect(fail)
 
 
-def test_hyg_01_watch_learns_every_kind_of_secret(
-    visitor: Visitor, instance: Instance, no_leaks: Watch
-) -> None:
+def test_hyg_01_watch_learns_every_kind_of_secret(visitor, instance, no_leaks):
     instance.access_token_lifetime = 1
     visitor.sign_in()
     visitor.get("/customers")
@@ -81,9 +75,7 @@ def test_hyg_01_watch_learns_every_kind_of_secret(
     assert any(name.startswith("cookie erpnet_signin_") for name in no_leaks.known)
 
 
-def test_hyg_01_failing_instance_is_logged_once_and_not_mailed(
-    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_hyg_01_failing_instance_is_logged_once_and_not_mailed(visitor, instance, caplog):
     attempt = begin(visitor, instance)
     instance.next_token_answer(status=500, body="no")
 
@@ -97,15 +89,13 @@ def test_hyg_01_failing_instance_is_logged_once_and_not_mailed(
 
 @pytest.mark.parametrize("flow", ["code id_token", "code"])
 @pytest.mark.usefixtures("failing_receiver", "html_mails")
-def test_hyg_01_error_mails_hold_no_secret(
-    visitor: Visitor, configure: Configure, monkeypatch: pytest.MonkeyPatch, flow: str
-) -> None:
+def test_hyg_01_error_mails_hold_no_secret(visitor, configure, monkeypatch, flow):
     """Nor do the copies of the address that servers keep."""
     configure(RESPONSE_TYPE=flow)
     names = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI", "UNENCODED_URL")
     get_environ = WSGIRequestHandler.get_environ
 
-    def as_servers_do(handler: WSGIRequestHandler) -> dict[str, Any]:
+    def as_servers_do(handler):
         environ: dict[str, Any] = get_environ(handler)
         return {**environ, **dict.fromkeys(names, handler.path)}
 
@@ -124,14 +114,14 @@ def test_hyg_01_error_mails_hold_no_secret(
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_hyg_01_error_report_shows_posted_values_in_debug_only(settings: Any, debug: bool) -> None:
+def test_hyg_01_error_report_shows_posted_values_in_debug_only(settings, debug):
     settings.DEBUG = debug
     # Put together, for a report quotes these lines.
     request = RequestFactory().post("/signin-callback", {"id_token": "posted" * 3})
     request.COOKIES["erpnet_answer"] = "cookie" * 3
 
     @sensitive_request
-    def view(request: HttpRequest) -> HttpResponse:
+    def view(request):
         raise RuntimeError(request.path)
 
     try:
@@ -145,7 +135,7 @@ def test_hyg_01_error_report_shows_posted_values_in_debug_only(settings: Any, de
         assert ("cookie" * 3 in report) is debug
 
 
-def test_hyg_02_tokens_are_sealed_at_rest(visitor: Visitor, instance: Instance) -> None:
+def test_hyg_02_tokens_are_sealed_at_rest(visitor, instance):
     given: dict[str, str] = {}
     instance.change("token_answer", given.update)
     begin(visitor, instance).assert_signed_in()
@@ -168,7 +158,7 @@ def test_hyg_02_tokens_are_sealed_at_rest(visitor: Visitor, instance: Instance) 
     assert max(map(len, cookies)) < 100
 
 
-def test_hyg_03_check_command_reports_unsafe_settings(settings: Any, instance: Instance) -> None:
+def test_hyg_03_check_command_reports_unsafe_settings(settings, instance):
     call_command("check")
     settings.SESSION_COOKIE_SECURE = False
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
@@ -184,7 +174,7 @@ def test_hyg_03_check_command_reports_unsafe_settings(settings: Any, instance: I
         assert f"erpnet_instanceid.{name}" in str(caught.value)
 
 
-def test_hyg_04_backend_leaves_passwords_to_others(visitor: Visitor, instance: Instance) -> None:
+def test_hyg_04_backend_leaves_passwords_to_others(visitor, instance):
     get_user_model().objects.create_superuser("operator", password="right")
     form = {"username": "operator", "password": "right"}
     assert visitor.post("/admin/password/?next=/admin/", form).status_code == 302

@@ -7,18 +7,16 @@ import gzip
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc import fetched, provider
-from erpnet_instanceid.testing import Instance, Token, run_instance
+from erpnet_instanceid.testing import Token, run_instance
 
 from ..support.outcomes import assert_unavailable, begin, look, within
 from ..support.places import FRONT
-from ..support.tls import Trusted
 from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
@@ -28,12 +26,12 @@ MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture
-def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_retry(monkeypatch):
     """Lets the site ask a failing instance again at once. See tests/oidc."""
     monkeypatch.setattr(provider, "RETRY_SECONDS", 0.0)
 
 
-def assert_start_fails(visitor: Visitor, instance: Instance, code: str | None = None) -> None:
+def assert_start_fails(visitor, instance, code=None):
     """UPF at the start of a sign-in: nobody is sent anywhere."""
     before = look(visitor, instance)
     response = visitor.get("/signin")
@@ -45,9 +43,7 @@ def assert_start_fails(visitor: Visitor, instance: Instance, code: str | None = 
 
 
 @pytest.mark.usefixtures("quick_retry")
-def test_key_01_metadata_of_another_issuer_stops_the_sign_in(
-    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_key_01_metadata_of_another_issuer_stops_the_sign_in(visitor, instance, caplog):
     instance.change("discovery", lambda document: document.update(issuer=instance.issuer + "/"))
 
     assert_start_fails(visitor, instance, code="issuer_mismatch")
@@ -60,9 +56,7 @@ def test_key_01_metadata_of_another_issuer_stops_the_sign_in(
     begin(visitor, instance).assert_signed_in()
 
 
-def test_key_02_keys_are_fetched_from_where_the_metadata_says(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_key_02_keys_are_fetched_from_where_the_metadata_says(visitor, instance):
     somewhere = f"/{secrets.token_hex(8)}/keys"
     instance.change("discovery", lambda d: d.update(jwks_uri=instance.issuer + somewhere))
     instance.always("other", json=instance.keys.jwks())
@@ -87,9 +81,7 @@ def test_key_02_keys_are_fetched_from_where_the_metadata_says(
     ],
 )
 @pytest.mark.usefixtures("quick_retry")
-def test_metadata_that_cannot_be_had_passes(
-    visitor: Visitor, instance: Instance, configure: Configure, fault: dict[str, Any]
-) -> None:
+def test_metadata_that_cannot_be_had_passes(visitor, instance, configure, fault):
     configure(DEADLINE=0.5)
     instance.always("discovery", **fault)
 
@@ -104,9 +96,7 @@ def test_metadata_that_cannot_be_had_passes(
 
 
 @pytest.mark.usefixtures("quick_retry")
-def test_key_06_07_keys_are_fetched_again_after_a_failure(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_key_06_07_keys_are_fetched_again_after_a_failure(visitor, instance):
     for fault, code in (({"status": 500}, "server_error"), ({"json": {}}, "malformed_key_set")):
         instance.next_answer("jwks", **fault)
         attempt = begin(visitor, instance)
@@ -118,13 +108,13 @@ def test_key_06_07_keys_are_fetched_again_after_a_failure(
 
 
 def test_key_09_unknown_keys_are_not_looked_for_again_and_again(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    visitor, new_visitor, instance, monkeypatch
+):
     good = visitor.at(visitor.start())
     visitor.bring(good)
     before = look(visitor, instance)
 
-    def bring_unknown_key() -> None:
+    def bring_unknown_key():
         token = Token.parse(good["id_token"], instance.keys.current)
         token.header["kid"] = secrets.token_hex(16)
         state = parse_qs(urlsplit(visitor.start()).query)["state"][0]
@@ -151,9 +141,7 @@ def test_key_09_unknown_keys_are_not_looked_for_again_and_again(
     [{"signed": False}, {"days": (-3, -1)}, {"days": (1, 3)}, {"host": "op.test"}],
     ids=["unknown authority", "expired", "not yet", "other host"],
 )
-def test_key_12_certificate_that_does_not_hold_is_not_accepted(
-    visitor: Visitor, configure: Configure, trusted: Trusted, wrong: dict[str, Any]
-) -> None:
+def test_key_12_certificate_that_does_not_hold_is_not_accepted(visitor, configure, trusted, wrong):
     with run_instance(tls=trusted.context(trusted.certificate(**wrong))) as secure:
         configure(**secure.settings())
 
@@ -162,9 +150,7 @@ def test_key_12_certificate_that_does_not_hold_is_not_accepted(
         assert secure.requests == []
 
 
-def test_key_12_certificate_of_a_trusted_authority_is_accepted(
-    visitor: Visitor, configure: Configure, trusted: Trusted
-) -> None:
+def test_key_12_certificate_of_a_trusted_authority_is_accepted(visitor, configure, trusted):
     with run_instance(tls=trusted.context(trusted.certificate())) as secure:
         configure(**secure.settings())
         visitor.at_instance.verify = str(trusted.bundle)
@@ -175,9 +161,9 @@ def test_key_12_certificate_of_a_trusted_authority_is_accepted(
 
 
 def test_key_13_another_instance_is_not_taken_for_the_old_one(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance, configure: Configure
-) -> None:
-    def signed_by_the_old_one(token: Token) -> None:
+    visitor, new_visitor, instance, configure
+):
+    def signed_by_the_old_one(token):
         token.header["kid"] = instance.kid
         token.sign_with = instance.private_key
 
@@ -193,9 +179,7 @@ def test_key_13_another_instance_is_not_taken_for_the_old_one(
     assert instance.requests == []
 
 
-def test_key_13_another_instance_gets_no_old_refresh_token(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
+def test_key_13_another_instance_gets_no_old_refresh_token(visitor, instance, configure):
     instance.access_token_lifetime = 1
     visitor.sign_in()
     with run_instance() as other:

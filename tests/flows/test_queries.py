@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import requests
 from django.contrib.sessions.models import Session
 from django.db import connection, connections
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.views.callback import SignInCallbackView
 
 MOST_OF_A_CALLBACK = 7
@@ -38,7 +34,7 @@ class Cost:
 
 
 @contextmanager
-def counting(instance: Instance) -> Iterator[Cost]:
+def counting(instance):
     """Counts statements, transaction boundaries apart, and calls to the instance."""
     cost = Cost()
     instance.forget_requests()
@@ -51,12 +47,12 @@ def counting(instance: Instance) -> Iterator[Cost]:
 
 
 @pytest.fixture
-def sign_in(instance: Instance, transactional_db: None) -> Iterator[Callable[..., Any]]:
+def sign_in(instance, transactional_db):
     """Signs somebody in who is known at the instance; each step with its cost."""
     at_instance = requests.Session()
     at_instance.trust_env = False
 
-    def run(client: Client) -> tuple[HttpResponse, dict[str, Cost]]:
+    def run(client):
         costs = {}
         with counting(instance) as costs["start"]:
             started = client.get("/signin?next=/private")
@@ -75,12 +71,12 @@ def sign_in(instance: Instance, transactional_db: None) -> Iterator[Callable[...
 
 
 @pytest.fixture
-def warm(sign_in: Callable[..., Any]) -> None:
+def warm(sign_in):
     """The instance is known, and so is the visitor."""
     sign_in(Client())
 
 
-def test_start_takes_nothing(client: Client, instance: Instance, warm: None) -> None:
+def test_start_takes_nothing(client, instance, warm):
     # Nor does it look at a session that there is.
     client.get("/basket?add=tea")
     sessions, sign_ins = Session.objects.count(), SignIn.objects.count()
@@ -95,18 +91,14 @@ def test_start_takes_nothing(client: Client, instance: Instance, warm: None) -> 
     assert (Session.objects.count(), SignIn.objects.count()) == (sessions, sign_ins)
 
 
-def test_first_sign_in_of_a_process_asks_for_metadata_and_keys(
-    client: Client, sign_in: Callable[..., Any]
-) -> None:
+def test_first_sign_in_of_a_process_asks_for_metadata_and_keys(client, sign_in):
     _, costs = sign_in(client)
 
     assert (costs["start"].calls, costs["start"].statements) == ({"discovery": 1}, [])
     assert costs["callback"].calls == {"jwks": 1, "token": 1}
 
 
-def test_callback_of_a_known_user(
-    client: Client, instance: Instance, warm: None, sign_in: Callable[..., Any]
-) -> None:
+def test_callback_of_a_known_user(client, instance, warm, sign_in):
     response, costs = sign_in(client)
 
     assert costs["start"].calls == {}
@@ -119,9 +111,7 @@ def test_callback_of_a_known_user(
     assert len(callback.statements) <= MOST_OF_A_CALLBACK, shown
 
 
-def test_page_with_a_fresh_token_takes_nothing_of_ours(
-    client: Client, instance: Instance, sign_in: Callable[..., Any]
-) -> None:
+def test_page_with_a_fresh_token_takes_nothing_of_ours(client, instance, sign_in):
     sign_in(client)
 
     with counting(instance) as cost:
@@ -134,16 +124,14 @@ def test_page_with_a_fresh_token_takes_nothing_of_ours(
 
 
 @pytest.fixture
-def atomic_requests(transactional_db: None) -> Iterator[None]:
+def atomic_requests(transactional_db):
     """A site whose views each run in a transaction."""
     connections.settings["default"]["ATOMIC_REQUESTS"] = True
     yield
     connections.settings["default"]["ATOMIC_REQUESTS"] = False
 
 
-def test_no_view_runs_inside_the_sites_transaction(
-    client: Client, instance: Instance, atomic_requests: None
-) -> None:
+def test_no_view_runs_inside_the_sites_transaction(client, instance, atomic_requests):
     with counting(instance) as inside:
         client.get("/plain")
     assert inside.transactions != []
@@ -172,8 +160,8 @@ urlpatterns = [path("own-callback", OwnCallbackView.as_view()), path("", include
 
 
 def test_sites_own_callback_runs_in_no_transaction_either(
-    client: Client, instance: Instance, atomic_requests: None, settings: Any
-) -> None:
+    client, instance, atomic_requests, settings
+):
     """At an address of the site's, where this app's URLs have no say."""
     settings.ROOT_URLCONF = __name__
 

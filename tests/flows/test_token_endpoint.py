@@ -4,15 +4,10 @@ read is in tests/oidc."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from erpnet_instanceid.testing import Instance
-
 from ..support.outcomes import begin
-from ..support.visitor import Visitor
 
 
 @pytest.mark.parametrize(
@@ -26,9 +21,7 @@ from ..support.visitor import Visitor
         ),
     ],
 )
-def test_refused_code_ends_the_sign_in(
-    visitor: Visitor, instance: Instance, fault: dict[str, Any], code: str
-) -> None:
+def test_refused_code_ends_the_sign_in(visitor, instance, fault, code):
     attempt = begin(visitor, instance)
     description = f"code {attempt.answer['code']} is spent"
     instance.next_token_answer(**fault, error_description=description)
@@ -38,18 +31,14 @@ def test_refused_code_ends_the_sign_in(
 @pytest.mark.parametrize(
     "fault", [{"body": "<html>"}, {"drop": "after"}, {"delay": 30}], ids=["html", "lost", "late"]
 )
-def test_tok_04_unusable_answer_is_not_asked_for_again(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None], fault: dict[str, Any]
-) -> None:
+def test_tok_04_unusable_answer_is_not_asked_for_again(visitor, instance, configure, fault):
     configure(DEADLINE=0.5)
     attempt = begin(visitor, instance)
     instance.next_token_answer(**fault)
     attempt.assert_unavailable(attempt.bring(), token_requests=1)
 
 
-def test_tok_02_refused_application_is_the_operators_to_mend(
-    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_tok_02_refused_application_is_the_operators_to_mend(visitor, instance, caplog):
     attempt = begin(visitor, instance)
     description = f"bad secret {instance.application_secret}"
     instance.next_token_answer(status=401, error="invalid_client", error_description=description)
@@ -61,9 +50,7 @@ def test_tok_02_refused_application_is_the_operators_to_mend(
     assert "invalid_client" in told.getMessage()
 
 
-def test_token_issued_while_the_site_waited_signs_in(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None]
-) -> None:
+def test_token_issued_while_the_site_waited_signs_in(visitor, instance, configure):
     configure(CLOCK_SKEW=0)
     attempt = begin(visitor, instance)
     instance.next_token_answer(hold=1.5)

@@ -3,25 +3,21 @@ a notice. What each check refuses is in tests/oidc."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.contrib.auth import get_user_model
 
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.testing import Instance
 
 from ..support.backend import assert_fits
-from ..support.forging import MISSING, Forge, claims, named
+from ..support.forging import MISSING, claims, named
 from ..support.outcomes import assert_rejected, begin, look
-from ..support.places import FRONT, LOGOUT, TOKEN_ENDPOINT, Place
-from ..support.visitor import Visitor
+from ..support.places import FRONT, LOGOUT, TOKEN_ENDPOINT
 
 ID_TOKENS = ("front_id_token", "id_token")
 FOREIGN = claims(iss="https://evil.test/id")
 
 
-def badly_signed(token: Any) -> None:
+def badly_signed(token):
     token.signature = b"\x01" * 256
 
 
@@ -39,15 +35,11 @@ def badly_signed(token: Any) -> None:
         pytest.param(TOKEN_ENDPOINT, claims(sub="ivan"), "tokens_disagree", id="hyb_07 person"),
     ],
 )
-def test_spoilt_token_is_refused(
-    visitor: Visitor, instance: Instance, place: Place, forge: Forge, code: str | None
-) -> None:
+def test_spoilt_token_is_refused(visitor, instance, place, forge, code):
     place.assert_refused(visitor, instance, forge, code=code)
 
 
-def test_hyb_01_12_id_token_of_an_earlier_sign_in_is_refused(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_hyb_01_12_id_token_of_an_earlier_sign_in_is_refused(visitor, instance):
     earlier = visitor.at(visitor.start())
     visitor.bring(earlier)
     visitor.post("/signout")
@@ -61,9 +53,7 @@ def test_hyb_01_12_id_token_of_an_earlier_sign_in_is_refused(
 
 
 @pytest.mark.parametrize("denied_by", ["access_token", "userinfo"])
-def test_hyb_17_administrator_needs_every_token(
-    visitor: Visitor, instance: Instance, denied_by: str
-) -> None:
+def test_hyb_17_administrator_needs_every_token(visitor, instance, denied_by):
     for target in ID_TOKENS:
         instance.change(target, claims(is_admin="true", user_type="InternalUser"))
     if denied_by == "userinfo":
@@ -77,9 +67,7 @@ def test_hyb_17_administrator_needs_every_token(
     assert (user.is_staff, user.is_superuser) == (False, False)
 
 
-def test_clm_12_time_beyond_all_calendars_does_no_harm(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_clm_12_time_beyond_all_calendars_does_no_harm(visitor, instance):
     for target in (*ID_TOKENS, "access_token"):
         instance.change(target, claims(exp=1.7e308))
     # The access token's own time counts where the answer does not say how long it lives.
@@ -105,7 +93,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("source", ["access_token", "id_token", "userinfo"])
-def test_clm_17_odd_claims_do_no_harm(visitor: Visitor, instance: Instance, source: str) -> None:
+def test_clm_17_odd_claims_do_no_harm(visitor, instance, source):
     """`tests/users/test_odd_claims.py` has each claim alone."""
     if source == "userinfo":
         instance.change("access_token", lambda token: "0123456789ABCDEF" * 4)
@@ -121,7 +109,7 @@ def test_clm_17_odd_claims_do_no_harm(visitor: Visitor, instance: Instance, sour
 
 
 @pytest.mark.parametrize("sid", [MISSING, "\ud800", "x" * 255], ids=named)
-def test_clm_18_odd_sid_does_no_harm(visitor: Visitor, instance: Instance, sid: Any) -> None:
+def test_clm_18_odd_sid_does_no_harm(visitor, instance, sid):
     for target in ID_TOKENS:
         instance.change(target, claims(sid=sid))
     begin(visitor, instance).assert_signed_in()

@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import tempfile
-from typing import Any
 
 import atheris
 
@@ -29,7 +28,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test.utils import setup_test_environment
 
-from erpnet_instanceid.testing import Instance, Token, run_instance
+from erpnet_instanceid.testing import run_instance
 
 PARAMETERS = ["state", "code", "id_token", "error", "error_description", "iss"]
 
@@ -37,12 +36,12 @@ PARAMETERS = ["state", "code", "id_token", "error", "error_description", "iss"]
 class Target:
     """Turns bytes into something that could arrive."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance):
         self.scene = Scene(instance)
         self.honest = self.scene.honest()
         self.runs = 0
 
-    def __call__(self, data: bytes) -> None:
+    def __call__(self, data):
         self.runs += 1
         given = atheris.FuzzedDataProvider(data)
         actions = [
@@ -57,7 +56,7 @@ class Target:
         given_action = actions[given.ConsumeIntInRange(0, len(actions) - 1)]
         given_action(given)
 
-    def callback(self, given: Any) -> None:
+    def callback(self, given):
         keep = ["state", "code"][given.ConsumeIntInRange(0, 1)]
         pairs = [(keep, self.honest[keep])]
         for _ in range(given.ConsumeIntInRange(0, 6)):
@@ -65,7 +64,7 @@ class Target:
             pairs.append((name, given.ConsumeUnicode(200)))
         self.scene.answer(pairs)
 
-    def damaged(self, given: Any) -> None:
+    def damaged(self, given):
         raw = self.honest["id_token"]
         start = given.ConsumeIntInRange(0, len(raw))
         end = start + given.ConsumeIntInRange(0, 20)
@@ -73,28 +72,28 @@ class Target:
         if damaged != raw:
             self.scene.answer([*{**self.honest, "id_token": damaged}.items()])
 
-    def signed(self, given: Any) -> None:
+    def signed(self, given):
         payload = given.ConsumeBytes(500)
         header = given.ConsumeBytes(100) if given.ConsumeBool() else None
 
-        def bend(token: Token) -> None:
+        def bend(token):
             token.payload = payload
             token.header_bytes = header
 
         raw = self.scene.id_token(bend)
         self.scene.answer([*{**self.honest, "id_token": raw}.items()])
 
-    def body(self, given: Any) -> None:
+    def body(self, given):
         self.scene.post(given.ConsumeBytes(500), FORM)
 
-    def cookies(self, given: Any) -> None:
+    def cookies(self, given):
         value = given.ConsumeBytes(200).decode("latin-1")
         self.scene.cookies({"erpnet_signin_REF": value, "erpnet_answer": value})
 
-    def notice(self, given: Any) -> None:
+    def notice(self, given):
         self.scene.notice(b"logout_token=" + given.ConsumeBytes(500))
 
-    def parsers(self, given: Any) -> None:
+    def parsers(self, given):
         data = given.ConsumeBytes(500)
         client, issuer = conf.client, self.scene.instance.issuer
         text = data.decode("latin-1")
@@ -112,7 +111,7 @@ class Target:
         )
 
 
-def main() -> None:
+def main():
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("--seconds", type=int, default=600)
     seconds = parser.parse_args().seconds

@@ -7,19 +7,16 @@ is signed in by it; and the instance is not asked for tokens before all the chec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.oidc.id_token import half_hash
-from erpnet_instanceid.signin.attempts import Attempt, Plan, new_attempt
+from erpnet_instanceid.signin.attempts import Plan, new_attempt
 from erpnet_instanceid.testing import Instance, Token
 
 FORM = "application/x-www-form-urlencoded"
@@ -28,7 +25,7 @@ ANSWERS = {200, 302, 303, 400, 403, 405, 413, 502, 503}
 Pairs = list[tuple[str, str]]
 
 
-def no_change(_token: Token) -> None:
+def no_change(_token):
     pass
 
 
@@ -39,14 +36,14 @@ class Scene:
     instance: Instance
     client: Client = field(default_factory=Client)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         # Metadata and keys are known from here on, so that every further call would be seen.
         conf.client.provider.metadata()
         self.attempt = self._attempt()
         conf.client.provider.verify(self.id_token(), algorithms=["RS256"], types=["jwt"])
         self.calls = len(self.instance.requests)
 
-    def id_token(self, bend: Callable[[Token], object] = no_change) -> str:
+    def id_token(self, bend=no_change):
         """The front-channel ID token of the attempt, bent before it is signed."""
         now = int(time.time())
         claims = {
@@ -66,10 +63,10 @@ class Scene:
         bend(token)
         return token.serialize()
 
-    def honest(self) -> dict[str, str]:
+    def honest(self):
         return {"state": self.attempt.secrets.state, "code": CODE, "id_token": self.id_token()}
 
-    def answer(self, pairs: Pairs) -> None:
+    def answer(self, pairs):
         """Brings an answer that is not the honest one."""
         body = urlencode(pairs, errors="surrogatepass").encode()
         self.post(body, FORM)
@@ -77,18 +74,18 @@ class Scene:
         if any(name == "id_token" and value for name, value in pairs):
             self.get(body.decode())
 
-    def post(self, body: bytes, content_type: str) -> None:
+    def post(self, body, content_type):
         self._renew_attempt()
         relayed = self.client.generic("POST", "/signin-callback", body, content_type)
         self._check(relayed)
         if relayed.status_code == 303:
             self._check(self.client.get(relayed["Location"]))
 
-    def get(self, query: str) -> None:
+    def get(self, query):
         self._renew_attempt()
         self._check(self.client.get("/signin-callback?" + query))
 
-    def cookies(self, values: Mapping[str, str]) -> None:
+    def cookies(self, values):
         """Comes to the callback with cookies of the browser's own making."""
         self._renew_attempt()
         ref = self.attempt.reference
@@ -96,27 +93,27 @@ class Scene:
             self.client.cookies[name.replace("REF", ref)] = value
         self._check(self.client.get(f"/signin-callback?reference={ref}"))
 
-    def notice(self, body: bytes, content_type: str = FORM) -> None:
+    def notice(self, body, content_type=FORM):
         """Delivers a back-channel notice that no instance sent."""
         response = self.client.generic("POST", "/backchannel-signout", body, content_type)
         assert response.status_code in {400, 503}, response.status_code
         assert response["Cache-Control"] == "no-store"
 
-    def parses(self, parse: Callable[[], object]) -> None:
+    def parses(self, parse):
         """A parser has a value or an error of ours for every input."""
         with suppress(InstanceIDError):
             parse()
 
-    def _attempt(self) -> Attempt:
+    def _attempt(self):
         request = RequestFactory().get("/")
         attempt, self.sealed = new_attempt(request, Plan(int(time.time()), "testserver", "/"))
         return attempt
 
-    def _renew_attempt(self) -> None:
+    def _renew_attempt(self):
         self.client.cookies.clear()
         self.client.cookies[f"erpnet_signin_{self.attempt.reference}"] = self.sealed
 
-    def _check(self, response: HttpResponse) -> None:
+    def _check(self, response):
         assert response.status_code in ANSWERS, response.status_code
         assert "sessionid" not in response.cookies
         asked = [call.endpoint for call in self.instance.requests[self.calls :]]
@@ -124,6 +121,6 @@ class Scene:
         assert set(asked) <= {"jwks"}, asked
 
 
-def document(value: Any) -> Any:
+def document(value):
     """``value`` as something that an instance may have answered."""
     return value if isinstance(value, dict) else {"value": value}

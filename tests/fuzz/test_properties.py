@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from erpnet_instanceid.api import sites
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.oidc import jose, provider, token_endpoint
-from erpnet_instanceid.testing import Instance, Token
 
 from .scene import FORM, Scene, document
 
@@ -74,11 +72,11 @@ FOREIGN = rsa.generate_private_key(65537, 2048)
 
 
 @pytest.fixture
-def scene(instance: Instance, db: None) -> Scene:
+def scene(instance, db):
     return Scene(instance)
 
 
-def apply(target: dict[str, Any], changes: dict[str, Any]) -> None:
+def apply(target, changes):
     for name, value in changes.items():
         if value == "\0gone":
             target.pop(name, None)
@@ -92,10 +90,8 @@ def apply(target: dict[str, Any], changes: dict[str, Any]) -> None:
     header=st.dictionaries(st.sampled_from(HEADERS), values | gone, max_size=2),
     foreign=st.booleans(),
 )
-def test_bent_tokens_are_answered(
-    scene: Scene, claims: dict[str, Any], header: dict[str, Any], foreign: bool
-) -> None:
-    def bend(token: Token) -> None:
+def test_bent_tokens_are_answered(scene, claims, header, foreign):
+    def bend(token):
         apply(token.claims, claims)
         apply(token.header, header)
         if foreign:
@@ -114,7 +110,7 @@ def test_bent_tokens_are_answered(
 
 @often
 @given(position=st.integers(0, 10_000), piece=st.text(max_size=5), cut=st.integers(0, 40))
-def test_damaged_tokens_are_answered(scene: Scene, position: int, piece: str, cut: int) -> None:
+def test_damaged_tokens_are_answered(scene, position, piece, cut):
     honest = scene.honest()
     raw = honest["id_token"]
     position %= len(raw)
@@ -132,7 +128,7 @@ def test_damaged_tokens_are_answered(scene: Scene, position: int, piece: str, cu
     # With both and nothing else it would be an honest answer by GET.
     keep=st.sampled_from(["state", "code"]),
 )
-def test_any_parameters_are_answered(scene: Scene, pairs: list[tuple[str, str]], keep: str) -> None:
+def test_any_parameters_are_answered(scene, pairs, keep):
     scene.answer([(keep, scene.honest()[keep]), *pairs])
 
 
@@ -143,7 +139,7 @@ def test_any_parameters_are_answered(scene: Scene, pairs: list[tuple[str, str]],
         [FORM, f"{FORM}; charset=utf-16", "application/json", "multipart/form-data; boundary=x", ""]
     ),
 )
-def test_any_body_is_answered(scene: Scene, body: bytes, content_type: str) -> None:
+def test_any_body_is_answered(scene, body, content_type):
     scene.post(body, content_type)
     scene.notice(body, content_type)
     scene.notice(b"logout_token=" + body)
@@ -157,7 +153,7 @@ def test_any_body_is_answered(scene: Scene, body: bytes, content_type: str) -> N
         st.text(st.characters(min_codepoint=32, max_codepoint=255)),
     )
 )
-def test_any_cookies_are_answered(scene: Scene, cookies: dict[str, str]) -> None:
+def test_any_cookies_are_answered(scene, cookies):
     scene.cookies(cookies)
 
 
@@ -166,10 +162,8 @@ def test_any_cookies_are_answered(scene: Scene, cookies: dict[str, str]) -> None
     claims=st.dictionaries(st.sampled_from(CLAIMS), values | gone, max_size=4),
     header=st.dictionaries(st.sampled_from(HEADERS), values | gone, max_size=2),
 )
-def test_tokens_that_are_no_notices_end_nothing(
-    scene: Scene, claims: dict[str, Any], header: dict[str, Any]
-) -> None:
-    def bend(token: Token) -> None:
+def test_tokens_that_are_no_notices_end_nothing(scene, claims, header):
+    def bend(token):
         apply(token.claims, claims)
         apply(token.header, header)
         # A logout token has no nonce, so this is not one.
@@ -184,9 +178,7 @@ def test_tokens_that_are_no_notices_end_nothing(
 
 @often
 @given(answer=st.dictionaries(st.sampled_from(TOKEN_FIELDS), values), text=st.text(max_size=300))
-def test_any_token_answer_is_read_or_refused(
-    scene: Scene, answer: dict[str, Any], text: str
-) -> None:
+def test_any_token_answer_is_read_or_refused(scene, answer, text):
     client = conf.client
     scene.parses(
         lambda: token_endpoint._read_tokens(answer, client, scope="openid", now=1_000_000.0)
@@ -199,9 +191,7 @@ def test_any_token_answer_is_read_or_refused(
     document_=values,
     keys=st.lists(st.dictionaries(st.sampled_from(KEY_MEMBERS), values), max_size=4),
 )
-def test_any_document_is_read_or_refused(
-    scene: Scene, document_: Any, keys: list[dict[str, Any]]
-) -> None:
+def test_any_document_is_read_or_refused(scene, document_, keys):
     client, issuer = conf.client, scene.instance.issuer
     found = {**client.provider.metadata().document, **document(document_)}
     scene.parses(lambda: provider.read_metadata(found, issuer=issuer))

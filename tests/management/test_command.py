@@ -12,7 +12,7 @@ from django.core.management import call_command
 from erpnet_instanceid.management.commands.instanceid import ACTIONS, Command
 
 
-def test_alone_it_prints_its_help() -> None:
+def test_alone_it_prints_its_help():
     out = io.StringIO()
     call_command("instanceid", stdout=out)
     for action, text in ACTIONS.items():
@@ -32,9 +32,7 @@ def test_alone_it_prints_its_help() -> None:
         (["--traceback"], "traceback", True),
     ],
 )
-def test_general_option_before_and_after_the_action(
-    action: str, option: list[str], name: str, value: object
-) -> None:
+def test_general_option_before_and_after_the_action(action, option, name, value):
     parser = Command().create_parser("manage.py", "instanceid")
     for arguments in ([*option, action], [action, *option]):
         assert getattr(parser.parse_args(arguments), name) == value
@@ -50,7 +48,7 @@ def test_general_option_before_and_after_the_action(
         (["doctor", "--site", "rp.test", "--traceback"], 1, "Traceback"),
     ],
 )
-def test_exit_status(arguments: list[str], status: int, told: str) -> None:
+def test_exit_status(arguments, status, told):
     run = subprocess.run(
         [sys.executable, "-m", "django", "instanceid", *arguments], capture_output=True, text=True
     )

@@ -18,7 +18,6 @@ from erpnet_instanceid.oidc.http import Answer
 from erpnet_instanceid.testing import Instance, application_secret_hash
 
 from ..support.proxy import run_proxy
-from ..support.tls import Trusted
 
 SITE = "https://backend.example.com"
 CALLBACK = f"{SITE}/signin-callback"
@@ -31,14 +30,14 @@ REFUSED = (
 Spoil = Callable[[Instance], Any]
 
 
-def told(*arguments: str) -> str:
+def told(*arguments):
     """The command's output if nothing is BAD."""
     out = io.StringIO()
     call_command("instanceid", *arguments, stdout=out)
     return out.getvalue()
 
 
-def blamed(*arguments: str) -> str:
+def blamed(*arguments):
     """The command's output if something is BAD."""
     out = io.StringIO()
     with pytest.raises(CommandError, match=r"must be put right\. Begin with the first") as caught:
@@ -47,22 +46,22 @@ def blamed(*arguments: str) -> str:
     return out.getvalue()
 
 
-def first_bad(text: str) -> str:
+def first_bad(text):
     """The first line marked BAD, with its cure."""
     return re.findall(r"^BAD   (.*(?:\n {6}.*)*)", text, flags=re.MULTILINE)[0]
 
 
-def closed_port() -> str:
+def closed_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture(autouse=True)
-def sound_site(settings: Any, db: None) -> None:
+def sound_site(settings, db):
     settings.SESSION_COOKIE_SECURE = True
 
 
-def test_content_with_a_working_site(instance: Instance) -> None:
+def test_content_with_a_working_site(instance):
     text = told("doctor")
     assert "BAD" not in text
     assert "The instance knows the application and its secret." in text
@@ -70,23 +69,23 @@ def test_content_with_a_working_site(instance: Instance) -> None:
     assert "This machine's clock agrees with the instance's." in text
 
 
-def always(endpoint: str, **answer: Any) -> Spoil:
+def always(endpoint, **answer):
     return lambda instance: instance.always(endpoint, **answer)
 
 
-def metadata(**changes: Any) -> Spoil:
+def metadata(**changes):
     return lambda instance: instance.change("discovery", lambda found: found.update(changes))
 
 
-def keys(*published: dict[str, str]) -> Spoil:
+def keys(*published):
     return lambda instance: instance.change("jwks", lambda _: {"keys": list(published)})
 
 
-def only_other_algorithms(instance: Instance) -> None:
+def only_other_algorithms(instance):
     instance.change("jwks", lambda found: found["keys"][0].update(alg="RS512"))
 
 
-def ahead(seconds: int) -> Spoil:
+def ahead(seconds):
     return lambda instance: setattr(instance, "clock_offset", seconds)
 
 
@@ -116,18 +115,14 @@ FAULTS: list[tuple[Spoil, str, str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "line", "cure"), FAULTS)
-def test_names_the_fault_of_the_instance(
-    instance: Instance, spoil: Spoil, line: str, cure: str
-) -> None:
+def test_names_the_fault_of_the_instance(instance, spoil, line, cure):
     spoil(instance)
     found = first_bad(blamed())
     assert line.format(url=instance.url) in found
     assert cure in found
 
 
-def test_shows_the_hash_of_a_wrong_secret_and_not_the_secret(
-    instance: Instance, configure: Any
-) -> None:
+def test_shows_the_hash_of_a_wrong_secret_and_not_the_secret(instance, configure):
     configure(APPLICATION_SECRET="wrong-secret")
     text = blamed()
     assert f"ApplicationUri         {instance.application_uri}\n" in text
@@ -136,7 +131,7 @@ def test_shows_the_hash_of_a_wrong_secret_and_not_the_secret(
 
 
 @pytest.mark.parametrize("setting", ["INSTANCE_URL", "ISSUER"])
-def test_unreachable_host_is_blamed_on_its_setting(configure: Any, setting: str) -> None:
+def test_unreachable_host_is_blamed_on_its_setting(configure, setting):
     configure(**{setting: closed_port()})
     found = first_bad(blamed())
     assert "No connection to" in found
@@ -147,13 +142,13 @@ def test_unreachable_host_is_blamed_on_its_setting(configure: Any, setting: str)
 @pytest.mark.parametrize(
     "name", ["response_modes_supported", "code_challenge_methods_supported", "scopes_supported"]
 )
-def test_missing_list_is_no_fault(instance: Instance, name: str) -> None:
+def test_missing_list_is_no_fault(instance, name):
     """RFC 8414 2."""
     instance.change("discovery", lambda found: found.pop(name, None) and None)
     assert "BAD" not in told("doctor")
 
 
-def test_issuer_with_a_slash_at_its_end(instance: Instance, configure: Any) -> None:
+def test_issuer_with_a_slash_at_its_end(instance, configure):
     issuer = instance.issuer + "/"
     configure(ISSUER=issuer)
     instance.change("discovery", lambda found: found.update(issuer=issuer))
@@ -162,13 +157,13 @@ def test_issuer_with_a_slash_at_its_end(instance: Instance, configure: Any) -> N
     assert asked == {"/id/.well-known/openid-configuration"}
 
 
-def test_keys_that_the_process_has_kept_prove_nothing(instance: Instance) -> None:
+def test_keys_that_the_process_has_kept_prove_nothing(instance):
     assert "BAD" not in told("doctor")
     instance.always("jwks", status=503)
     assert "keys cannot be read" in first_bad(blamed())
 
 
-def test_wrong_settings_come_first(configure: Any) -> None:
+def test_wrong_settings_come_first(configure):
     configure(SCOPE="read", CLOCK_SKEW=999)
     text = blamed()
     assert first_bad(text).startswith("ERPNET_INSTANCEID[\"SCOPE\"] lacks 'openid'.\n      Add it")
@@ -176,13 +171,13 @@ def test_wrong_settings_come_first(configure: Any) -> None:
     assert "Instance ID" not in text
 
 
-def test_silenced_check_is_not_shown(settings: Any, configure: Any) -> None:
+def test_silenced_check_is_not_shown(settings, configure):
     configure(CLOCK_SKEW=999)
     settings.SILENCED_SYSTEM_CHECKS = ["erpnet_instanceid.W005"]
     assert "CLOCK_SKEW" not in told("doctor")
 
 
-def test_json_has_the_same_findings(instance: Instance) -> None:
+def test_json_has_the_same_findings(instance):
     lines, answer = told("doctor").splitlines(), json.loads(told("doctor", "--json"))
     assert {"mark": "ok", "about": "keys", "cure": ""}.items() <= answer["findings"][2].items()
     for finding in answer["findings"]:
@@ -190,7 +185,7 @@ def test_json_has_the_same_findings(instance: Instance) -> None:
     assert answer["next"] == lines[-1]
 
 
-def test_json_of_a_fault(instance: Instance) -> None:
+def test_json_of_a_fault(instance):
     instance.always("jwks", status=503)
     answer = json.loads(blamed("--json"))
     assert [one["about"] for one in answer["findings"] if one["mark"] == "BAD"] == ["keys"]
@@ -200,7 +195,7 @@ def test_json_of_a_fault(instance: Instance) -> None:
 # The site itself
 
 
-def test_site_behind_a_good_proxy(live_server: Any, instance: Instance, trusted: Trusted) -> None:
+def test_site_behind_a_good_proxy(live_server, instance, trusted):
     tls = trusted.context(trusted.certificate())
     with run_proxy(live_server.url, tls, headers={"X-Forwarded-Proto": "https"}) as site:
         text = told("doctor", "--site", site)
@@ -224,14 +219,8 @@ PROXIES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("arguments", "changed", "word"), PROXIES)
 def test_fault_of_the_proxy_is_named_first(
-    live_server: Any,
-    instance: Instance,
-    trusted: Trusted,
-    settings: Any,
-    arguments: dict[str, Any],
-    changed: dict[str, Any],
-    word: str,
-) -> None:
+    live_server, instance, trusted, settings, arguments, changed, word
+):
     for name, value in changed.items():
         setattr(settings, name, value)
     tls = trusted.context(trusted.certificate())
@@ -241,7 +230,7 @@ def test_fault_of_the_proxy_is_named_first(
     assert "signin" in found
 
 
-def test_site_that_leads_elsewhere(live_server: Any, instance: Instance, settings: Any) -> None:
+def test_site_that_leads_elsewhere(live_server, instance, settings):
     settings.PREPEND_WWW = True
     found = first_bad(blamed("--site", live_server.url))
     assert "leads to http://www." in found
@@ -249,21 +238,19 @@ def test_site_that_leads_elsewhere(live_server: Any, instance: Instance, setting
 
 
 @pytest.mark.parametrize("location", ["", "http://[x/", "https://a:b/"])
-def test_redirect_without_an_address_leads_nowhere(location: str) -> None:
+def test_redirect_without_an_address_leads_nowhere(location):
     answer = Answer(SITE, 302, {"Location": location}, b"")
     assert onward(SITE, answer) == ""
 
 
-def test_site_that_moves_to_the_host_of_callback_url(
-    live_server: Any, instance: Instance, configure: Any
-) -> None:
+def test_site_that_moves_to_the_host_of_callback_url(live_server, instance, configure):
     callback = live_server.url.replace("localhost", "127.0.0.1") + "/signin-callback"
     configure(CALLBACK_URL=callback)
     text = told("doctor", "--site", live_server.url)
     assert f"ok    The site gives the instance the address {callback}\n" in text
 
 
-def test_site_that_cannot_be_opened_is_not_blamed(instance: Instance) -> None:
+def test_site_that_cannot_be_opened_is_not_blamed(instance):
     site = closed_port()
     text = told("doctor", "--site", site)
     assert f"look  No connection to {site}/signin can be made from this machine." in text
@@ -272,7 +259,7 @@ def test_site_that_cannot_be_opened_is_not_blamed(instance: Instance) -> None:
 # The address that the instance has to know
 
 
-def test_address_that_is_not_known_cannot_be_tried(instance: Instance) -> None:
+def test_address_that_is_not_known_cannot_be_tried(instance):
     text = told("doctor")
     assert "look  ImpersonateLoginUrl must be exactly the site's address followed by" in text
     assert text.splitlines()[-1] == (
@@ -290,9 +277,7 @@ def test_address_that_is_not_known_cannot_be_tried(instance: Instance) -> None:
         {"RESPONSE_TYPE": "code", "RESPONSE_MODE": "form_post"},
     ],
 )
-def test_registered_address_is_accepted(
-    instance: Instance, configure: Any, keys: dict[str, Any]
-) -> None:
+def test_registered_address_is_accepted(instance, configure, keys):
     instance.register(login_urls=[CALLBACK])
     configure(**keys)
     site = [] if "CALLBACK_URL" in keys else ["--site", SITE]
@@ -304,7 +289,7 @@ def test_registered_address_is_accepted(
 @pytest.mark.parametrize(
     "registered", [f"{CALLBACK}/", CALLBACK.upper(), f"{SITE}:443/signin-callback"]
 )
-def test_address_that_differs_by_a_character(instance: Instance, registered: str) -> None:
+def test_address_that_differs_by_a_character(instance, registered):
     instance.register(login_urls=[registered])
     assert REFUSED in blamed("--site", SITE)
 
@@ -321,13 +306,13 @@ PAGE = "<p>Code: login_required</p>"
         {"status": 302, "headers": {"Location": "//elsewhere.test/"}},
     ],
 )
-def test_answer_that_is_a_refusal(instance: Instance, answer: dict[str, Any]) -> None:
+def test_answer_that_is_a_refusal(instance, answer):
     instance.always("authorize", **answer)
     instance.always("other", status=200, body=PAGE)
     assert REFUSED in blamed("--site", SITE)
 
 
-def test_address_is_not_blamed_for_a_scope(instance: Instance) -> None:
+def test_address_is_not_blamed_for_a_scope(instance):
     instance.register(login_urls=[CALLBACK], scope="update")
     text = blamed("--site", SITE)
     assert "BAD   The instance does not start a sign-in: invalid_scope." in text
@@ -335,7 +320,7 @@ def test_address_is_not_blamed_for_a_scope(instance: Instance) -> None:
     assert "does not accept" not in text
 
 
-def test_address_is_tried_again_with_the_least_request(instance: Instance) -> None:
+def test_address_is_tried_again_with_the_least_request(instance):
     """An instance may show its own page for any fault, and not only for a wrong address."""
     instance.register(login_urls=[CALLBACK])
     instance.always(
@@ -352,15 +337,13 @@ def test_address_is_tried_again_with_the_least_request(instance: Instance) -> No
     "answer",
     [{"status": 503}, {"drop": "before"}, {"body": '<input name="p" type="password">'}],
 )
-def test_answer_that_tells_nothing_is_for_the_operator(
-    instance: Instance, answer: dict[str, Any]
-) -> None:
+def test_answer_that_tells_nothing_is_for_the_operator(instance, answer):
     instance.always("authorize", **answer)
     text = told("doctor", "--site", SITE)
     assert f"look  ImpersonateLoginUrl must be exactly {CALLBACK}\n      It could not" in text
 
 
-def test_unknown_application_tries_no_address(instance: Instance, configure: Any) -> None:
+def test_unknown_application_tries_no_address(instance, configure):
     configure(APPLICATION_SECRET="wrong")
     assert f"look  ImpersonateLoginUrl must be exactly {CALLBACK}" in blamed("--site", SITE)
     assert not instance.calls("authorize")
@@ -379,9 +362,7 @@ def test_unknown_application_tries_no_address(instance: Instance, configure: Any
         ({"POST_LOGOUT_URL": ""}, [], 'ok    ERPNET_INSTANCEID["POST_LOGOUT_URL"] is empty'),
     ],
 )
-def test_sign_out_address(
-    instance: Instance, configure: Any, keys: dict[str, str], site: list[str], line: str
-) -> None:
+def test_sign_out_address(instance, configure, keys, site, line):
     instance.register(login_urls=[CALLBACK])
     configure(**keys)
     assert line in told("doctor", *site)
@@ -393,19 +374,19 @@ MISSING = "The tables of this app are missing. Run manage.py migrate."
 
 
 @pytest.fixture
-def without_tables(db: None) -> None:
+def without_tables(db):
     """As before the first migrate; the test's rollback brings them back."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE erpnet_instanceid_signin RENAME TO elsewhere")
 
 
 @pytest.mark.usefixtures("without_tables")
-def test_missing_tables(instance: Instance) -> None:
+def test_missing_tables(instance):
     assert f"BAD   {MISSING}\n" in blamed()
 
 
-def test_database_that_does_not_answer(instance: Instance) -> None:
-    def refuses(*_args: Any) -> None:
+def test_database_that_does_not_answer(instance):
+    def refuses(*_args):
         raise OperationalError("connection refused")
 
     with connection.execute_wrapper(refuses):
@@ -415,6 +396,6 @@ def test_database_that_does_not_answer(instance: Instance) -> None:
 
 
 @pytest.mark.usefixtures("without_tables")
-def test_prune_without_tables() -> None:
+def test_prune_without_tables():
     with pytest.raises(CommandError, match=re.escape(MISSING)):
         told("prune")

@@ -11,7 +11,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from erpnet_instanceid.management.registration import secret_hash
-from erpnet_instanceid.testing import Instance
 
 BACKEND = "erpnet_instanceid.backends.InstanceIDBackend"
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
@@ -30,7 +29,7 @@ class NoURLs:
     urlpatterns: list[Any] = []
 
 
-def first_line(*arguments: str) -> str:
+def first_line(*arguments):
     """The first finding that is not ok, with its cure."""
     out = io.StringIO()
     with contextlib.suppress(CommandError):
@@ -40,7 +39,7 @@ def first_line(*arguments: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def sound_site(settings: Any, db: None, instance: Instance) -> None:
+def sound_site(settings, db, instance):
     settings.SESSION_COOKIE_SECURE = True
 
 
@@ -106,26 +105,26 @@ SETTINGS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-def assert_first_line(cause: str, cure: str, *arguments: str) -> None:
+def assert_first_line(cause, cure, *arguments):
     line = first_line(*arguments)
     assert cause in line
     assert cure in line
 
 
 @pytest.mark.parametrize(("keys", "cause", "cure"), KEYS)
-def test_key_of_the_dict(configure: Any, keys: dict[str, Any], cause: str, cure: str) -> None:
+def test_key_of_the_dict(configure, keys, cause, cure):
     configure(**keys)
     assert_first_line(cause, cure)
 
 
 @pytest.mark.parametrize(("changed", "cause", "cure"), SETTINGS)
-def test_other_setting(settings: Any, changed: dict[str, Any], cause: str, cure: str) -> None:
+def test_other_setting(settings, changed, cause, cure):
     for name, value in changed.items():
         setattr(settings, name, value)
     assert_first_line(cause, cure, "--site", "https://op.test")
 
 
-def test_instance_that_has_moved(instance: Instance) -> None:
+def test_instance_that_has_moved(instance):
     moved = {"Location": "https://erp.op.test/id/"}
     instance.always("discovery", status=301, headers=moved)
     assert "It redirects to https://erp.op.test/id/." in first_line()

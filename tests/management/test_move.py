@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.testing import run_instance
 
 from ..support.visitor import Visitor
 
@@ -21,33 +20,31 @@ Configure = Callable[..., None]
 
 
 @pytest.fixture
-def moved(instance: Instance, configure: Configure) -> Iterator[Callable[[], Instance]]:
+def moved(instance, configure):
     """Lets the site know the instance by its new address."""
     with run_instance() as new:
         # The same people, whose ids differ from one stand-in to the next only if added by name.
         for login in ("maria", "admin"):
             assert new.people[login].id == instance.people[login].id
 
-        def change() -> Instance:
+        def change():
             configure(**new.settings())
             return new
 
         yield change
 
 
-def move(issuer: str) -> str:
+def move(issuer):
     out = io.StringIO()
     call_command("instanceid", "move", f"--from={issuer}", "--no-input", stdout=out)
     return out.getvalue()
 
 
-def without_id(instance: Instance, times: int | None = None) -> None:
+def without_id(instance, times=None):
     instance.change("access_token", lambda token: token.claims.pop("id") and None, times=times)
 
 
-def test_people_keep_their_users(
-    new_visitor: NewVisitor, instance: Instance, moved: Callable[[], Instance]
-) -> None:
+def test_people_keep_their_users(new_visitor, instance, moved):
     former, visitor = new_visitor(), new_visitor()
     former.sign_in("maria")
     new = moved()
@@ -64,9 +61,7 @@ def test_people_keep_their_users(
     assert Account.objects.get().issuer == new.issuer
 
 
-def test_second_user_gives_the_person_back(
-    new_visitor: NewVisitor, instance: Instance, moved: Callable[[], Instance]
-) -> None:
+def test_second_user_gives_the_person_back(new_visitor, instance, moved):
     new_visitor().sign_in("maria")
     moved()
     early = new_visitor()
@@ -84,9 +79,7 @@ def test_second_user_gives_the_person_back(
 
 
 @pytest.mark.parametrize("lacking", ["old", "new"])
-def test_login_name_tells_where_one_has_no_id(
-    new_visitor: NewVisitor, instance: Instance, moved: Callable[[], Instance], lacking: str
-) -> None:
+def test_login_name_tells_where_one_has_no_id(new_visitor, instance, moved, lacking):
     if lacking == "old":
         without_id(instance)
     new_visitor().sign_in("maria")
@@ -105,9 +98,7 @@ def test_login_name_tells_where_one_has_no_id(
     assert (account.issuer, account.key) == (new.issuer, new.people["maria"].id)
 
 
-def test_another_person_of_the_same_name_is_left_alone(
-    new_visitor: NewVisitor, instance: Instance, moved: Callable[[], Instance]
-) -> None:
+def test_another_person_of_the_same_name_is_left_alone(new_visitor, instance, moved):
     new_visitor().sign_in("maria")
     new = moved()
     new.people.add("maria", "Another Maria", email="another@company.example")
@@ -128,7 +119,7 @@ def test_another_person_of_the_same_name_is_left_alone(
         (None, "former"),
     ],
 )
-def test_names_what_can_be_moved(db: None, settings: Any, issuer: str | None, told: str) -> None:
+def test_names_what_can_be_moved(db, settings, issuer, told):
     user = User.objects.create_user("maria")
     Account.objects.create(user=user, fingerprint="0", issuer="https://old.test/id", key="1")
     current = f"{settings.ERPNET_INSTANCEID['INSTANCE_URL']}/id"
@@ -137,9 +128,7 @@ def test_names_what_can_be_moved(db: None, settings: Any, issuer: str | None, to
         move(current if issuer is None else issuer)
 
 
-def test_nothing_changes_without_a_yes(
-    db: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_changes_without_a_yes(db, capsys, monkeypatch):
     user = User.objects.create_user("maria")
     Account.objects.create(user=user, fingerprint="0", issuer="https://old.test/id", key="1")
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))

@@ -7,8 +7,6 @@ import hashlib
 import io
 import json
 import types
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,13 +16,13 @@ from django.urls import set_script_prefix
 SITE = "https://backend.example.com"
 
 
-def told(*arguments: str) -> str:
+def told(*arguments):
     out = io.StringIO()
     call_command("instanceid", *arguments, stdout=out)
     return out.getvalue()
 
 
-def test_register_prints_every_attribute() -> None:
+def test_register_prints_every_attribute():
     answer = json.loads(told("register", "--site", SITE, "--json"))
     secret, application = answer["ApplicationSecret"], answer["TrustedApplication"]
     digest = base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode()
@@ -45,7 +43,7 @@ def test_register_prints_every_attribute() -> None:
     }
 
 
-def test_register_shows_the_secret_once() -> None:
+def test_register_shows_the_secret_once():
     text = told("register", "--site", SITE)
     secret = text.partition("ERPNET_APPLICATION_SECRET=")[2].split()[0]
     assert text.count(secret) == 1
@@ -54,7 +52,7 @@ def test_register_shows_the_secret_once() -> None:
     assert text.endswith(f"manage.py instanceid doctor --site {SITE}\n")
 
 
-def test_register_needs_no_secret_yet(settings: Any) -> None:
+def test_register_needs_no_secret_yet(settings):
     """It is what makes one: until then the settings hold an empty one, or none."""
     keys = {**settings.ERPNET_INSTANCEID, "APPLICATION_SECRET": ""}
     settings.ERPNET_INSTANCEID = keys
@@ -73,19 +71,19 @@ def test_register_needs_no_secret_yet(settings: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("action", ["register", "install-link"])
-def test_wrong_settings_are_registered_by_nobody(settings: Any, wrong: Any, action: str) -> None:
+def test_wrong_settings_are_registered_by_nobody(settings, wrong, action):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, **wrong}
     (key,) = wrong
     with pytest.raises(CommandError, match=key):
         told(action)
 
 
-def test_register_makes_a_new_secret_each_time() -> None:
+def test_register_makes_a_new_secret_each_time():
     one, other = (json.loads(told("register", "--site", SITE, "--json")) for _ in range(2))
     assert one["ApplicationSecret"] != other["ApplicationSecret"]
 
 
-def test_register_follows_the_settings(settings: Any) -> None:
+def test_register_follows_the_settings(settings):
     settings.ERPNET_INSTANCEID = {
         **settings.ERPNET_INSTANCEID,
         "CALLBACK_URL": "https://shop.example.com/in/signin-callback/",
@@ -102,32 +100,32 @@ def test_register_follows_the_settings(settings: Any) -> None:
 
 @pytest.mark.parametrize("action", ["register", "install-link"])
 @pytest.mark.parametrize("arguments", [[], ["--site", "http://backend.example.com"]])
-def test_registration_needs_an_https_address(action: str, arguments: list[str]) -> None:
+def test_registration_needs_an_https_address(action, arguments):
     with pytest.raises(CommandError, match="site"):
         told(action, *arguments)
 
 
 @pytest.mark.parametrize("action", ["register", "install-link", "doctor"])
 @pytest.mark.parametrize("site", [f"{SITE}?x=1", f"{SITE}/?", f"{SITE}/#"])
-def test_an_address_with_a_query_is_refused(action: str, site: str) -> None:
+def test_an_address_with_a_query_is_refused(action, site):
     with pytest.raises(CommandError, match="must not have a query"):
         told(action, "--site", site)
 
 
-def test_address_is_registered_as_browsers_write_it() -> None:
+def test_address_is_registered_as_browsers_write_it():
     printed = told("register", "--site", "HTTPS://MÜLLER.example:443/Shop")
     assert "https://xn--mller-kva.example/Shop/signin-callback" in printed
     with pytest.raises(CommandError, match="no browser accepts"):
         told("register", "--site", "https://a..b")
 
 
-def test_sign_out_may_end_at_the_instance(settings: Any) -> None:
+def test_sign_out_may_end_at_the_instance(settings):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "POST_LOGOUT_URL": ""}
     answer = json.loads(told("register", "--site", SITE, "--json"))
     assert answer["TrustedApplication"]["ImpersonateLogoutUrl"] == ""
 
 
-def test_path_of_the_site_is_pointed_out() -> None:
+def test_path_of_the_site_is_pointed_out():
     text = told("register", "--site", f"{SITE}/shop/")
     assert f" {SITE}/shop/signin-callback\n" in text
     assert "The two addresses begin with /shop, as --site does." in text
@@ -135,33 +133,33 @@ def test_path_of_the_site_is_pointed_out() -> None:
 
 
 @pytest.fixture
-def below_shop() -> Iterator[None]:
+def below_shop():
     set_script_prefix("/shop/")
     yield
     set_script_prefix("/")
 
 
 @pytest.mark.usefixtures("below_shop")
-def test_prefix_of_django_is_not_doubled() -> None:
+def test_prefix_of_django_is_not_doubled():
     """FORCE_SCRIPT_NAME sets it for commands."""
     assert f" {SITE}/shop/signin-callback\n" in told("register", "--site", f"{SITE}/shop")
 
 
 @pytest.mark.parametrize("path", ["/signin", "/signin-callback", "/signout-callback/"])
-def test_address_of_a_page_is_refused(path: str) -> None:
+def test_address_of_a_page_is_refused(path):
     with pytest.raises(CommandError, match=f"address of the site .* leave out {path}"):
         told("register", "--site", SITE + path)
 
 
 @pytest.mark.parametrize("action", ["register", "install-link"])
-def test_registration_needs_the_urls(settings: Any, action: str) -> None:
+def test_registration_needs_the_urls(settings, action):
     settings.ROOT_URLCONF = types.ModuleType("empty")
     settings.ROOT_URLCONF.urlpatterns = []
     with pytest.raises(CommandError, match=r"URLs are not part of your site. Add path\("):
         told(action, "--site", SITE)
 
 
-def test_install_link_opens_the_registration() -> None:
+def test_install_link_opens_the_registration():
     link = urlsplit(told("install-link", "--site", SITE).strip())
     assert link._replace(query="").geturl() == "https://op.test/manage/apps/install"
     assert parse_qs(link.query) == {

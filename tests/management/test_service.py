@@ -5,33 +5,30 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.management import call_command
 
 from erpnet_instanceid.conf import conf
-from erpnet_instanceid.management.doctor.findings import Finding
 from erpnet_instanceid.management.doctor.service import examine_service, tell_limits
-from erpnet_instanceid.testing import Instance
 
 SITE = "https://backend.example.com"
 Configure = Callable[..., None]
 
 
-def run(*arguments: str) -> tuple[str, str]:
+def run(*arguments):
     out, err = io.StringIO(), io.StringIO()
     call_command("instanceid", *arguments, stdout=out, stderr=err)
     return out.getvalue(), err.getvalue()
 
 
-def registered(*arguments: str) -> dict[str, Any]:
+def registered(*arguments):
     told, _err = run("register", "--site", SITE, "--json", *arguments)
     return json.loads(told)["TrustedApplication"]
 
 
-def test_registration_asks_for_a_system_user_if_needed(configure: Configure) -> None:
+def test_registration_asks_for_a_system_user_if_needed(configure):
     assert registered()["SystemUserAllowed"] is False
     assert registered("--service")["SystemUserAllowed"] is True
     configure(SERVICE_SCOPE="read")
@@ -42,7 +39,7 @@ def test_registration_asks_for_a_system_user_if_needed(configure: Configure) -> 
 @pytest.mark.parametrize(
     ("arguments", "access"), [([], "none"), (["--service"], "clientCredentials")]
 )
-def test_install_link_asks_for_service_access(arguments: list[str], access: str) -> None:
+def test_install_link_asks_for_service_access(arguments, access):
     link, hint = run("install-link", "--site", SITE, *arguments)
     assert parse_qs(urlsplit(link.strip()).query)["serviceAccess"] == [access]
     assert "administrator" in hint
@@ -50,34 +47,34 @@ def test_install_link_asks_for_service_access(arguments: list[str], access: str)
 
 
 @pytest.fixture
-def service(instance: Instance, configure: Configure) -> Instance:
+def service(instance, configure):
     instance.application.system_user_allowed = True
     configure(SERVICE_SCOPE="read")
     return instance
 
 
-def examined() -> Finding:
+def examined():
     return examine_service(conf.client)
 
 
-def test_doctor_tries_the_service_credentials(service: Instance) -> None:
+def test_doctor_tries_the_service_credentials(service):
     assert examined().mark == "ok"
     assert len(service.calls("token", "client_credentials")) == 1
     assert service.licences_taken == 0
 
 
-def test_doctor_names_the_missing_parts_of_a_service(service: Instance) -> None:
+def test_doctor_names_the_missing_parts_of_a_service(service):
     service.application.system_user_allowed = False
     finding = examined()
     assert finding.mark == "BAD"
     assert "SystemUserAllowed" in finding.cure
 
 
-def test_doctor_tells_an_instance_that_does_not_answer(service: Instance) -> None:
+def test_doctor_tells_an_instance_that_does_not_answer(service):
     service.always("token", status=503)
     assert examined().mark == "BAD"
 
 
-def test_doctor_tells_the_limits(service: Instance, configure: Configure) -> None:
+def test_doctor_tells_the_limits(service, configure):
     configure(SERVICE_SCOPE="read", API_CONCURRENCY=4, API_PER_MINUTE=0)
     assert "4 at once, any number in a minute" in tell_limits().text

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from joserfc.jwk import RSAKey
 
 from erpnet_instanceid.oidc import http
 from erpnet_instanceid.testing import run_instance
@@ -15,14 +12,14 @@ from .wire import Wire
 
 
 @pytest.fixture(scope="module")
-def issuer(instance_id_key: RSAKey) -> Iterator[Issuer]:
+def issuer(instance_id_key):
     """One instance for all tests of a module, which only read from it."""
     with run_instance(key=instance_id_key) as instance:
         yield Issuer(instance)
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def wire():
     http.forget_connections()
     server = Wire()
     yield server

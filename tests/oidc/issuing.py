@@ -21,9 +21,7 @@ from erpnet_instanceid.oidc.id_token import (
     half_hash,
 )
 from erpnet_instanceid.oidc.provider import Provider
-from erpnet_instanceid.testing import Instance, Token
-
-from ..support.forging import Forge
+from erpnet_instanceid.testing import Token
 
 NOW = 1_800_000_000
 NONCE, CODE, STATE, ACCESS_TOKEN = "nonce-aA1", "code-aA1", "state-aA1", "access-token-aA1"
@@ -65,13 +63,13 @@ id_tokens = pytest.mark.parametrize("kind", [FRONT, BACK], ids=lambda kind: kind
 class Issuer:
     """An instance that signs any token, and a client that knows the instance."""
 
-    def __init__(self, instance: Instance, **client: Any) -> None:
+    def __init__(self, instance, **client):
         self.instance = instance
         provider = Provider(instance.issuer, Limits(deadline=5))
         self.client_id = instance.application_uri
         self.client = Client(provider, self.client_id, instance.application_secret, **client)
 
-    def token(self, kind: Kind, forge: Forge | None = None) -> str:
+    def token(self, kind, forge=None):
         """A right token of this kind; ``forge`` changes it before it is signed, or replaces it."""
         header = {"alg": "RS256", "kid": self.instance.kid}
         claims = {"iss": self.instance.issuer, "aud": self.client_id, **kind.claims}
@@ -79,10 +77,10 @@ class Issuer:
         changed = forge(token) if forge is not None else None
         return changed if isinstance(changed, str) else token.serialize()
 
-    def check(self, kind: Kind, forge: Forge | None = None, **more: Any) -> Claims:
+    def check(self, kind, forge=None, **more):
         return kind.check(self.token(kind, forge), client=self.client, **more)
 
-    def refusal(self, kind: Kind, forge: Forge, **more: Any) -> str:
+    def refusal(self, kind, forge, **more):
         """The code of the error, and the claim that the error names."""
         with pytest.raises(TokenRejected) as caught:
             self.check(kind, forge, **more)

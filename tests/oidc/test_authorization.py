@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -23,20 +22,20 @@ ISSUER = "https://op.test/id"
 RIGHT = {"state": "s", "code": "c", "id_token": "t"}
 
 
-def check(demand_issuer: bool = False, **changes: Any) -> str:
+def check(demand_issuer=False, **changes):
     fields = {name: value for name, value in {**RIGHT, **changes}.items() if value is not ...}
     answer = read_answer(fields.items())
     return check_answer(answer, issuer=ISSUER, demand_issuer=demand_issuer, demand_id_token=True)
 
 
-def refusal(kind: type[InstanceIDError], **changes: Any) -> str:
+def refusal(kind, **changes):
     with pytest.raises(InstanceIDError) as caught:
         check(**changes)
     assert type(caught.value) is kind
     return caught.value.code
 
 
-def test_req_02_secrets_are_new_and_long() -> None:
+def test_req_02_secrets_are_new_and_long():
     made = [new_secrets() for _ in range(1000)]
     values = [value for each in made for value in (each.state, each.nonce, each.code_verifier)]
 
@@ -46,7 +45,7 @@ def test_req_02_secrets_are_new_and_long() -> None:
     assert made[0].state not in repr(made[0])
 
 
-def test_req_01_address_has_what_the_request_needs() -> None:
+def test_req_01_address_has_what_the_request_needs():
     secrets = new_secrets()
     url = authorization_url(
         "https://op.test/authorize?tenant=x",
@@ -78,14 +77,14 @@ def test_req_01_address_has_what_the_request_needs() -> None:
     assert secrets.code_verifier not in url
 
 
-def test_req_03_parameters_are_added_to_those_there_are() -> None:
+def test_req_03_parameters_are_added_to_those_there_are():
     assert (
         with_parameters("https://op.test/a", {"b": "c d", "e": None}) == "https://op.test/a?b=c+d"
     )
     assert with_parameters("https://op.test/a?t=x", {"b": "&"}) == "https://op.test/a?t=x&b=%26"
 
 
-def test_cbk_14_answer_is_read_without_an_access_token() -> None:
+def test_cbk_14_answer_is_read_without_an_access_token():
     answer = read_answer([*RIGHT.items(), ("iss", ""), ("access_token", "secret"), ("foo", "bar")])
 
     assert answer == AuthorizationAnswer(state="s", code="c", id_token="t")
@@ -93,25 +92,25 @@ def test_cbk_14_answer_is_read_without_an_access_token() -> None:
     assert check(iss=ISSUER) == "c"
 
 
-def test_cbk_05_missing_or_empty_parameter_is_refused() -> None:
+def test_cbk_05_missing_or_empty_parameter_is_refused():
     for name in ["code", "id_token"]:
         for value in [..., ""]:
             assert refusal(AttemptError, **{name: value}) == "parameter_missing"
 
 
-def test_cbk_07_parameter_that_comes_twice_is_refused() -> None:
+def test_cbk_07_parameter_that_comes_twice_is_refused():
     for name in ["state", "code", "id_token", "error", "error_description", "iss"]:
         with pytest.raises(AttemptError) as caught:
             read_answer([(name, "a"), (name, "a")])
         assert caught.value.code == "parameter_repeated"
 
 
-def test_cbk_12_code_is_visible_ascii() -> None:
+def test_cbk_12_code_is_visible_ascii():
     for code in ["a\0", "é中", "a\u200b", "a\nb", "\udcff"]:
         assert refusal(AttemptError, code=code) == "malformed_parameter", ascii(code)
 
 
-def test_cbk_15_other_issuer_is_refused_before_its_error_counts() -> None:
+def test_cbk_15_other_issuer_is_refused_before_its_error_counts():
     for iss in ["https://evil.test/id", ISSUER + "/", ISSUER.upper(), "https://op.test:443/id"]:
         assert refusal(TokenRejected, iss=iss) == "claim_mismatch"
         assert refusal(TokenRejected, iss=iss, error="access_denied") == "claim_mismatch"
@@ -119,7 +118,7 @@ def test_cbk_15_other_issuer_is_refused_before_its_error_counts() -> None:
     assert check(demand_issuer=True, iss=ISSUER) == "c"
 
 
-def test_cbk_04_error_is_cleaned_of_what_cannot_be_shown() -> None:
+def test_cbk_04_error_is_cleaned_of_what_cannot_be_shown():
     with pytest.raises(OAuthError) as caught:
         check(error="access_denied", error_description="a\r\nX: y\u2028\x1b[2J" + "z" * 10_000)
     assert caught.value.error == "access_denied"

@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -22,12 +20,12 @@ from erpnet_instanceid.oidc.pool import deadline, seconds_left
 class Source:
     """The server that a fetch asks. It answers when the test opens it."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.is_open = threading.Event()
         self.asked = 0
         self.error: Exception | None = None
 
-    def fetch(self) -> str:
+    def fetch(self):
         self.asked += 1
         assert self.is_open.wait(20)
         if self.error is not None:
@@ -36,18 +34,18 @@ class Source:
 
 
 @pytest.fixture
-def source() -> Iterator[Source]:
+def source():
     made = Source()
     yield made
     made.is_open.set()
 
 
 @pytest.fixture
-def fetched(source: Source) -> Fetched[str]:
+def fetched(source):
     return Fetched("tests", source.fetch, time.monotonic, retry_seconds=5)
 
 
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+def timed(work):
     """What ``work`` returns, or the code of its error, and the seconds that it took."""
     started = time.monotonic()
     try:
@@ -57,7 +55,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.monotonic() - started
 
 
-def test_hanging_fetch_holds_up_each_thread_once(fetched: Fetched[str], source: Source) -> None:
+def test_hanging_fetch_holds_up_each_thread_once(fetched, source):
     """The visitors who come while it hangs for long are told at once."""
     with ThreadPoolExecutor(8) as threads:
         waited = list(threads.map(lambda _: timed(fetched.get), range(8)))
@@ -78,9 +76,7 @@ def test_hanging_fetch_holds_up_each_thread_once(fetched: Fetched[str], source: 
     assert timed(fetched.get)[0] == "value 1"
 
 
-def test_caller_with_little_time_spoils_nothing_for_others(
-    fetched: Fetched[str], source: Source
-) -> None:
+def test_caller_with_little_time_spoils_nothing_for_others(fetched, source):
     with deadline(0.1):
         result, seconds = timed(fetched.get)
     assert (result, seconds < 0.5) == ("timeout", True)
@@ -91,7 +87,7 @@ def test_caller_with_little_time_spoils_nothing_for_others(
     assert source.asked == 1
 
 
-def test_fetch_has_no_deadline_of_its_caller() -> None:
+def test_fetch_has_no_deadline_of_its_caller():
     left: list[float] = []
     fetched = Fetched("tests", lambda: left.append(seconds_left()), time.monotonic, retry_seconds=5)
 
@@ -101,11 +97,11 @@ def test_fetch_has_no_deadline_of_its_caller() -> None:
     assert left == [float("inf")]
 
 
-def test_each_thread_gets_an_error_of_its_own(fetched: Fetched[str], source: Source) -> None:
+def test_each_thread_gets_an_error_of_its_own(fetched, source):
     """A traceback is written into the exception that is raised."""
     source.error = InvalidResponse("not_json")
 
-    def caught(_: int) -> Exception:
+    def caught(_):
         with pytest.raises(InvalidResponse) as caught:
             fetched.get()
         return caught.value
@@ -117,9 +113,7 @@ def test_each_thread_gets_an_error_of_its_own(fetched: Fetched[str], source: Sou
     assert source.asked == 1
 
 
-def test_mistake_in_a_fetch_is_raised_and_blocks_nothing(
-    fetched: Fetched[str], source: Source
-) -> None:
+def test_mistake_in_a_fetch_is_raised_and_blocks_nothing(fetched, source):
     source.is_open.set()
     source.error = KeyError("ours")
     with pytest.raises(KeyError):
@@ -129,10 +123,10 @@ def test_mistake_in_a_fetch_is_raised_and_blocks_nothing(
     assert fetched.get() == "value 2"
 
 
-def test_two_strangers_wait_and_the_next_hurries(fetched: Fetched[str], source: Source) -> None:
+def test_two_strangers_wait_and_the_next_hurries(fetched, source):
     """Requests that anybody can send leave threads for the others."""
 
-    def stranger(_: int) -> tuple[Any, float]:
+    def stranger(_):
         with as_stranger():
             return timed(fetched.get)
 
@@ -149,9 +143,7 @@ def test_two_strangers_wait_and_the_next_hurries(fetched: Fetched[str], source: 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_child_does_not_wait_for_the_fetch_of_its_parent(
-    fetched: Fetched[str], source: Source
-) -> None:
+def test_child_does_not_wait_for_the_fetch_of_its_parent(fetched, source):
     with deadline(0.1):
         timed(fetched.get)
     assert source.asked == 1

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import certifi
@@ -20,13 +19,13 @@ from erpnet_instanceid.oidc import http
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange, origin_of
 
-from .wire import LONG, OK, SHORT, SocksProxy, Wire, failure, get, unavailable
+from .wire import LONG, OK, SHORT, SocksProxy, failure, get, unavailable
 
 # Requests and answers that are lost
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
-def test_host_that_takes_no_connection_has_not_heard_of_it(no_proxies: None, host: str) -> None:
+def test_host_that_takes_no_connection_has_not_heard_of_it(no_proxies, host):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -35,17 +34,17 @@ def test_host_that_takes_no_connection_has_not_heard_of_it(no_proxies: None, hos
     assert (error.code, error.answer_lost) == ("unreachable", False)
 
 
-def test_connection_that_is_not_taken_was_not_heard_of(untaken: str) -> None:
+def test_connection_that_is_not_taken_was_not_heard_of(untaken):
     error = failure(untaken, limits=Limits(0.3, 5))
 
     assert (error.code, error.answer_lost) == ("timeout", False)
     assert error.facts["cause"] == "ConnectTimeoutError"
 
 
-def test_server_without_tls_is_sent_nothing(no_proxies: None) -> None:
+def test_server_without_tls_is_sent_nothing(no_proxies):
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
+        def serve():
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
@@ -73,8 +72,8 @@ def test_server_without_tls_is_sent_nothing(no_proxies: None) -> None:
         b"HTTP/1.1 200 OK\r\n" + 200 * b"X: y\r\n" + b"\r\n",
     ],
 )
-def test_broken_answer_may_have_been_carried_out(wire: Wire, sent: bytes) -> None:
-    def serve(connection: socket.socket, _request: bytes) -> None:
+def test_broken_answer_may_have_been_carried_out(wire, sent):
+    def serve(connection, _request):
         connection.sendall(sent)
         connection.close()
 
@@ -85,7 +84,7 @@ def test_broken_answer_may_have_been_carried_out(wire: Wire, sent: bytes) -> Non
     assert (error.code, error.answer_lost) == ("connection_lost", True)
 
 
-def test_nothing_is_sent_twice(wire: Wire) -> None:
+def test_nothing_is_sent_twice(wire):
     """A kept connection that the server ends in answer to a request: it may have done the work."""
     assert get(wire).status == 200
     wire.serve = lambda connection, request: connection.close()
@@ -96,7 +95,7 @@ def test_nothing_is_sent_twice(wire: Wire) -> None:
     assert len(wire.requests) == 2
 
 
-def test_key_11_redirects_are_not_followed(wire: Wire) -> None:
+def test_key_11_redirects_are_not_followed(wire):
     location = b"Location: http://%s/other\r\n" % wire.address.encode()
     wire.answers(b"HTTP/1.1 307 x\r\nContent-Length: 0\r\n" + location + b"\r\n")
 
@@ -104,7 +103,7 @@ def test_key_11_redirects_are_not_followed(wire: Wire) -> None:
     assert len(wire.requests) == 1
 
 
-def test_errors_name_the_address_without_its_query(wire: Wire) -> None:
+def test_errors_name_the_address_without_its_query(wire):
     wire.answers(b"garbage\r\n\r\n")
 
     error = failure(f"{wire.url}?token=secret", limits=SHORT)
@@ -115,7 +114,7 @@ def test_errors_name_the_address_without_its_query(wire: Wire) -> None:
     assert error.__suppress_context__
 
 
-def test_repr_shows_neither_body_nor_headers(wire: Wire) -> None:
+def test_repr_shows_neither_body_nor_headers(wire):
     wire.answers(b"HTTP/1.1 200 OK\r\nX-Secret: one\r\nContent-Length: 9\r\n\r\n{'token'}")
 
     answer = get(wire)
@@ -130,11 +129,11 @@ def test_repr_shows_neither_body_nor_headers(wire: Wire) -> None:
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 @pytest.mark.parametrize("over", [0, 1])
-def test_key_05_answer_is_read_up_to_a_cap(wire: Wire, framing: str, over: int) -> None:
+def test_key_05_answer_is_read_up_to_a_cap(wire, framing, over):
     body = b"x" * (MAX_ANSWER_BYTES + over)
     head = b"HTTP/1.1 200 OK\r\n"
 
-    def serve(connection: socket.socket, _request: bytes) -> None:
+    def serve(connection, _request):
         if framing == "length":
             connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         elif framing == "chunked":
@@ -154,11 +153,11 @@ def test_key_05_answer_is_read_up_to_a_cap(wire: Wire, framing: str, over: int) 
         assert get(wire).body == body
 
 
-def test_connection_ends_where_an_answer_is_too_large(wire: Wire) -> None:
+def test_connection_ends_where_an_answer_is_too_large(wire):
     """Its connection ends there and then, though the caller may hold the answer for longer."""
     ended = threading.Event()
 
-    def serve(connection: socket.socket, _request: bytes) -> None:
+    def serve(connection, _request):
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
             while not wire.stopping.is_set():
@@ -175,7 +174,7 @@ def test_connection_ends_where_an_answer_is_too_large(wire: Wire) -> None:
     assert ended.wait(5)
 
 
-def test_compression_is_declined_and_not_undone(wire: Wire) -> None:
+def test_compression_is_declined_and_not_undone(wire):
     packed = gzip.compress(b'{"a": 1}')
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
     wire.answers(head % len(packed) + packed)
@@ -192,9 +191,7 @@ def test_compression_is_declined_and_not_undone(wire: Wire) -> None:
 # The User-Agent
 
 
-def test_tok_15_netrc_is_not_read(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_tok_15_netrc_is_not_read(wire, monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("default login operator password of-the-host\n")
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -207,7 +204,7 @@ def test_tok_15_netrc_is_not_read(
     assert b"Authorization: Bearer token\r\n" in second
 
 
-def test_exchange_has_nothing_of_the_one_before(wire: Wire) -> None:
+def test_exchange_has_nothing_of_the_one_before(wire):
     """To the same address, which is taken apart once."""
     bearer = {"Authorization": "Bearer token"}
     exchange("POST", wire.url, limits=LONG, form={"code": "first, and longer"}, headers=bearer)
@@ -225,14 +222,14 @@ def test_exchange_has_nothing_of_the_one_before(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("value", ["Bearer secret\r\nX: y", "Bearer secret ключ"])
-def test_header_that_cannot_be_sent_is_not_told(wire: Wire, value: str) -> None:
+def test_header_that_cannot_be_sent_is_not_told(wire, value):
     with pytest.raises(InstanceUnavailable) as caught:
         get(wire, headers={"Authorization": value})
     assert "secret" not in repr(caught.value)
     assert wire.requests == []
 
 
-def test_cookies_are_not_kept(wire: Wire) -> None:
+def test_cookies_are_not_kept(wire):
     wire.answers(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n\r\n"))
     session = http.new_session(requests.Session)
 
@@ -243,9 +240,7 @@ def test_cookies_are_not_kept(wire: Wire) -> None:
     assert b"cookie" not in b"".join(wire.requests).lower()
 
 
-def test_tok_15_session_reads_neither_netrc_nor_proxies(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_proxies: None
-) -> None:
+def test_tok_15_session_reads_neither_netrc_nor_proxies(wire, monkeypatch, tmp_path, no_proxies):
     """Proxies and bundles of the environment are looked up once, and handed to each call."""
     file = tmp_path / ".netrc"
     file.write_text("default login operator password of-the-host\n")
@@ -257,9 +252,7 @@ def test_tok_15_session_reads_neither_netrc_nor_proxies(
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])
-def test_proxy_of_the_environment_is_used(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None, name: str
-) -> None:
+def test_proxy_of_the_environment_is_used(wire, monkeypatch, no_proxies, name):
     monkeypatch.setenv(name, f"http://{wire.address}")
 
     answer = exchange("GET", "http://op.test/id/keys", limits=LONG)
@@ -268,9 +261,7 @@ def test_proxy_of_the_environment_is_used(
     assert wire.requests[0].startswith(b"GET http://op.test/id/keys HTTP/1.1\r\n")
 
 
-def test_proxy_is_asked_for_a_tunnel_to_an_https_instance(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
-) -> None:
+def test_proxy_is_asked_for_a_tunnel_to_an_https_instance(wire, monkeypatch, no_proxies):
     monkeypatch.setenv("HTTPS_PROXY", f"http://{wire.address}")
     wire.answers(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
@@ -281,9 +272,7 @@ def test_proxy_is_asked_for_a_tunnel_to_an_https_instance(
     assert (error.code, error.answer_lost) == ("proxy_failed", False)
 
 
-def test_dripping_proxy_is_given_up_at_the_deadline(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
-) -> None:
+def test_dripping_proxy_is_given_up_at_the_deadline(wire, monkeypatch, no_proxies):
     monkeypatch.setenv("HTTPS_PROXY", f"http://{wire.address}")
     wire.drips(b"HTTP/1.1 200 OK\r\nX-Long: ")
     started = time.monotonic()
@@ -294,9 +283,7 @@ def test_dripping_proxy_is_given_up_at_the_deadline(
     assert time.monotonic() - started < 1.5
 
 
-def test_host_that_needs_no_proxy_is_asked_itself(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
-) -> None:
+def test_host_that_needs_no_proxy_is_asked_itself(wire, monkeypatch, no_proxies):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
@@ -307,15 +294,13 @@ def test_host_that_needs_no_proxy_is_asked_itself(
 
 
 @pytest.fixture
-def socks(no_proxies: None) -> Iterator[SocksProxy]:
+def socks(no_proxies):
     proxy = SocksProxy()
     yield proxy
     proxy.close()
 
 
-def test_socks_proxy_of_the_environment_is_used(
-    wire: Wire, socks: SocksProxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_socks_proxy_of_the_environment_is_used(wire, socks, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", f"socks5h://{socks.address}")
     port = int(wire.address.rpartition(":")[2])
 
@@ -328,23 +313,21 @@ def test_socks_proxy_of_the_environment_is_used(
     assert len(socks.asked_for) == 1
 
 
-def test_session_goes_through_the_socks_proxy_of_a_call(wire: Wire, socks: SocksProxy) -> None:
+def test_session_goes_through_the_socks_proxy_of_a_call(wire, socks):
     proxies = {"all": f"socks5://{socks.address}"}
 
     assert http.new_session(requests.Session).get(wire.url, proxies=proxies).status_code == 200
     assert len(socks.asked_for) == 1
 
 
-def failure_of(url: str = "https://op.test/t") -> InstanceUnavailable:
+def failure_of(url="https://op.test/t"):
     error = failure(url, "POST", form={"client_secret": "secret"})
     assert not error.answer_lost
     return error
 
 
 @pytest.mark.parametrize("proxy", ["socks7://127.0.0.1:1", "http://"])
-def test_proxy_that_is_not_supported_is_named(
-    monkeypatch: pytest.MonkeyPatch, no_proxies: None, proxy: str
-) -> None:
+def test_proxy_that_is_not_supported_is_named(monkeypatch, no_proxies, proxy):
     monkeypatch.setenv("https_proxy", proxy)
 
     error = failure_of()
@@ -352,7 +335,7 @@ def test_proxy_that_is_not_supported_is_named(
     assert (error.code, error.facts["setting"]) == ("proxy_unsupported", "https_proxy")
 
 
-def test_socks_proxy_without_its_library_is_named(no_proxies: None) -> None:
+def test_socks_proxy_without_its_library_is_named(no_proxies):
     program = """
 import sys, warnings
 sys.modules["socks"] = None
@@ -373,9 +356,7 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
-def test_proxy_that_is_down_is_named_without_its_password(
-    monkeypatch: pytest.MonkeyPatch, no_proxies: None, scheme: str
-) -> None:
+def test_proxy_that_is_down_is_named_without_its_password(monkeypatch, no_proxies, scheme):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:password@127.0.0.1:{port}")
@@ -394,13 +375,8 @@ def test_proxy_that_is_down_is_named_without_its_password(
     ],
 )
 def test_ca_bundle_that_cannot_be_used_is_named(
-    monkeypatch: pytest.MonkeyPatch,
-    no_proxies: None,
-    tmp_path: Path,
-    variable: str,
-    content: str | None,
-    code: str,
-) -> None:
+    monkeypatch, no_proxies, tmp_path, variable, content, code
+):
     bundle = tmp_path / "company.pem"
     if content is not None:
         bundle.write_text(content)
@@ -416,7 +392,7 @@ def test_ca_bundle_that_cannot_be_used_is_named(
     assert failure_of(url="https://127.0.0.1:9/").code == "unreachable"
 
 
-def test_client_certificate_that_is_not_there_is_named(no_proxies: None) -> None:
+def test_client_certificate_that_is_not_there_is_named(no_proxies):
     session = http.new_session(requests.Session)
 
     with pytest.raises(InstanceUnavailable) as caught:
@@ -439,7 +415,7 @@ def test_client_certificate_that_is_not_there_is_named(no_proxies: None) -> None
         ("https://user:pw@op.test/", "https://op.test"),
     ],
 )
-def test_origins_can_be_compared(url: str, origin: str) -> None:
+def test_origins_can_be_compared(url, origin):
     assert origin_of(url) == origin
 
 
@@ -454,5 +430,5 @@ def test_origins_can_be_compared(url: str, origin: str) -> None:
     ],
     ids=["whole", "secrets", "long", "port", "host"],
 )
-def test_error_shows_an_address_without_its_secrets(url: str, shown: str) -> None:
+def test_error_shows_an_address_without_its_secrets(url, shown):
     assert http.shown_address(url) == shown

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,7 +14,7 @@ from erpnet_instanceid.oidc import pool
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange
 
-from .wire import LONG, OK, SHORT, Wire, failure, get, unavailable
+from .wire import LONG, OK, SHORT, failure, get, unavailable
 
 # The deadline
 
@@ -34,7 +32,7 @@ DRIPS = {
 
 
 @pytest.mark.parametrize(("start", "rest"), DRIPS.values(), ids=DRIPS)
-def test_dripped_answer_is_given_up_at_the_deadline(wire: Wire, start: bytes, rest: bytes) -> None:
+def test_dripped_answer_is_given_up_at_the_deadline(wire, start, rest):
     wire.drips(start, rest)
     started = time.monotonic()
 
@@ -46,7 +44,7 @@ def test_dripped_answer_is_given_up_at_the_deadline(wire: Wire, start: bytes, re
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxx"])
-def test_answer_that_stops_is_given_up_at_the_deadline(wire: Wire, sent: bytes) -> None:
+def test_answer_that_stops_is_given_up_at_the_deadline(wire, sent):
     wire.serve = lambda connection, request: (connection.sendall(sent), wire.stopping.wait(10))
     started = time.monotonic()
 
@@ -56,7 +54,7 @@ def test_answer_that_stops_is_given_up_at_the_deadline(wire: Wire, sent: bytes) 
     assert (error.code, error.answer_lost) == ("timeout", True)
 
 
-def test_tls_that_is_never_agreed_on_is_given_up(wire: Wire) -> None:
+def test_tls_that_is_never_agreed_on_is_given_up(wire):
     # Each request is answered by silence.
     started = time.monotonic()
 
@@ -66,7 +64,7 @@ def test_tls_that_is_never_agreed_on_is_given_up(wire: Wire) -> None:
     assert time.monotonic() - started < 2
 
 
-def test_deadline_of_one_exchange_is_not_that_of_the_next(wire: Wire) -> None:
+def test_deadline_of_one_exchange_is_not_that_of_the_next(wire):
     wire.serve = lambda connection, request: (time.sleep(0.4), connection.sendall(OK))
 
     for _ in range(2):
@@ -75,7 +73,7 @@ def test_deadline_of_one_exchange_is_not_that_of_the_next(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("each_read", [False, True])
-def test_deadline_within_another_is_no_later(wire: Wire, each_read: bool) -> None:
+def test_deadline_within_another_is_no_later(wire, each_read):
     wire.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
     started = time.monotonic()
 
@@ -85,7 +83,7 @@ def test_deadline_within_another_is_no_later(wire: Wire, each_read: bool) -> Non
     assert 0.4 < time.monotonic() - started < 1.5
 
 
-def test_nothing_is_asked_once_the_time_is_over(wire: Wire) -> None:
+def test_nothing_is_asked_once_the_time_is_over(wire):
     with pool.deadline(0):
         error = unavailable(wire, LONG)
 
@@ -93,14 +91,14 @@ def test_nothing_is_asked_once_the_time_is_over(wire: Wire) -> None:
     assert wire.requests == []
 
 
-def test_threads_have_deadlines_of_their_own(wire: Wire) -> None:
-    def serve(connection: socket.socket, request: bytes) -> None:
+def test_threads_have_deadlines_of_their_own(wire):
+    def serve(connection, request):
         time.sleep(0.6 if b"/slow" in request else 0)
         connection.sendall(OK)
 
     wire.serve = serve
 
-    def ask(path: str, deadline: float) -> int | str:
+    def ask(path, deadline):
         try:
             url = f"http://{wire.address}{path}"
             return exchange("GET", url, limits=Limits(1, deadline)).status
@@ -116,9 +114,7 @@ def test_threads_have_deadlines_of_their_own(wire: Wire) -> None:
 
 
 @pytest.mark.usefixtures("no_proxies")
-def test_fld_12_slow_look_up_of_a_name_spends_nothing(
-    wire: Wire, slow_names: Callable[[float], None]
-) -> None:
+def test_fld_12_slow_look_up_of_a_name_spends_nothing(wire, slow_names):
     slow_names(1.5)
     started = time.monotonic()
 
@@ -134,9 +130,7 @@ def test_fld_12_slow_look_up_of_a_name_spends_nothing(
 
 
 @pytest.mark.usefixtures("no_proxies")
-def test_fld_12_connection_that_is_made_late_spends_nothing(
-    wire: Wire, slow_names: Callable[[float], None]
-) -> None:
+def test_fld_12_connection_that_is_made_late_spends_nothing(wire, slow_names):
     slow_names(0.9)
     limits = Limits(connect=5, deadline=1)
 
@@ -148,9 +142,7 @@ def test_fld_12_connection_that_is_made_late_spends_nothing(
     assert get(wire, limits).status == 200
 
 
-def test_fld_12_slow_tunnel_through_a_proxy_spends_nothing(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None
-) -> None:
+def test_fld_12_slow_tunnel_through_a_proxy_spends_nothing(wire, monkeypatch, no_proxies):
     monkeypatch.setenv("HTTPS_PROXY", f"http://{wire.address}")
     wire.serve = lambda connection, request: wire.stopping.wait(0.9)
 
@@ -160,16 +152,14 @@ def test_fld_12_slow_tunnel_through_a_proxy_spends_nothing(
 
 
 @pytest.mark.parametrize(("left", "is_sent"), [(0.3, False), (0.7, True)])
-def test_fld_12_nothing_is_spent_late_in_an_outer_deadline(
-    wire: Wire, left: float, is_sent: bool
-) -> None:
+def test_fld_12_nothing_is_spent_late_in_an_outer_deadline(wire, left, is_sent):
     with pool.deadline(left), contextlib.suppress(InstanceUnavailable):
         exchange("POST", wire.url, limits=Limits(3, 10), form={"code": "x"})
 
     assert len(wire.requests) == is_sent
 
 
-def test_error_before_anything_is_sent_loses_no_answer(wire: Wire) -> None:
+def test_error_before_anything_is_sent_loses_no_answer(wire):
     """A byte of the request that was sent counts, and not the kind of error."""
     wire.drips(b"")
     with pytest.raises(InstanceUnavailable) as caught:
@@ -191,7 +181,7 @@ def test_error_before_anything_is_sent_loses_no_answer(wire: Wire) -> None:
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
     ],
 )
-def test_connection_is_used_again(wire: Wire, sent: bytes) -> None:
+def test_connection_is_used_again(wire, sent):
     wire.answers(sent)
 
     for _ in range(3):
@@ -211,7 +201,7 @@ def test_connection_is_used_again(wire: Wire, sent: bytes) -> None:
     ],
     ids=["close", "HTTP/1.0", "too large"],
 )
-def test_connection_is_not_used_again(wire: Wire, sent: bytes) -> None:
+def test_connection_is_not_used_again(wire, sent):
     wire.answers(sent)
 
     for _ in range(2):
@@ -221,8 +211,8 @@ def test_connection_is_not_used_again(wire: Wire, sent: bytes) -> None:
     assert wire.connections == 2
 
 
-def test_connection_that_the_server_closed_is_replaced(wire: Wire) -> None:
-    def serve(connection: socket.socket, _request: bytes) -> None:
+def test_connection_that_the_server_closed_is_replaced(wire):
+    def serve(connection, _request):
         connection.sendall(OK)
         connection.close()
 
@@ -235,9 +225,7 @@ def test_connection_that_the_server_closed_is_replaced(wire: Wire) -> None:
     assert wire.connections == 3
 
 
-def test_connection_that_was_idle_for_long_is_not_used_again(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connection_that_was_idle_for_long_is_not_used_again(wire, monkeypatch):
     assert pool.MAX_IDLE_SECONDS == 20
     monkeypatch.setattr(pool, "MAX_IDLE_SECONDS", 0.3)
 
@@ -250,15 +238,15 @@ def test_connection_that_was_idle_for_long_is_not_used_again(
     assert wire.connections == 2
 
 
-def test_threads_share_the_pool_and_no_connection(wire: Wire) -> None:
-    def serve(connection: socket.socket, request: bytes) -> None:
+def test_threads_share_the_pool_and_no_connection(wire):
+    def serve(connection, request):
         number = request.split(b"?n=")[1].split(b" ")[0]
         time.sleep(0.01)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(number) + number)
 
     wire.serve = serve
 
-    def ask(number: int) -> bool:
+    def ask(number):
         url = f"{wire.url}?n={number}"
         return exchange("GET", url, limits=LONG).body == str(number).encode()
 
@@ -271,9 +259,7 @@ def test_threads_share_the_pool_and_no_connection(wire: Wire) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("by_proxy", [False, True])
-def test_two_processes_share_no_connection(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, no_proxies: None, by_proxy: bool
-) -> None:
+def test_two_processes_share_no_connection(wire, monkeypatch, no_proxies, by_proxy):
     if by_proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://{wire.address}")
     get(wire)

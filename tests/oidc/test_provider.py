@@ -6,7 +6,6 @@ import base64
 import gc
 import time
 import weakref
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +16,7 @@ from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse, 
 from erpnet_instanceid.oidc.http import Limits
 from erpnet_instanceid.oidc.jose import encode_base64url
 from erpnet_instanceid.oidc.provider import Provider, is_safe_address, read_metadata
-from erpnet_instanceid.testing import Instance, Token, new_key, run_instance
+from erpnet_instanceid.testing import Token, new_key, run_instance
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 WEEK = 7 * DAY
@@ -30,51 +29,51 @@ DOCUMENT = {
 
 
 class Clock:
-    def __init__(self) -> None:
+    def __init__(self):
         self.now = 1_000_000.0
 
-    def __call__(self) -> float:
+    def __call__(self):
         return self.now
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock():
     return Clock()
 
 
 @pytest.fixture
-def provider(instance: Instance, clock: Clock) -> Provider:
+def provider(instance, clock):
     return Provider(instance.issuer, Limits(deadline=5), clock)
 
 
-def signed(instance: Instance, **header: Any) -> str:
+def signed(instance, **header):
     """A token signed by the instance's current key."""
     known = {"alg": "RS256", "kid": instance.kid, **header}
     sent = {name: value for name, value in known.items() if value is not ...}
     return Token(sent, {"sub": "maria"}, instance.keys.current).serialize()
 
 
-def verify(provider: Provider, token: str) -> Any:
+def verify(provider, token):
     return provider.verify(token, algorithms=["RS256"], types={""}).claims["sub"]
 
 
-def refusal(provider: Provider, token: str) -> str:
+def refusal(provider, token):
     with pytest.raises(TokenRejected) as caught:
         verify(provider, token)
     return caught.value.code
 
 
-def failure(provider: Provider) -> str:
+def failure(provider):
     """The code of the error, where metadata cannot be had."""
     with pytest.raises(InstanceUnavailable) as caught:
         provider.metadata()
     return caught.value.code
 
 
-def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
+def at_once(count, work):
     """The results of so many threads, exceptions included."""
 
-    def run(_: int) -> Any:
+    def run(_):
         try:
             return work()
         except InstanceUnavailable as error:
@@ -84,14 +83,14 @@ def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
         return list(pool.map(run, range(count)))
 
 
-def discoveries(instance: Instance) -> int:
+def discoveries(instance):
     return len(instance.calls("discovery"))
 
 
 # Metadata
 
 
-def test_issuer_that_ends_in_a_slash_is_asked_without_it(instance: Instance) -> None:
+def test_issuer_that_ends_in_a_slash_is_asked_without_it(instance):
     """OpenID Connect Discovery 4; it is still compared with it."""
     issuer = instance.issuer + "/"
     instance.change("discovery", lambda found: found.update(issuer=issuer))
@@ -104,13 +103,7 @@ def test_issuer_that_ends_in_a_slash_is_asked_without_it(instance: Instance) -> 
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"json": {}}])
-def test_stale_metadata_serves_while_the_instance_is_away(
-    instance: Instance,
-    provider: Provider,
-    clock: Clock,
-    caplog: pytest.LogCaptureFixture,
-    fault: dict[str, Any],
-) -> None:
+def test_stale_metadata_serves_while_the_instance_is_away(instance, provider, clock, caplog, fault):
     first = provider.metadata()
     instance.always("discovery", **fault)
 
@@ -131,9 +124,7 @@ def test_stale_metadata_serves_while_the_instance_is_away(
     assert provider.metadata() is not first
 
 
-def test_nobody_queues_while_stale_metadata_is_fetched_anew(
-    instance: Instance, provider: Provider, clock: Clock
-) -> None:
+def test_nobody_queues_while_stale_metadata_is_fetched_anew(instance, provider, clock):
     first = provider.metadata()
     clock.now += DAY + 1
     instance.next_answer("discovery", hold=1)
@@ -148,9 +139,7 @@ def test_nobody_queues_while_stale_metadata_is_fetched_anew(
     assert discoveries(instance) == 2
 
 
-def test_stale_metadata_ends_after_a_week(
-    instance: Instance, provider: Provider, clock: Clock
-) -> None:
+def test_stale_metadata_ends_after_a_week(instance, provider, clock):
     first = provider.metadata()
     instance.always("discovery", status=503)
 
@@ -164,9 +153,7 @@ def test_stale_metadata_ends_after_a_week(
     assert provider.metadata() is not first
 
 
-def test_failed_first_fetch_is_tried_again_after_five_seconds(
-    instance: Instance, provider: Provider, clock: Clock
-) -> None:
+def test_failed_first_fetch_is_tried_again_after_five_seconds(instance, provider, clock):
     instance.next_answer("discovery", status=500)
 
     for seconds in (0, 2, 2.9):
@@ -179,12 +166,10 @@ def test_failed_first_fetch_is_tried_again_after_five_seconds(
     assert discoveries(instance) == 2
 
 
-def test_fetch_that_was_slow_to_fail_is_not_repeated_at_once(
-    instance: Instance, provider: Provider, clock: Clock
-) -> None:
+def test_fetch_that_was_slow_to_fail_is_not_repeated_at_once(instance, provider, clock):
     """Else each of those who wait would wait as long, one after the other."""
 
-    def slowly() -> Iterator[bytes]:
+    def slowly():
         clock.now += 10
         yield b""
 
@@ -196,13 +181,13 @@ def test_fetch_that_was_slow_to_fail_is_not_repeated_at_once(
     assert discoveries(instance) == 1
 
 
-def test_failed_fetch_holds_on_to_no_caller(instance: Instance, provider: Provider) -> None:
+def test_failed_fetch_holds_on_to_no_caller(instance, provider):
     """A request's variables may be secrets, and end with the request."""
 
     class Held:
         pass
 
-    def ask() -> weakref.ref[Held]:
+    def ask():
         held = Held()
         assert failure(provider) == "server_error"
         return weakref.ref(held)
@@ -215,9 +200,7 @@ def test_failed_fetch_holds_on_to_no_caller(instance: Instance, provider: Provid
     assert held() is None
 
 
-def test_clock_that_is_set_back_holds_nothing_up(
-    instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clock_that_is_set_back_holds_nothing_up(instance, monkeypatch):
     monkeypatch.setattr(provider_module, "RETRY_SECONDS", 0.05)
     provider = Provider(instance.issuer, Limits(deadline=5))
     instance.next_answer("discovery", status=500)
@@ -230,8 +213,8 @@ def test_clock_that_is_set_back_holds_nothing_up(
     assert provider.metadata().issuer == instance.issuer
 
 
-def test_key_01_03_metadata_is_refused_for_what_is_wrong() -> None:
-    def code(**changes: Any) -> str:
+def test_key_01_03_metadata_is_refused_for_what_is_wrong():
+    def code(**changes):
         document = {k: v for k, v in {**DOCUMENT, **changes}.items() if v is not ...}
         with pytest.raises(InvalidResponse) as caught:
             read_metadata(document, issuer="https://op.test/id")
@@ -268,9 +251,7 @@ def test_key_01_03_metadata_is_refused_for_what_is_wrong() -> None:
     ],
     ids=str,
 )
-def test_key_04_answer_that_cannot_be_used(
-    instance: Instance, provider: Provider, fault: dict[str, Any], code: str
-) -> None:
+def test_key_04_answer_that_cannot_be_used(instance, provider, fault, code):
     instance.next_answer("discovery", **fault)
     with pytest.raises((InvalidResponse, InstanceUnavailable)) as caught:
         provider.metadata()
@@ -286,7 +267,7 @@ def test_key_04_answer_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("told", "promised"), [(True, True), (False, False), ("false", False), (1, False), (..., False)]
 )
-def test_issuer_parameter_is_promised_by_true_alone(told: Any, promised: bool) -> None:
+def test_issuer_parameter_is_promised_by_true_alone(told, promised):
     """RFC 9207 3; else an answer without it would be refused."""
     more = {} if told is ... else {"authorization_response_iss_parameter_supported": told}
 
@@ -319,16 +300,14 @@ def test_issuer_parameter_is_promised_by_true_alone(told: Any, promised: bool) -
         (5, False),
     ],
 )
-def test_safe_addresses(url: Any, safe: bool) -> None:
+def test_safe_addresses(url, safe):
     assert is_safe_address(url) is safe
 
 
 # Keys
 
 
-def test_keys_are_fetched_once_and_kept(
-    instance: Instance, provider: Provider, clock: Clock
-) -> None:
+def test_keys_are_fetched_once_and_kept(instance, provider, clock):
     token = signed(instance)
     instance.next_answer("jwks", hold=0.2)
 
@@ -339,7 +318,7 @@ def test_keys_are_fetched_once_and_kept(
     assert len(instance.calls("jwks")) == 1
 
 
-def test_many_threads_look_for_an_unknown_key_once(instance: Instance, provider: Provider) -> None:
+def test_many_threads_look_for_an_unknown_key_once(instance, provider):
     verify(provider, signed(instance))
     instance.rotate_keys()
     token = signed(instance)
@@ -350,9 +329,7 @@ def test_many_threads_look_for_an_unknown_key_once(instance: Instance, provider:
     assert len(instance.calls("jwks")) == 2
 
 
-def test_unknown_key_is_looked_for_at_most_once_a_minute(
-    instance: Instance, provider: Provider, clock: Clock
-) -> None:
+def test_unknown_key_is_looked_for_at_most_once_a_minute(instance, provider, clock):
     verify(provider, signed(instance))
     for _ in range(10):
         assert refusal(provider, signed(instance, kid="made up")) == "unknown_key"
@@ -366,9 +343,7 @@ def test_unknown_key_is_looked_for_at_most_once_a_minute(
     assert len(instance.calls("jwks")) == 3
 
 
-def test_unknown_key_is_looked_for_after_a_failed_fetch(
-    instance: Instance, provider: Provider, clock: Clock
-) -> None:
+def test_unknown_key_is_looked_for_after_a_failed_fetch(instance, provider, clock):
     known = signed(instance)
     verify(provider, known)
     clock.now += DAY + 1
@@ -379,9 +354,7 @@ def test_unknown_key_is_looked_for_after_a_failed_fetch(
     assert verify(provider, signed(instance)) == "maria"
 
 
-def test_unknown_key_tells_whether_it_was_looked_for(
-    instance: Instance, provider: Provider
-) -> None:
+def test_unknown_key_tells_whether_it_was_looked_for(instance, provider):
     told = []
     for _ in range(2):
         with pytest.raises(TokenRejected) as caught:
@@ -391,9 +364,7 @@ def test_unknown_key_tells_whether_it_was_looked_for(
     assert told == [True, False]
 
 
-def test_failed_look_for_an_unknown_key_loses_no_good_key(
-    instance: Instance, provider: Provider
-) -> None:
+def test_failed_look_for_an_unknown_key_loses_no_good_key(instance, provider):
     good = signed(instance)
     verify(provider, good)
     instance.always("jwks", status=500)
@@ -404,9 +375,7 @@ def test_failed_look_for_an_unknown_key_loses_no_good_key(
     assert verify(provider, good) == "maria"
 
 
-def test_forgery_in_the_name_of_a_known_key_asks_nobody(
-    instance: Instance, provider: Provider
-) -> None:
+def test_forgery_in_the_name_of_a_known_key_asks_nobody(instance, provider):
     verify(provider, signed(instance))
     forged = Token({"alg": "RS256", "kid": instance.kid}, {"sub": "maria"}, new_key()).serialize()
 
@@ -414,7 +383,7 @@ def test_forgery_in_the_name_of_a_known_key_asks_nobody(
     assert len(instance.calls("jwks")) == 1
 
 
-def test_nameless_token_may_be_of_a_newer_key(instance: Instance, provider: Provider) -> None:
+def test_nameless_token_may_be_of_a_newer_key(instance, provider):
     instance.change("jwks", lambda found: [key.pop("kid") for key in found["keys"]] and None)
     verify(provider, signed(instance))
     instance.rotate_keys()
@@ -449,13 +418,11 @@ UNUSABLE_KEYS: list[dict[str, Any]] = [
         pytest.param(lambda key, other: [{**other, "kid": key["kid"]}, key], id="key_10 one name"),
     ],
 )
-def test_right_key_is_found_in_an_odd_key_set(
-    instance: Instance, provider: Provider, published: Callable[..., Any], token_is_named: bool
-) -> None:
+def test_right_key_is_found_in_an_odd_key_set(instance, provider, published, token_is_named):
     """Where the issuer gives a key no name, a token's name for it says nothing."""
     other = dict(new_key().as_dict(private=False))
 
-    def publish(found: dict[str, Any]) -> None:
+    def publish(found):
         keys = published(*found["keys"], other)
         found["keys"] = [{n: v for n, v in key.items() if v is not None} for key in keys]
 
@@ -467,12 +434,10 @@ def test_right_key_is_found_in_an_odd_key_set(
 
 
 @pytest.mark.parametrize("others", [63, 64])
-def test_of_very_many_keys_the_first_ones_count(
-    instance: Instance, provider: Provider, others: int
-) -> None:
+def test_of_very_many_keys_the_first_ones_count(instance, provider, others):
     """Each costs time to read, and a token without a name is tried with all of them."""
 
-    def publish(found: dict[str, Any]) -> None:
+    def publish(found):
         (key,) = found["keys"]
         found["keys"] = [*({**key, "kid": str(number)} for number in range(others)), key]
 
@@ -487,11 +452,11 @@ def test_of_very_many_keys_the_first_ones_count(
 # Signatures
 
 
-def signature_of(token: str) -> bytes:
+def signature_of(token):
     return base64.urlsafe_b64decode(token.rpartition(".")[2] + "==")
 
 
-def test_sig_01_altered_signature_is_refused(instance: Instance, provider: Provider) -> None:
+def test_sig_01_altered_signature_is_refused(instance, provider):
     right = signed(instance)
     data, good = right.rpartition(".")[0], signature_of(right)
     flipped = [bytes([good[0] ^ 1]) + good[1:], good[:-1] + bytes([good[-1] ^ 0x80])]
@@ -503,9 +468,7 @@ def test_sig_01_altered_signature_is_refused(instance: Instance, provider: Provi
 
 
 @pytest.mark.parametrize("kid", ["the instance's", "another", ...], ids=str)
-def test_sig_06_07_key_that_a_token_brings_is_not_used(
-    instance: Instance, provider: Provider, kid: Any
-) -> None:
+def test_sig_06_07_key_that_a_token_brings_is_not_used(instance, provider, kid):
     """Neither one in its header nor one at an address that it names."""
     own = new_key()
     with run_instance(key=own) as elsewhere:
@@ -523,15 +486,13 @@ def test_sig_06_07_key_that_a_token_brings_is_not_used(
         assert elsewhere.requests == []
 
 
-def test_sig_08_kid_that_names_no_key_is_refused(instance: Instance, provider: Provider) -> None:
+def test_sig_08_kid_that_names_no_key_is_refused(instance, provider):
     for kid in ["../../etc/passwd", "/dev/null", "' OR 1=1--", "a\0b", "\ud800", "", 40_000 * "k"]:
         assert refusal(provider, signed(instance, kid=kid)) == "unknown_key", kid[:9]
     assert refusal(provider, signed(instance, kid=100_000 * "k")) == "token_too_large"
 
 
-def test_sig_14_key_for_another_algorithm_is_not_used(
-    instance: Instance, provider: Provider
-) -> None:
+def test_sig_14_key_for_another_algorithm_is_not_used(instance, provider):
     """Core 10.1.1; its signature would hold."""
     other = new_key()
     published = {**other.as_dict(private=False), "kid": "other", "alg": "RS512"}
@@ -542,7 +503,7 @@ def test_sig_14_key_for_another_algorithm_is_not_used(
     assert verify(provider, signed(instance)) == "maria"
 
 
-def test_sig_21_malformed_token_asks_nobody(instance: Instance, provider: Provider) -> None:
+def test_sig_21_malformed_token_asks_nobody(instance, provider):
     unsigned, of_a_notice = signed(instance, alg="none"), signed(instance, typ="logout+jwt")
     for raw in ("", "a.b.c", "a" * 5_000_000, unsigned, of_a_notice):
         with pytest.raises(TokenRejected):

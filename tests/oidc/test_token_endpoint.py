@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -23,7 +22,7 @@ from erpnet_instanceid.oidc.token_endpoint import (
 )
 from erpnet_instanceid.oidc.token_set import TokenSet
 
-from .issuing import NOW, Issuer, Kind
+from .issuing import NOW, Kind
 
 REQUESTED = "openid read"
 YEAR = 366 * 24 * 3600
@@ -39,7 +38,7 @@ ACCESS = Kind("access", {"sub": "maria"}, lambda raw: {})
 EVERY_GRANT = ["code", "refresh token", "client credentials"]
 
 
-def ask(issuer: Issuer, grant: str = "code") -> TokenSet:
+def ask(issuer, grant="code"):
     if grant == "refresh token":
         return spend_refresh_token(issuer.client, "spent", now=NOW).tokens
     if grant == "client credentials":
@@ -54,14 +53,14 @@ def ask(issuer: Issuer, grant: str = "code") -> TokenSet:
     )
 
 
-def told(issuer: Issuer, grant: str = "code", **changes: Any) -> TokenSet:
+def told(issuer, grant="code", **changes):
     """The tokens that are read from an answer with these members; ``...`` leaves one out."""
     answer = {name: value for name, value in {**ANSWER, **changes}.items() if value is not ...}
     issuer.instance.next_token_answer(json=answer)
     return ask(issuer, grant)
 
 
-def refusal(issuer: Issuer, kind: type[InstanceIDError], grant: str = "code", **answer: Any) -> str:
+def refusal(issuer, kind, grant="code", **answer):
     issuer.instance.next_token_answer(**answer)
     with pytest.raises(InstanceIDError) as caught:
         ask(issuer, grant)
@@ -71,11 +70,11 @@ def refusal(issuer: Issuer, kind: type[InstanceIDError], grant: str = "code", **
 
 
 @pytest.mark.parametrize("grant", EVERY_GRANT)
-def test_answer_is_read(issuer: Issuer, grant: str) -> None:
+def test_answer_is_read(issuer, grant):
     assert told(issuer, grant) == TokenSet("access", "id", "refresh", NOW + 600, "openid", 600)
 
 
-def test_tok_01_requests_are_forms_with_credentials(issuer: Issuer) -> None:
+def test_tok_01_requests_are_forms_with_credentials(issuer):
     issuer.instance.forget_requests()
     for grant in EVERY_GRANT:
         told(issuer, grant)
@@ -101,7 +100,7 @@ def test_tok_01_requests_are_forms_with_credentials(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("grant", EVERY_GRANT)
-def test_tok_02_refusal_is_an_oauth_error(issuer: Issuer, grant: str) -> None:
+def test_tok_02_refusal_is_an_oauth_error(issuer, grant):
     for status in [400, 401, 403]:
         body = {"error": "invalid_grant", "error_description": "spent is spent"}
         assert refusal(issuer, OAuthError, grant, status=status, json=body) == "invalid_grant"
@@ -120,21 +119,19 @@ SPELLINGS: dict[str, Callable[[str], str | bytes]] = {
 
 
 @pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
-def test_tok_04_12_body_that_is_no_json_object_is_refused(
-    issuer: Issuer, spell: Callable[[str], str | bytes]
-) -> None:
+def test_tok_04_12_body_that_is_no_json_object_is_refused(issuer, spell):
     """`test_jose.py` has more of them."""
     code = refusal(issuer, InvalidResponse, body=spell(json.dumps(ANSWER)))
     assert code in ("not_json", "not_a_json_object")
 
 
 @pytest.mark.parametrize("grant", EVERY_GRANT)
-def test_tok_04_error_with_status_200_is_refused(issuer: Issuer, grant: str) -> None:
+def test_tok_04_error_with_status_200_is_refused(issuer, grant):
     for body in [{"error": "invalid_grant"}, {**ANSWER, "error": None}]:
         assert refusal(issuer, InvalidResponse, grant, json=body) == "error_with_status_200"
 
 
-def test_tok_04_tokens_with_another_status_are_refused(issuer: Issuer) -> None:
+def test_tok_04_tokens_with_another_status_are_refused(issuer):
     for status in [201, 202, 204, 206, 302, 400, 401, 403, 404]:
         code = refusal(issuer, InvalidResponse, status=status, json=ANSWER)
         assert code == "unexpected_status", status
@@ -149,7 +146,7 @@ def test_tok_04_tokens_with_another_status_are_refused(issuer: Issuer) -> None:
 UNUSABLE = [..., None, "", 5, [], {}, "a" * 70_000, "a\r\nX-Injected: y", "\0", "тест"]
 
 
-def test_tok_10_unusable_access_token_is_refused(issuer: Issuer) -> None:
+def test_tok_10_unusable_access_token_is_refused(issuer):
     for value in UNUSABLE:
         with pytest.raises(TokenRejected, match="access_token_missing"):
             told(issuer, access_token=value)
@@ -158,19 +155,19 @@ def test_tok_10_unusable_access_token_is_refused(issuer: Issuer) -> None:
             told(issuer, "refresh token", access_token=value)
 
 
-def test_hyb_10_code_without_an_id_token_is_refused(issuer: Issuer) -> None:
+def test_hyb_10_code_without_an_id_token_is_refused(issuer):
     for value in UNUSABLE:
         with pytest.raises(TokenRejected, match="id_token_missing"):
             told(issuer, id_token=value)
         assert told(issuer, "refresh token", id_token=value).id_token == ""
 
 
-def test_tok_10_unusable_refresh_token_is_left_out(issuer: Issuer) -> None:
+def test_tok_10_unusable_refresh_token_is_left_out(issuer):
     for value in UNUSABLE:
         assert told(issuer, refresh_token=value).refresh_token is None
 
 
-def test_tok_08_09_token_type_is_bearer_or_missing(issuer: Issuer) -> None:
+def test_tok_08_09_token_type_is_bearer_or_missing(issuer):
     for token_type in ["DPoP", "mac", "N_A", "", " Bearer", 5, ["Bearer"], None]:
         with pytest.raises(TokenRejected, match="token_type_refused"):
             told(issuer, token_type=token_type)
@@ -178,7 +175,7 @@ def test_tok_08_09_token_type_is_bearer_or_missing(issuer: Issuer) -> None:
         assert told(issuer, token_type=token_type).access_token == "access"
 
 
-def test_tok_12_lifetime_is_bounded(issuer: Issuer) -> None:
+def test_tok_12_lifetime_is_bounded(issuer):
     for expires_in, lifetime in [("600", 600), (0, 0), (-1, 0), (1.5, 1), (YEAR, YEAR)]:
         assert told(issuer, expires_in=expires_in).lifetime == lifetime
     digits = ["1" * 5000, "-5", "", "abc", "٣"]
@@ -187,13 +184,13 @@ def test_tok_12_lifetime_is_bounded(issuer: Issuer) -> None:
         assert (tokens.lifetime, tokens.expires_at) == (300, NOW + 300), expires_in
 
 
-def test_tok_12_lifetime_is_told_by_the_token_itself(issuer: Issuer) -> None:
+def test_tok_12_lifetime_is_told_by_the_token_itself(issuer):
     for exp, lifetime in [(NOW + 900, 900), (NOW - 1, 0), (10**17, YEAR), (1e308, YEAR)]:
         from_token = issuer.token(ACCESS, lambda token, exp=exp: token.claims.update(exp=exp))
         assert told(issuer, access_token=from_token, expires_in=...).lifetime == lifetime
 
 
-def test_tok_13_granted_scope_is_stored(issuer: Issuer) -> None:
+def test_tok_13_granted_scope_is_stored(issuer):
     for granted, scope in [
         (["openid", "read", 5], "openid read"),
         ("", ""),
@@ -211,7 +208,7 @@ def test_tok_13_granted_scope_is_stored(issuer: Issuer) -> None:
 # Revocation
 
 
-def test_revocation_never_raises(issuer: Issuer) -> None:
+def test_revocation_never_raises(issuer):
     issuer.instance.forget_requests()
     assert revoke(issuer.client, "refresh")
     (asked,) = issuer.instance.calls("revocation")

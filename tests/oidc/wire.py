@@ -6,12 +6,11 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
-from erpnet_instanceid.oidc.http import Answer, Limits, exchange
+from erpnet_instanceid.oidc.http import Limits, exchange
 
 Serve = Callable[[socket.socket, bytes], object]
 
@@ -23,7 +22,7 @@ LONG = Limits(connect=5, deadline=20)
 class Wire:
     """A server that does with each request what the test says, byte by byte."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.requests: list[bytes] = []
         self.connections = 0
         self.serve: Serve = lambda connection, request: connection.sendall(OK)
@@ -34,28 +33,28 @@ class Wire:
         self._threads[0].start()
 
     @property
-    def address(self) -> str:
+    def address(self):
         host, port = self._listener.getsockname()
         return f"{host}:{port}"
 
     @property
-    def url(self) -> str:
+    def url(self):
         return f"http://{self.address}/path"
 
-    def answers(self, *chunks: bytes) -> None:
+    def answers(self, *chunks):
         self.serve = lambda connection, request: [connection.sendall(chunk) for chunk in chunks]
 
-    def drips(self, start: bytes, rest: bytes = b"x", every: float = 0.05) -> None:
+    def drips(self, start, rest=b"x", every=0.05):
         """``start``, then ``rest`` again and again."""
 
-        def serve(connection: socket.socket, _request: bytes) -> None:
+        def serve(connection, _request):
             connection.sendall(start)
             while not self.stopping.wait(every):
                 connection.sendall(rest)
 
         self.serve = serve
 
-    def close(self) -> None:
+    def close(self):
         self.stopping.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -65,7 +64,7 @@ class Wire:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def _accept(self) -> None:
+    def _accept(self):
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
@@ -75,14 +74,14 @@ class Wire:
                 self._threads.append(thread)
                 thread.start()
 
-    def _talk(self, connection: socket.socket) -> None:
+    def _talk(self, connection):
         with contextlib.suppress(OSError), connection:
             while (request := _read_request(connection)) is not None:
                 self.requests.append(request)
                 self.serve(connection, request)
 
 
-def _read_request(connection: socket.socket) -> bytes | None:
+def _read_request(connection):
     data = b""
     while b"\r\n\r\n" not in data:
         chunk = connection.recv(65536)
@@ -99,46 +98,44 @@ def _read_request(connection: socket.socket) -> bytes | None:
     return head + b"\r\n\r\n" + body
 
 
-def get(wire: Wire, limits: Limits = LONG, **kwargs: Any) -> Answer:
+def get(wire, limits=LONG, **kwargs):
     return exchange("GET", wire.url, limits=limits, **kwargs)
 
 
-def failure(
-    url: str, method: str = "GET", limits: Limits = LONG, **kwargs: Any
-) -> InstanceUnavailable:
+def failure(url, method="GET", limits=LONG, **kwargs):
     """The error in which the exchange ends."""
     with pytest.raises(InstanceUnavailable) as caught:
         exchange(method, url, limits=limits, **kwargs)
     return caught.value
 
 
-def unavailable(wire: Wire, limits: Limits = SHORT) -> InstanceUnavailable:
+def unavailable(wire, limits=SHORT):
     return failure(wire.url, limits=limits)
 
 
 class SocksProxy:
     """A proxy as in RFC 1928, as much of it as a client needs."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.asked_for: list[tuple[str, int]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
-    def address(self) -> str:
+    def address(self):
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def close(self) -> None:
+    def close(self):
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
-    def _accept(self) -> None:
+    def _accept(self):
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 threading.Thread(target=self._serve, args=[client], daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
+    def _serve(self, client):
         client.recv(257)
         client.sendall(b"\x05\x00")
         kind = client.recv(4)[3]
@@ -150,11 +147,11 @@ class SocksProxy:
             _relay(server, client)
 
 
-def _read_name(client: socket.socket) -> str:
+def _read_name(client):
     return client.recv(client.recv(1)[0]).decode()
 
 
-def _relay(source: socket.socket, target: socket.socket) -> None:
+def _relay(source, target):
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

@@ -12,7 +12,7 @@ import requests
 from erpnet_instanceid.testing import run_instance, visit
 
 
-def main(python: str, site: str, folder: str) -> None:
+def main(python, site, folder):
     with run_instance() as instance:
         environment = {"PATH": os.environ["PATH"], **instance.settings()}
         process = subprocess.Popen(
@@ -27,7 +27,7 @@ def main(python: str, site: str, folder: str) -> None:
             process.stdout.close()
 
 
-def sign_in(site: str) -> None:
+def sign_in(site):
     with requests.Session() as browser:
         browser.trust_env = False
         browser.headers["Accept"] = "text/html"

@@ -14,7 +14,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import include, path
 
 HERE = Path(sys.argv[1])
@@ -60,7 +60,7 @@ django.setup()
 
 
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
+def home(request):
     return HttpResponse(f"hello {request.user.get_username()}")
 
 
@@ -72,7 +72,7 @@ class Server(ThreadingMixIn, WSGIServer):
 
 
 class Quiet(WSGIRequestHandler):
-    def log_message(self, *_args: object) -> None:
+    def log_message(self, *_args):
         pass
 
 

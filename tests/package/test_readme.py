@@ -15,7 +15,7 @@ README = (TREE / "README.rst").read_text(encoding="utf-8")
 NOT_CLONED = shutil.ignore_patterns(".*", "build", "node_modules", "__pycache__", "*.egg-info")
 
 
-def test_demo_starts_as_printed(tmp_path: Path) -> None:
+def test_demo_starts_as_printed(tmp_path):
     (command,) = re.findall(r"^ {4}(python3 .* demo)$", README, flags=re.M)
     clone = shutil.copytree(TREE, tmp_path / "clone", ignore=NOT_CLONED)
     process = subprocess.Popen(

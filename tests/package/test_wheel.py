@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 TREE = HERE.parent.parent
 
 
-def run(*command: object, cwd: Path) -> str:
+def run(*command, cwd):
     done = subprocess.run(
         list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=600, check=False
     )
@@ -21,7 +21,7 @@ def run(*command: object, cwd: Path) -> str:
     return done.stdout
 
 
-def environment(folder: Path, *packages: str) -> Path:
+def environment(folder, *packages):
     run(sys.executable, "-m", "virtualenv", folder, cwd=folder.parent)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     run(python, "-m", "pip", "install", "--quiet", *packages, cwd=folder.parent)
@@ -29,19 +29,19 @@ def environment(folder: Path, *packages: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, TREE, cwd=folder)
     (built,) = folder.glob("*.whl")
     return built
 
 
-def test_wheel_passes_the_checks_of_its_tools(wheel: Path) -> None:
+def test_wheel_passes_the_checks_of_its_tools(wheel):
     run(sys.executable, "-m", "twine", "check", "--strict", wheel, cwd=TREE)
     run(sys.executable, "-m", "check_wheel_contents", wheel, cwd=TREE)
 
 
-def test_wheel_beside_django_alone_serves_a_sign_in(wheel: Path, tmp_path: Path) -> None:
+def test_wheel_beside_django_alone_serves_a_sign_in(wheel, tmp_path):
     site_python = environment(tmp_path / "site", f"{wheel}", "django")
     instance_python = environment(tmp_path / "instance", f"{wheel}[testing]")
     # Away from the tree, so that nothing is imported from it.

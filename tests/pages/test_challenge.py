@@ -3,14 +3,9 @@ back, a script is told where its page has to go."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-
-from erpnet_instanceid.testing import Instance
-
-from ..support.visitor import Visitor
 
 # As browsers send them: fetch, XMLHttpRequest where there is no Sec-Fetch, htmx, an image.
 FETCH = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "*/*"}
@@ -32,7 +27,7 @@ SCRIPTS = {
 
 
 @pytest.fixture
-def ended(visitor: Visitor, instance: Instance) -> Visitor:
+def ended(visitor, instance):
     """Signed in, with an access token that is over and a refresh token that is refused."""
     instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
     visitor.sign_in("maria")
@@ -40,7 +35,7 @@ def ended(visitor: Visitor, instance: Instance) -> Visitor:
     return visitor
 
 
-def ask(visitor: Visitor, path: str, headers: dict[str, Any], method: str = "GET") -> Any:
+def ask(visitor, path, headers, method="GET"):
     """The answer to a script. Its browser follows redirects of this site without asking it."""
     return visitor.http.request(
         method,
@@ -51,7 +46,7 @@ def ask(visitor: Visitor, path: str, headers: dict[str, Any], method: str = "GET
     )
 
 
-def assert_told_to_sign_in(response: Any, visitor: Visitor, page: str) -> None:
+def assert_told_to_sign_in(response, visitor, page):
     assert response.status_code == 401
     assert urlsplit(response.url).netloc == urlsplit(visitor.site).netloc
     told = response.json()
@@ -68,9 +63,7 @@ def assert_told_to_sign_in(response: Any, visitor: Visitor, page: str) -> None:
 
 @pytest.mark.parametrize("kind", SCRIPTS)
 @pytest.mark.parametrize("path", ["/private", "/api"])
-def test_script_is_told_where_to_sign_in(
-    ended: Visitor, instance: Instance, kind: str, path: str
-) -> None:
+def test_script_is_told_where_to_sign_in(ended, instance, kind, path):
     """Whether the site's login_required sends it to sign-in, or a view meets the end itself."""
     asked = len(instance.calls("authorize"))
     referer = {"Referer": f"{ended.site}/orders?open=1"}
@@ -84,7 +77,7 @@ def test_script_is_told_where_to_sign_in(
     assert ended.whoami()["user"] == ""
 
 
-def test_htmx_names_its_page_itself(ended: Visitor) -> None:
+def test_htmx_names_its_page_itself(ended):
     headers = {
         **HTMX,
         "HX-Current-URL": f"{ended.site}/private?tab=3#part",
@@ -107,31 +100,27 @@ def test_htmx_names_its_page_itself(ended: Visitor) -> None:
     ],
 )
 @pytest.mark.parametrize("header", ["Referer", "HX-Current-URL"])
-def test_script_of_another_site_cannot_choose_the_page(
-    ended: Visitor, header: str, referer: str | None
-) -> None:
+def test_script_of_another_site_cannot_choose_the_page(ended, header, referer):
     response = ask(ended, "/private", {**HTMX, header: referer})
     assert_told_to_sign_in(response, ended, "")
 
 
 @pytest.mark.parametrize("kind", ["fetch", "htmx"])
-def test_script_that_posts_is_told_as_well(ended: Visitor, kind: str) -> None:
+def test_script_that_posts_is_told_as_well(ended, kind):
     token = ended.csrf_token()
     headers = {**SCRIPTS[kind], "X-CSRFToken": token, "Origin": ended.site}
     response = ask(ended, "/api", headers, method="POST")
     assert_told_to_sign_in(response, ended, "")
 
 
-def test_script_of_an_anonymous_visitor_is_told_too(visitor: Visitor, instance: Instance) -> None:
+def test_script_of_an_anonymous_visitor_is_told_too(visitor, instance):
     assert_told_to_sign_in(ask(visitor, "/private", FETCH), visitor, "")
     assert visitor.get("/private").status_code == 302
     assert not instance.calls("authorize")
 
 
 @pytest.mark.parametrize("is_away", [False, True])
-def test_script_goes_on_while_its_token_may_be_renewed(
-    visitor: Visitor, instance: Instance, is_away: bool
-) -> None:
+def test_script_goes_on_while_its_token_may_be_renewed(visitor, instance, is_away):
     instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
     visitor.sign_in("maria")
     if is_away:

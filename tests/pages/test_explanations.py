@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from django.test import Client
 
 from erpnet_instanceid.oidc.errors import (
     InstanceUnavailable,
@@ -14,18 +11,17 @@ from erpnet_instanceid.oidc.errors import (
     TokenRejected,
 )
 from erpnet_instanceid.pages.explanations import cure, sentence
-from erpnet_instanceid.testing import Instance
 
 CURE = "Set ERPNET_INSTANCEID[&quot;ISSUER&quot;] to the name that the instance gives itself"
 
 
 @pytest.fixture
-def another_issuer(instance: Instance) -> None:
+def another_issuer(instance):
     instance.change("discovery", lambda found: found.update(issuer="https://op.test/id"))
 
 
 @pytest.mark.usefixtures("another_issuer")
-def test_page_shows_the_cure_with_debug_only(client: Client, settings: Any) -> None:
+def test_page_shows_the_cure_with_debug_only(client, settings):
     assert CURE not in client.get("/signin").text
     settings.DEBUG = True
     page = client.get("/signin").text
@@ -35,14 +31,14 @@ def test_page_shows_the_cure_with_debug_only(client: Client, settings: Any) -> N
 
 
 @pytest.mark.usefixtures("another_issuer")
-def test_log_line_says_to_run_the_doctor(client: Client, caplog: Any) -> None:
+def test_log_line_says_to_run_the_doctor(client, caplog):
     client.get("/signin")
     (record,) = [each for each in caplog.records if each.name == "erpnet_instanceid"]
     assert record.levelname == "ERROR"
     assert record.getMessage().endswith(" run='manage.py instanceid doctor'")
 
 
-def test_visitors_own_trouble_has_no_cure(client: Client, settings: Any, caplog: Any) -> None:
+def test_visitors_own_trouble_has_no_cure(client, settings, caplog):
     settings.DEBUG = True
     page = client.get("/initiate-signin?iss=x")
     assert page.status_code == 400
@@ -63,7 +59,7 @@ def test_visitors_own_trouble_has_no_cure(client: Client, settings: Any, caplog:
         (TokenRejected("never_heard_of"), "in a way that this site cannot use. (never_heard_of)"),
     ],
 )
-def test_error_is_a_sentence(error: Any, told: str) -> None:
+def test_error_is_a_sentence(error, told):
     assert told in sentence(error)
     assert f"({error.code})" in sentence(error)
     assert "{" not in sentence(error) + cure(error)

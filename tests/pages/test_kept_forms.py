@@ -5,48 +5,35 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Callable
 from html import unescape
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 from django.test import Client
 from django.utils import timezone
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 
 from ..support.ageing import make_old
-from ..support.visitor import Visitor
 
 CSRF = "x" * 64
 pytestmark = pytest.mark.urls("tests.api.site")
 
 
-def assert_form_is_gone(visitor: Visitor) -> None:
+def assert_form_is_gone(visitor):
     answer = visitor.get("/signin-resume")
     assert answer.status_code == 410
     assert "The form is gone" in answer.text
 
 
-def send_order(
-    visitor: Visitor,
-    note: Any = "mine",
-    csrf: str | None = CSRF,
-    path: str = "/order",
-    **more: Any,
-) -> requests.Response:
+def send_order(visitor, note="mine", csrf=CSRF, path="/order", **more):
     """Sends the form of a page that is open already, with the CSRF token of then."""
     form = {"note": note} if csrf is None else {"note": note, "csrfmiddlewaretoken": csrf}
     sent = {"data": form, "allow_redirects": False, **more}
     return visitor.http.post(visitor.site + path, **sent)
 
 
-def test_form_that_met_the_detour_can_be_sent_after_it(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_form_that_met_the_detour_can_be_sent_after_it(visitor, instance):
     visitor.sign_in("maria")
     make_old(instance, 4000)
     visitor.sign_in("maria")
@@ -70,7 +57,7 @@ def test_form_that_met_the_detour_can_be_sent_after_it(
     assert_form_is_gone(visitor)
 
 
-def test_form_with_a_file_leads_to_a_fresh_sign_in(visitor: Visitor, instance: Instance) -> None:
+def test_form_with_a_file_leads_to_a_fresh_sign_in(visitor, instance):
     """An ordinary one would come back as old as before, and the form would meet the same again."""
     visitor.sign_in("maria")
     make_old(instance, 4000)
@@ -85,7 +72,7 @@ def test_form_with_a_file_leads_to_a_fresh_sign_in(visitor: Visitor, instance: I
     assert asked == {"prompt": ["login"], "max_age": ["300"]}
 
 
-def sign_in_and_end(instance: Instance, sign_in: Callable[[str], Any]) -> None:
+def sign_in_and_end(instance, sign_in):
     """Signs maria in, and ends that at the instance, which the next page of the site learns."""
     instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
     sign_in("maria")
@@ -93,14 +80,14 @@ def sign_in_and_end(instance: Instance, sign_in: Callable[[str], Any]) -> None:
 
 
 @pytest.fixture
-def ended(visitor: Visitor, instance: Instance) -> Visitor:
+def ended(visitor, instance):
     """A visitor who does not know yet that the instance has ended their sign-in."""
     sign_in_and_end(instance, visitor.sign_in)
     visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
     return visitor
 
 
-def test_form_sent_after_the_sign_in_ended_is_kept(ended: Visitor, instance: Instance) -> None:
+def test_form_sent_after_the_sign_in_ended_is_kept(ended, instance):
     response = send_order(ended, ["tea", "two\nlines"])
     assert response.status_code == 302, response.text
     assert "next=%2Fsignin-resume" in response.headers["Location"]
@@ -120,7 +107,7 @@ def test_form_sent_after_the_sign_in_ended_is_kept(ended: Visitor, instance: Ins
     assert_form_is_gone(ended)
 
 
-def test_form_of_an_exempt_view_is_kept_whole(ended: Visitor) -> None:
+def test_form_of_an_exempt_view_is_kept_whole(ended):
     """Nobody has read it when it is kept: Django's CSRF check leaves the view out."""
     send_order(ended, path="/exempt-order")
     ended.sign_in("maria", "/signin-resume")
@@ -128,14 +115,14 @@ def test_form_of_an_exempt_view_is_kept_whole(ended: Visitor) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_form_that_django_refuses_to_read_is_not_kept(ended: Visitor, kind: str) -> None:
+def test_form_that_django_refuses_to_read_is_not_kept(ended, kind):
     response = send_order(
         ended, path="/exempt-order", data="a=1&" * 1001, headers={"Content-Type": kind}
     )
     assert response.headers["Location"] == "/signin?next=/exempt-order"
 
 
-def test_kept_form_waits_for_its_sender_to_sign_in(ended: Visitor) -> None:
+def test_kept_form_waits_for_its_sender_to_sign_in(ended):
     """Its page may be opened before, from the browser's history."""
     send_order(ended)
 
@@ -146,7 +133,7 @@ def test_kept_form_waits_for_its_sender_to_sign_in(ended: Visitor) -> None:
     assert 'name="note"' in ended.get("/signin-resume").text
 
 
-def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> None:
+def test_kept_form_is_for_nobody_else(ended, instance):
     send_order(ended)
     ended.at_instance.cookies.clear()
     ended.sign_in("admin", "/signin-resume")
@@ -155,9 +142,7 @@ def test_kept_form_is_for_nobody_else(ended: Visitor, instance: Instance) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_form_that_no_csrf_check_looked_at_is_not_kept(
-    instance_sign_in: Any, instance: Instance, settings: Any
-) -> None:
+def test_form_that_no_csrf_check_looked_at_is_not_kept(instance_sign_in, instance, settings):
     """Any site can make a visitor's browser send one, and it would be offered as their own."""
     # In process: the live site has loaded its middleware by now.
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
@@ -172,9 +157,7 @@ def test_form_that_no_csrf_check_looked_at_is_not_kept(
 
 
 @pytest.fixture(params=[False, True], ids=["csrf cookie", "csrf in the session"])
-def checked(
-    request: Any, instance_sign_in: Any, instance: Instance, settings: Any, transactional_db: None
-) -> tuple[Client, str]:
+def checked(request, instance_sign_in, instance, settings, transactional_db):
     """As ``ended``, in process; and the CSRF token of the pages that they have open."""
     settings.CSRF_USE_SESSIONS = request.param
     client = Client(enforce_csrf_checks=True)
@@ -185,9 +168,7 @@ def checked(
     return client, found[1]
 
 
-def test_form_is_kept_wherever_its_csrf_secret_is(
-    checked: tuple[Client, str], instance_sign_in: Any
-) -> None:
+def test_form_is_kept_wherever_its_csrf_secret_is(checked, instance_sign_in):
     client, token = checked
     response = client.post("/order", {"note": "n", "csrfmiddlewaretoken": token})
     assert response["Location"] == "/signin?next=%2Fsignin-resume"
@@ -195,15 +176,13 @@ def test_form_is_kept_wherever_its_csrf_secret_is(
     assert 'name="note"' in client.get("/signin-resume").text
 
 
-def test_forged_form_is_refused_wherever_its_csrf_secret_is(checked: tuple[Client, str]) -> None:
+def test_forged_form_is_refused_wherever_its_csrf_secret_is(checked):
     client, _token = checked
     form = {"note": "n", "csrfmiddlewaretoken": "x" * 64}
     assert client.post("/order", form).status_code == 403
 
 
-def test_form_is_kept_for_an_hour(
-    visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_form_is_kept_for_an_hour(visitor, instance, monkeypatch):
     visitor.sign_in("maria")
     SignIn.objects.update(ended=timezone.now(), tokens="")
     instance.next_answer("api", status=401)
@@ -217,7 +196,7 @@ def test_form_is_kept_for_an_hour(
     assert_form_is_gone(visitor)
 
 
-def test_form_of_a_second_tab_is_kept_after_a_sign_in(ended: Visitor) -> None:
+def test_form_of_a_second_tab_is_kept_after_a_sign_in(ended):
     """The sign-in rotated the CSRF token, and Django refuses the one of the page still open."""
     send_order(ended, "tab A")
     ended.sign_in("maria", "/signin-resume")
@@ -228,7 +207,7 @@ def test_form_of_a_second_tab_is_kept_after_a_sign_in(ended: Visitor) -> None:
     assert "tab B" in ended.get("/signin-resume").text
 
 
-def test_forged_form_is_not_kept_as_a_second_tabs(ended: Visitor) -> None:
+def test_forged_form_is_not_kept_as_a_second_tabs(ended):
     ended.get("/whoami")
     ended.sign_in("maria")
     for forged in (
@@ -240,7 +219,7 @@ def test_forged_form_is_not_kept_as_a_second_tabs(ended: Visitor) -> None:
     assert_form_is_gone(ended)
 
 
-def test_second_tabs_form_is_kept_for_its_author_alone(ended: Visitor) -> None:
+def test_second_tabs_form_is_kept_for_its_author_alone(ended):
     ended.get("/whoami")
     ended.at_instance.cookies.clear()
     ended.sign_in("admin")
@@ -248,9 +227,7 @@ def test_second_tabs_form_is_kept_for_its_author_alone(ended: Visitor) -> None:
     assert_form_is_gone(ended)
 
 
-def test_form_on_a_planted_session_is_not_shown(
-    ended: Visitor, new_visitor: Callable[..., Visitor]
-) -> None:
+def test_form_on_a_planted_session_is_not_shown(ended, new_visitor):
     """Row FLD-02: the browser that sent it holds a cookie that the victim's browser has not."""
     send_order(ended)
     victim = new_visitor()

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html import unescape
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-import requests
-
-from erpnet_instanceid.testing import Instance
 
 from ..support.outcomes import assert_signed_in, look
-from ..support.visitor import Visitor
 from ..support.whatwg import origin
 
 DEFAULT = "/basket"
@@ -22,11 +16,11 @@ DEFAULT = "/basket"
 
 # A few of those that `test_targets.py` has: SITE stands for the site's own host and port.
 @pytest.fixture(autouse=True)
-def default_target(settings: Any) -> None:
+def default_target(settings):
     settings.LOGIN_REDIRECT_URL = DEFAULT
 
 
-def land(visitor: Visitor, instance: Instance, query: str) -> requests.Response:
+def land(visitor, instance, query):
     """Signs in from ``/signin?<query>``; the answer that sends the visitor on."""
     response = visitor.get(f"/signin?{query}")
     assert response.status_code == 302, response.text
@@ -37,7 +31,7 @@ def land(visitor: Visitor, instance: Instance, query: str) -> requests.Response:
     return response
 
 
-def browser_origin(visitor: Visitor, location: str) -> str:
+def browser_origin(visitor, location):
     return origin(location, f"{visitor.site}/signin-callback")
 
 
@@ -57,9 +51,7 @@ def browser_origin(visitor: Visitor, location: str) -> str:
         "next[]=//evil.test",
     ],
 )
-def test_nxt_03_malformed_target_harms_nobody(
-    visitor: Visitor, instance: Instance, query: str
-) -> None:
+def test_nxt_03_malformed_target_harms_nobody(visitor, instance, query):
     response = land(visitor, instance, query)
 
     location = response.headers["Location"]
@@ -72,9 +64,7 @@ def test_nxt_03_malformed_target_harms_nobody(
 
 
 @pytest.mark.parametrize("characters", [200, 1000, 6144])
-def test_nxt_06_long_target_does_not_cost_the_sign_in(
-    visitor: Visitor, instance: Instance, characters: int
-) -> None:
+def test_nxt_06_long_target_does_not_cost_the_sign_in(visitor, instance, characters):
     # Hexadecimal digits that do not compress well.
     target = "/private?q=" + "".join(f"{n * 2654435761 % 2**32:08x}" for n in range(characters))
     target = target[:characters]
@@ -94,9 +84,7 @@ def test_nxt_06_long_target_does_not_cost_the_sign_in(
 
 
 @pytest.mark.parametrize("flow", ["form_post", "form_post with a query", "query", "carried"])
-def test_nxt_08_target_in_the_answer_is_ignored(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None], flow: str
-) -> None:
+def test_nxt_08_target_in_the_answer_is_ignored(visitor, instance, configure, flow):
     if flow == "query":
         configure(RESPONSE_TYPE="code")
     answer = visitor.at(visitor.start("/private"))
@@ -115,9 +103,7 @@ def test_nxt_08_target_in_the_answer_is_ignored(
     assert_signed_in(visitor, response, before, target="/private")
 
 
-def test_target_is_kept_by_the_page_of_a_sign_in_that_failed(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_target_is_kept_by_the_page_of_a_sign_in_that_failed(visitor, instance):
     answer = visitor.at(visitor.start("/private?a=1"))
     instance.next_token_answer(error="invalid_grant")
 
@@ -129,9 +115,7 @@ def test_target_is_kept_by_the_page_of_a_sign_in_that_failed(
 
 
 @pytest.mark.parametrize("default", [None, "/private"])
-def test_nxt_10_foreign_target_after_a_sign_out_is_dropped(
-    visitor: Visitor, configure: Callable[..., None], settings: Any, default: str | None
-) -> None:
+def test_nxt_10_foreign_target_after_a_sign_out_is_dropped(visitor, configure, settings, default):
     settings.LOGOUT_REDIRECT_URL = default
     target = "//evil.test"
     visitor.sign_in()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from django.http import HttpResponseRedirect
 from django.test import RequestFactory
@@ -24,13 +21,13 @@ USERINFO = ["https://SITE@evil.test", "http:\\\\SITE\\@evil.test", "http://SITE\
 OTHER_SCHEMES = ["javascript:alert(1)", "java\nscript:x", "\x08//evil.test", "data:text/html,x"]
 
 
-def target_of(url: str, *, https: bool = False) -> str:
+def target_of(url, *, https=False):
     request = RequestFactory().get("/", secure=https, headers={"host": SITE})
     return safe_target(request, url.replace("SITE", SITE))
 
 
 @pytest.fixture
-def below_a_path() -> Iterator[None]:
+def below_a_path():
     set_script_prefix("/shop/")
     yield
     set_script_prefix("/")
@@ -47,19 +44,19 @@ def below_a_path() -> Iterator[None]:
         ("/shop", "/shop"),
     ],
 )
-def test_knows_its_own_pages_on_a_site_that_is_below_a_path(url: str, target: str) -> None:
+def test_knows_its_own_pages_on_a_site_that_is_below_a_path(url, target):
     assert target_of(url) == target
 
 
 @pytest.mark.parametrize("mark", ["\t", "\n", "\r", "\0", "\x7f", "\x85", "\u2028", "\u202e"])
 @pytest.mark.parametrize("url", ["/a{}b", "/a?b={}c", "/a{}"])
-def test_refuses_a_page_whose_address_cannot_be_shown(url: str, mark: str) -> None:
+def test_refuses_a_page_whose_address_cannot_be_shown(url, mark):
     """Browsers and libraries differ in which of these marks they leave out of an address."""
     assert target_of(url.format(mark)) == ""
 
 
 @pytest.mark.parametrize("address", [*FOREIGN, *SLASHES, *ONE_SCHEME, "/\t/evil.test"])
-def test_browsers_of_the_tests_are_led_astray(address: str) -> None:
+def test_browsers_of_the_tests_are_led_astray(address):
     """The measure itself: a site that sent a visitor there would have lost them."""
     own = "http://rp.test/signin-callback"
 
@@ -72,12 +69,12 @@ def test_browsers_of_the_tests_are_led_astray(address: str) -> None:
 
 
 @pytest.mark.parametrize("url", FOREIGN)
-def test_nxt_01_foreign_address_is_no_target(url: str) -> None:
+def test_nxt_01_foreign_address_is_no_target(url):
     assert target_of(url) == target_of(url, https=True) == ""
 
 
 @pytest.mark.parametrize("url", [*SLASHES, *ONE_SCHEME, *USERINFO, *OTHER_SCHEMES])
-def test_nxt_02_disguised_address_is_no_target(url: str) -> None:
+def test_nxt_02_disguised_address_is_no_target(url):
     assert target_of(url) == target_of(url, https=True) == ""
 
 
@@ -90,7 +87,7 @@ RELATIVE = ["/..//evil.test", "/.//evil.test", ".//evil.test", "?//evil.test", "
 
 @pytest.mark.parametrize("https", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("url", [*ENCODED, *BLANKS, *WIDE, *MALFORMED, *RELATIVE])
-def test_nxt_04_browsers_stay_on_this_site(url: str, https: bool) -> None:
+def test_nxt_04_browsers_stay_on_this_site(url, https):
     page = f"http{'s' if https else ''}://{SITE}/signin-callback"
     target = HttpResponseRedirect(target_of(url, https=https) or "/").headers["Location"]
     assert origin(target, page) == origin(page, page)
@@ -101,11 +98,11 @@ PASSWORDS = ["https://user:pw@SITE/private", "https://user@SITE/private", "//use
 
 
 @pytest.mark.parametrize("url", [*OTHER_PORTS, *PASSWORDS])
-def test_nxt_05_own_host_otherwise_reached_is_no_target(url: str) -> None:
+def test_nxt_05_own_host_otherwise_reached_is_no_target(url):
     assert target_of(url, https=True) == ""
 
 
-def test_nxt_05_own_address_in_full_is_a_target() -> None:
+def test_nxt_05_own_address_in_full_is_a_target():
     assert target_of("https://SITE/private", https=True) == f"https://{SITE}/private"
 
 
@@ -119,7 +116,7 @@ def test_nxt_05_own_address_in_full_is_a_target() -> None:
         "/100%25",
     ],
 )
-def test_nxt_09_own_target_is_kept_to_the_letter(url: str) -> None:
+def test_nxt_09_own_target_is_kept_to_the_letter(url):
     assert target_of(url) == url
 
 
@@ -131,9 +128,7 @@ def test_nxt_09_own_target_is_kept_to_the_letter(url: str) -> None:
         ("https://rp.test:8443/in", "https://rp.test:8443/signout-callback"),
     ],
 )
-def test_sign_out_comes_back_to_the_site_of_callback_url(
-    settings: Any, callback: str, expected: str
-) -> None:
+def test_sign_out_comes_back_to_the_site_of_callback_url(settings, callback, expected):
     """The request may tell the address of a proxy, and the instance knows one address only."""
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "CALLBACK_URL": callback}
     assert signed_out_address(RequestFactory().get("/")) == expected

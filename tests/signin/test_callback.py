@@ -20,14 +20,12 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import pytest
 import requests
 from django.core import mail
-from django.http import HttpRequest
 from django.urls import include, path
 
-from erpnet_instanceid.testing import AuthorizationAnswer, Instance
+from erpnet_instanceid.testing import AuthorizationAnswer
 from erpnet_instanceid.views.signin import SignInView
 
 from ..support.outcomes import (
-    Attempt,
     assert_nothing_came_of_it,
     assert_rejected,
     assert_signed_in,
@@ -35,7 +33,7 @@ from ..support.outcomes import (
     look,
     within,
 )
-from ..support.visitor import FORM, Visitor
+from ..support.visitor import FORM
 
 Fields = list[tuple[str, str]]
 
@@ -43,7 +41,7 @@ LONG = 10 * 1024
 SCRIPT = "<script>alert(1)</script>\r\nX-Injected: y\nerpnet_instanceid signed_in"
 
 
-def test_answer_without_state_has_a_reference_of_its_own(visitor: Visitor) -> None:
+def test_answer_without_state_has_a_reference_of_its_own(visitor):
     """By this reference the operator finds a reported page in the log."""
     pages = [visitor.get("/signin-callback").text for _ in range(2)]
 
@@ -57,7 +55,7 @@ class AskingSignInView(SignInView):
 
     extra: dict[str, Any] = {}
 
-    def get_extra_params(self, request: HttpRequest) -> dict[str, Any]:
+    def get_extra_params(self, request):
         return self.extra
 
 
@@ -68,19 +66,17 @@ urlpatterns = [
 
 
 @pytest.fixture
-def asks_for(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def asks_for(settings, monkeypatch):
     """Sets the parameters of the site's own view."""
     settings.ROOT_URLCONF = __name__
     return lambda **extra: monkeypatch.setattr(AskingSignInView, "extra", extra)
 
 
-def error_answer(answer: AuthorizationAnswer, **more: str) -> Fields:
+def error_answer(answer, **more):
     return [("state", answer["state"]), *more.items()]
 
 
-def test_unexpected_error_shows_no_secret(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None]
-) -> None:
+def test_unexpected_error_shows_no_secret(visitor, instance, configure):
     """The watch over each test finds the code in the report of an error."""
     attempt = begin(visitor, instance)
     # Nothing that could be sent.
@@ -91,9 +87,7 @@ def test_unexpected_error_shows_no_secret(
 # Errors of the instance
 
 
-def test_cbk_01_silent_sign_in_that_the_instance_declines(
-    visitor: Visitor, instance: Instance, asks_for: Callable[..., None]
-) -> None:
+def test_cbk_01_silent_sign_in_that_the_instance_declines(visitor, instance, asks_for):
     asks_for(prompt="none", max_age=0)
     address = visitor.get("/asking-signin").headers["Location"]
     asked = parse_qs(urlsplit(address).query)
@@ -109,9 +103,7 @@ def test_cbk_01_silent_sign_in_that_the_instance_declines(
 
 
 @pytest.mark.parametrize("max_age", ["300", None])
-def test_sites_own_parameters_may_be_text(
-    visitor: Visitor, instance: Instance, asks_for: Callable[..., None], max_age: str | None
-) -> None:
+def test_sites_own_parameters_may_be_text(visitor, instance, asks_for, max_age):
     # The last two are not for the instance, and mean nothing to the start of a sign-in.
     asks_for(max_age=max_age, login_hint="maria", restarts="1", target="/plain")
     before = look(visitor, instance)
@@ -133,9 +125,7 @@ def test_sites_own_parameters_may_be_text(
         ({"prompt": ["login"]}, "prompt as text, not ['login']"),
     ],
 )
-def test_sites_own_unusable_parameters_are_named_at_once(
-    visitor: Visitor, asks_for: Callable[..., None], extra: dict[str, Any], word: str
-) -> None:
+def test_sites_own_unusable_parameters_are_named_at_once(visitor, asks_for, extra, word):
     asks_for(**extra)
     assert visitor.get("/asking-signin").status_code == 500
     (report,) = mail.outbox
@@ -143,9 +133,7 @@ def test_sites_own_unusable_parameters_are_named_at_once(
     assert word in report.body
 
 
-def test_cbk_01_declined_sign_in_leaves_the_visitor_signed_in(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_cbk_01_declined_sign_in_leaves_the_visitor_signed_in(visitor, instance):
     visitor.sign_in("admin")
     attempt = begin(visitor, instance, "admin")
     assert attempt.before.who["user"] == "admin"
@@ -158,9 +146,7 @@ def test_cbk_01_declined_sign_in_leaves_the_visitor_signed_in(
     assert again < other
 
 
-def test_cbk_04_error_description_injects_nothing(
-    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_cbk_04_error_description_injects_nothing(visitor, instance, caplog):
     attempt = begin(visitor, instance)
     hostile = {"error_description": SCRIPT + "x" * LONG, "error_uri": "javascript:alert(1)"}
     fields = error_answer(attempt.answer, error="access_denied", **hostile)
@@ -188,9 +174,7 @@ def test_cbk_04_error_description_injects_nothing(
         ("MaximumLicenseCountExceeded", "unknown_error"),
     ],
 )
-def test_fld_18_error_in_an_answer_is_only_hearsay(
-    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture, error: str, code: str
-) -> None:
+def test_fld_18_error_in_an_answer_is_only_hearsay(visitor, instance, caplog, error, code):
     """It is neither one of our own codes nor a reason to call the operator."""
     attempt = begin(visitor, instance)
 
@@ -205,12 +189,12 @@ def test_fld_18_error_in_an_answer_is_only_hearsay(
 # Which parameters
 
 
-def test_cbk_05_hybrid_answer_needs_its_id_token(visitor: Visitor, instance: Instance) -> None:
+def test_cbk_05_hybrid_answer_needs_its_id_token(visitor, instance):
     attempt = begin(visitor, instance)
     attempt.assert_refused(attempt.bring(id_token=""), "parameter_missing")
 
 
-def test_cbk_05_answer_without_state_ends_no_attempt(visitor: Visitor, instance: Instance) -> None:
+def test_cbk_05_answer_without_state_ends_no_attempt(visitor, instance):
     attempt = begin(visitor, instance)
     for value in (None, ""):
         response = attempt.bring(state=value)
@@ -218,9 +202,7 @@ def test_cbk_05_answer_without_state_ends_no_attempt(visitor: Visitor, instance:
     attempt.assert_signed_in()
 
 
-def test_cbk_07_first_of_two_states_names_the_attempt_that_ends(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_cbk_07_first_of_two_states_names_the_attempt_that_ends(visitor, instance):
     first, second = begin(visitor, instance), begin(visitor, instance)
     fields = [("state", second.answer["state"]), *first.answer.fields]
 
@@ -233,26 +215,22 @@ def test_cbk_07_first_of_two_states_names_the_attempt_that_ends(
 # Which way
 
 
-def by_get(attempt: Attempt, fields: Fields) -> requests.Response:
+def by_get(attempt, fields):
     address = urlsplit(attempt.answer.url).path
     return attempt.visitor.carried(attempt.visitor.arrive(f"{address}?{urlencode(fields)}"))
 
 
-def by_post(attempt: Attempt, fields: Fields) -> requests.Response:
+def by_post(attempt, fields):
     return attempt.visitor.carried(attempt.visitor.relay(attempt.answer.url, urlencode(fields)))
 
 
-def test_cbk_09_answer_by_get_with_a_code_alone_signs_in(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_cbk_09_answer_by_get_with_a_code_alone_signs_in(visitor, instance):
     attempt = begin(visitor, instance, next_url="/private")
     response = by_get(attempt, attempt.changed(id_token=None))
     attempt.assert_signed_in(response, target="/private")
 
 
-def test_cbk_09_code_flow_answered_by_a_form_signs_in(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None]
-) -> None:
+def test_cbk_09_code_flow_answered_by_a_form_signs_in(visitor, instance, configure):
     configure(RESPONSE_TYPE="code")
     attempt = begin(visitor, instance, next_url="/private")
     assert attempt.answer.method == "GET"
@@ -264,12 +242,8 @@ def test_cbk_09_code_flow_answered_by_a_form_signs_in(
     ("response_type", "bring"), [("code id_token", by_get), ("code", by_post)], ids=["GET", "POST"]
 )
 def test_cbk_09_id_token_in_another_place_is_refused(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Callable[..., None],
-    response_type: str,
-    bring: Callable[[Attempt, Fields], requests.Response],
-) -> None:
+    visitor, instance, configure, response_type, bring
+):
     """In a query, and in the code flow."""
     hybrid = begin(visitor, instance)
     configure(RESPONSE_TYPE=response_type)
@@ -280,7 +254,7 @@ def test_cbk_09_id_token_in_another_place_is_refused(
     attempt.assert_refused(response, "unexpected_parameter")
 
 
-def test_cbk_09_other_methods_are_not_allowed(visitor: Visitor, instance: Instance) -> None:
+def test_cbk_09_other_methods_are_not_allowed(visitor, instance):
     attempt = begin(visitor, instance)
     address = f"{visitor.site}/signin-callback?{urlencode(attempt.changed(id_token=None))}"
     for method in ("PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
@@ -290,7 +264,7 @@ def test_cbk_09_other_methods_are_not_allowed(visitor: Visitor, instance: Instan
     assert_nothing_came_of_it(visitor, attempt.before)
 
 
-def multipart(answer: AuthorizationAnswer) -> tuple[bytes, str]:
+def multipart(answer):
     files: Any = {
         "code": (None, answer["code"]),
         "state": (None, answer["state"]),
@@ -313,7 +287,7 @@ NO_FORMS: dict[str, Callable[[AuthorizationAnswer], tuple[str | bytes, str | Non
 }
 
 
-def test_cbk_10_body_that_is_no_form_is_refused(visitor: Visitor, instance: Instance) -> None:
+def test_cbk_10_body_that_is_no_form_is_refused(visitor, instance):
     attempt = begin(visitor, instance)
     for name, encode in NO_FORMS.items():
         body, content_type = encode(attempt.answer)
@@ -340,13 +314,7 @@ ODD = {
     [("code id_token", ["state", "code", "id_token", "error", "iss"]), ("code", ["state", "code"])],
     ids=["form", "query"],
 )
-def test_cbk_12_odd_characters_are_refused(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Callable[..., None],
-    response_type: str,
-    names: list[str],
-) -> None:
+def test_cbk_12_odd_characters_are_refused(visitor, instance, configure, response_type, names):
     configure(RESPONSE_TYPE=response_type)
     for name, spell in itertools.product(names, ODD.values()):
         attempt = begin(visitor, instance)
@@ -366,7 +334,7 @@ def test_cbk_12_odd_characters_are_refused(
 MEGABYTE = 1024 * 1024
 
 
-def test_cbk_13_oversized_body_is_not_even_read(visitor: Visitor, instance: Instance) -> None:
+def test_cbk_13_oversized_body_is_not_even_read(visitor, instance):
     parts = urlsplit(visitor.site)
     head = f"POST /signin-callback HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {FORM}\r\n"
     before = look(visitor, instance)
@@ -380,9 +348,7 @@ def test_cbk_13_oversized_body_is_not_even_read(visitor: Visitor, instance: Inst
 
 
 @pytest.mark.parametrize("path", ["/signin-callback", "/backchannel-signout"])
-def test_cbk_13_disconnected_sender_causes_no_error_report(
-    visitor: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture, path: str
-) -> None:
+def test_cbk_13_disconnected_sender_causes_no_error_report(visitor, instance, caplog, path):
     parts = urlsplit(visitor.site)
     head = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {FORM}\r\n"
     before = look(visitor, instance)
@@ -401,7 +367,7 @@ def test_cbk_13_disconnected_sender_causes_no_error_report(
     assert_nothing_came_of_it(visitor, before)
 
 
-def test_cbk_13_large_parameter_is_refused(visitor: Visitor, instance: Instance) -> None:
+def test_cbk_13_large_parameter_is_refused(visitor, instance):
     attempt = begin(visitor, instance)
     for name in ("state", "code", "id_token"):
         for filler in ("x" * 3 * MEGABYTE, "x" * 60_000, secrets.token_urlsafe(MEGABYTE // 4)):
@@ -418,8 +384,8 @@ def test_cbk_13_large_parameter_is_refused(visitor: Visitor, instance: Instance)
 
 @pytest.mark.parametrize("response_type", ["code id_token", "code"])
 def test_cbk_15_issuer_that_is_promised_may_not_be_missing(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None], response_type: str
-) -> None:
+    visitor, instance, configure, response_type
+):
     """RFC 9207 2.4: an ID token beside the code names it as well."""
     configure(RESPONSE_TYPE=response_type)
     instance.send_iss = True
@@ -431,9 +397,7 @@ def test_cbk_15_issuer_that_is_promised_may_not_be_missing(
         attempt.assert_signed_in(response)
 
 
-def test_cbk_17_right_issuer_that_nobody_promised_signs_in(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_cbk_17_right_issuer_that_nobody_promised_signs_in(visitor, instance):
     attempt = begin(visitor, instance)
     attempt.assert_signed_in(attempt.bring(iss=instance.issuer))
 
@@ -441,9 +405,7 @@ def test_cbk_17_right_issuer_that_nobody_promised_signs_in(
 # Headers and cookies of the responses
 
 
-def assert_carries_nothing_away(
-    response: requests.Response, answer: AuthorizationAnswer | None = None
-) -> None:
+def assert_carries_nothing_away(response, answer=None):
     assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["Referrer-Policy"] == "no-referrer"
     for address in re.findall(r'(?:src|href|action|url)=["\']?([^"\'> ]+)', response.text):
@@ -456,7 +418,7 @@ def assert_carries_nothing_away(
             assert value not in response.headers.get("Location", "")
 
 
-def assert_cookies_are_guarded(response: requests.Response, *, https: bool) -> None:
+def assert_cookies_are_guarded(response, *, https):
     found = 0
     for line in response.raw.headers.getlist("Set-Cookie"):
         cookie = SimpleCookie(line)
@@ -476,13 +438,7 @@ def assert_cookies_are_guarded(response: requests.Response, *, https: bool) -> N
 
 @pytest.mark.parametrize(("https", "same_site"), [(True, "strict"), (True, "None"), (False, "Lax")])
 @pytest.mark.parametrize("outcome", ["signed in", "refused", "declined"])
-def test_cbk_18_responses_are_private(
-    new_visitor: Callable[..., Visitor],
-    settings: Any,
-    https: bool,
-    same_site: str,
-    outcome: str,
-) -> None:
+def test_cbk_18_responses_are_private(new_visitor, settings, https, same_site, outcome):
     settings.SESSION_COOKIE_SAMESITE = same_site
     settings.SESSION_COOKIE_SECURE = https
     visitor = new_visitor(https=https)
@@ -516,22 +472,20 @@ def test_cbk_18_responses_are_private(
         assert left == []
 
 
-def test_cbk_18_refused_form_is_private(visitor: Visitor) -> None:
+def test_cbk_18_refused_form_is_private(visitor):
     response = visitor.relay("/signin-callback", "{}", "application/json")
     assert response.status_code == 400
     assert_carries_nothing_away(response)
 
 
-def test_cbk_18_answer_in_a_query_is_private(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None]
-) -> None:
+def test_cbk_18_answer_in_a_query_is_private(visitor, instance, configure):
     configure(RESPONSE_TYPE="code")
     for changes in ({"code": "another"}, {}):
         attempt = begin(visitor, instance)
         assert_carries_nothing_away(attempt.bring(**changes), attempt.answer)
 
 
-def test_cbk_19_other_posts_need_a_csrf_token(visitor: Visitor, instance: Instance) -> None:
+def test_cbk_19_other_posts_need_a_csrf_token(visitor, instance):
     visitor.sign_in()
     before = look(visitor, instance)
     form = {"iss": instance.issuer}

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
-
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import InternalError, OperationalError, connection
-from django.test import Client
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.views.posted import FORM
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,11 +16,11 @@ class SerializationFailure(Exception):
     sqlstate = "40001"
 
 
-def give_up_once() -> AbstractContextManager[None]:
+def give_up_once():
     """A database that gives up each statement that writes, once."""
     seen: set[str] = set()
 
-    def give_up(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def give_up(execute, sql, params, many, context):
         if sql.startswith(("UPDATE", "INSERT", "DELETE")) and sql not in seen:
             seen.add(sql)
             raise OperationalError("could not serialize access") from SerializationFailure()
@@ -35,9 +29,7 @@ def give_up_once() -> AbstractContextManager[None]:
     return connection.execute_wrapper(give_up)
 
 
-def test_sign_in_renewal_and_sign_out_survive_conflicts(
-    client: Client, instance: Instance, instance_sign_in: Callable[..., Any]
-) -> None:
+def test_sign_in_renewal_and_sign_out_survive_conflicts(client, instance, instance_sign_in):
     """In every step, Django's save of the session included."""
     instance.access_token_lifetime = 30
     # The sign-in then changes the key of a session.
@@ -62,9 +54,7 @@ def test_sign_in_renewal_and_sign_out_survive_conflicts(
     assert not Session.objects.exists()
 
 
-def test_notice_survives_conflicts(
-    client: Client, instance: Instance, instance_sign_in: Callable[..., Any]
-) -> None:
+def test_notice_survives_conflicts(client, instance, instance_sign_in):
     instance_sign_in(client, "maria")
     token = instance.logout_token(sub="maria")
     with give_up_once():
@@ -73,21 +63,19 @@ def test_notice_survives_conflicts(
     assert client.get("/whoami").json()["user"] == ""
 
 
-def no_row_can_end(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+def no_row_can_end(execute, sql, params, many, context):
     if "UPDATE" in sql and '"ended" =' in sql.partition("WHERE")[0]:
         raise InternalError("cannot execute UPDATE in a read-only transaction")
     return execute(sql, params, many, context)
 
 
 @pytest.mark.parametrize("channel", ["front", "back"])
-def test_notice_comes_while_the_database_refuses(
-    client: Client, instance: Instance, instance_sign_in: Callable[..., Any], channel: str
-) -> None:
+def test_notice_comes_while_the_database_refuses(client, instance, instance_sign_in, channel):
     instance_sign_in(client, "maria")
     sid = SignIn.objects.get().sid
     body = f"logout_token={instance.logout_token('maria', sid)}"
 
-    def notify() -> int:
+    def notify():
         if channel == "back":
             return client.post("/backchannel-signout", body, content_type=FORM).status_code
         return client.get("/frontchannel-signout", {"iss": instance.issuer, "sid": sid}).status_code
@@ -98,9 +86,7 @@ def test_notice_comes_while_the_database_refuses(
     assert client.get("/whoami").json()["user"] == ""
 
 
-def test_sign_in_is_complete_though_the_former_row_cannot_end(
-    client: Client, instance_sign_in: Callable[..., Any]
-) -> None:
+def test_sign_in_is_complete_though_the_former_row_cannot_end(client, instance_sign_in):
     instance_sign_in(client, "maria")
     with connection.execute_wrapper(no_row_can_end):
         assert instance_sign_in(client, "maria").status_code == 302

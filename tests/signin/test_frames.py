@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.template import Context, Template
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
-
-from ..support.visitor import Visitor
 
 FRAME = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe", "Accept": "text/html"}
 
 
-def frame_headers(site: str = "same-origin") -> dict[str, str]:
+def frame_headers(site="same-origin"):
     return {**FRAME, "Sec-Fetch-Site": site}
 
 
-def opened(visitor: Visitor, address: str = "/signin?next=/private") -> str:
+def opened(visitor, address="/signin?next=/private"):
     """Opens the frame; the address of its popup."""
     page = visitor.get(address, headers=frame_headers())
     assert page.status_code == 200
@@ -32,7 +28,7 @@ def opened(visitor: Visitor, address: str = "/signin?next=/private") -> str:
     return unescape(found[1])
 
 
-def code_of(visitor: Visitor, popup: str) -> str:
+def code_of(visitor, popup):
     """Signs in in the popup; the code that it would hand to the frame."""
     started = visitor.get(popup)
     assert started.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
@@ -43,7 +39,7 @@ def code_of(visitor: Visitor, popup: str) -> str:
     return found[1]
 
 
-def test_popup_goes_on_when_another_took_its_answer(visitor: Visitor) -> None:
+def test_popup_goes_on_when_another_took_its_answer(visitor):
     """Two frames of a page open theirs at once, and an answer on its way has one cookie."""
     popups = [visitor.get(opened(visitor)).headers["Location"] for _ in range(2)]
     first, second = (visitor.at(started) for started in popups)
@@ -56,19 +52,19 @@ def test_popup_goes_on_when_another_took_its_answer(visitor: Visitor) -> None:
     assert visitor.whoami()["user"] == ""
 
 
-def test_popup_in_a_frame_is_not_sent_to_the_instance(visitor: Visitor) -> None:
+def test_popup_in_a_frame_is_not_sent_to_the_instance(visitor):
     response = visitor.get(opened(visitor), headers=frame_headers())
     assert response.status_code == 200
     assert "data-instanceid-popup" in response.text
 
 
-def test_popup_asks_for_the_password_where_the_view_wants_it(visitor: Visitor) -> None:
+def test_popup_asks_for_the_password_where_the_view_wants_it(visitor):
     popup = opened(visitor, "/signin?next=/private&prompt=login&max_age=300")
     started = visitor.get(popup).headers["Location"]
     assert "prompt=login&max_age=300" in started
 
 
-def test_popup_that_fails_starts_again_for_its_frame(visitor: Visitor) -> None:
+def test_popup_that_fails_starts_again_for_its_frame(visitor):
     answer = visitor.at(visitor.get(opened(visitor)).headers["Location"])
     fields = {"state": dict(answer.fields)["state"], "error": "access_denied"}
     relayed = visitor.relay(answer.url, urlencode(fields))
@@ -79,7 +75,7 @@ def test_popup_that_fails_starts_again_for_its_frame(visitor: Visitor) -> None:
     assert redeem(visitor, code_of(visitor, again)).status_code == 302
 
 
-def redeem(visitor: Visitor, code: str) -> Any:
+def redeem(visitor, code):
     return visitor.http.post(
         visitor.site + "/signin-frame?next=/private",
         data={"frame_code": code},
@@ -87,7 +83,7 @@ def redeem(visitor: Visitor, code: str) -> Any:
     )
 
 
-def test_frame_redeems_the_code_once(visitor: Visitor, instance: Instance, configure: Any) -> None:
+def test_frame_redeems_the_code_once(visitor, instance, configure):
     configure(LANGUAGE_FROM_TOKEN=True)
     code = code_of(visitor, opened(visitor))
     assert visitor.whoami()["user"] == ""
@@ -103,7 +99,7 @@ def test_frame_redeems_the_code_once(visitor: Visitor, instance: Instance, confi
     assert [cookie.value for cookie in visitor.cookies("django_language")] == ["bg"]
 
 
-def test_code_is_worth_nothing_to_another_browser(visitor: Visitor, new_visitor: Any) -> None:
+def test_code_is_worth_nothing_to_another_browser(visitor, new_visitor):
     code = code_of(visitor, opened(visitor))
     stranger = new_visitor()
     opened(stranger)
@@ -114,21 +110,19 @@ def test_code_is_worth_nothing_to_another_browser(visitor: Visitor, new_visitor:
 
 
 @pytest.mark.parametrize("code", ["", "x", "gAAAAA=="])
-def test_forged_code_is_refused(visitor: Visitor, code: str) -> None:
+def test_forged_code_is_refused(visitor, code):
     opened(visitor)
     assert redeem(visitor, code).status_code == 400
 
 
 @pytest.mark.parametrize("opener", ["", "x"])
-def test_forged_popup_address_starts_nothing(
-    client: Client, instance: Instance, opener: str
-) -> None:
+def test_forged_popup_address_starts_nothing(client, instance, opener):
     response = client.get("/signin-popup", {"opener": opener})
     assert response.status_code == 400
     assert not response.cookies
 
 
-def test_framed_page_names_the_sites_that_may_frame_it(client: Client, configure: Any) -> None:
+def test_framed_page_names_the_sites_that_may_frame_it(client, configure):
     configure(FRAMED_BY=["https://mycompany.my.erp.net"])
     response = client.get("/signin", headers=frame_headers("cross-site"), secure=True)
     policy = "frame-ancestors 'self' https://mycompany.my.erp.net"
@@ -140,7 +134,7 @@ def test_framed_page_names_the_sites_that_may_frame_it(client: Client, configure
         assert {"Secure", "SameSite=None", "Partitioned", "HttpOnly"} <= set(line.split("; "))
 
 
-def test_frame_is_known_on_its_later_pages(client: Client, configure: Any) -> None:
+def test_frame_is_known_on_its_later_pages(client, configure):
     """Safari tells only of the first page that it belongs to a frame of another site."""
     configure(FRAMED_BY=["https://mycompany.my.erp.net"])
     first = client.get("/plain", headers=frame_headers("cross-site"), secure=True)
@@ -152,12 +146,12 @@ def test_frame_is_known_on_its_later_pages(client: Client, configure: Any) -> No
     assert "Partitioned" in line
 
 
-def test_page_at_top_level_stays_out_of_frames(client: Client, configure: Any) -> None:
+def test_page_at_top_level_stays_out_of_frames(client, configure):
     configure(FRAMED_BY=["https://mycompany.my.erp.net"])
     assert client.get("/signout")["X-Frame-Options"] == "DENY"
 
 
-def test_signin_button_has_no_inline_script() -> None:
+def test_signin_button_has_no_inline_script():
     template = Template("{% load instanceid %}{% signin_button %}")
     context = Context({"request": RequestFactory().get("/orders/?page=2"), "csp_nonce": "n0"})
     html = template.render(context)
@@ -166,7 +160,7 @@ def test_signin_button_has_no_inline_script() -> None:
     assert 'nonce="n0"' in html
 
 
-def test_signin_button_in_a_frame_opens_the_popup(client: Client, configure: Any) -> None:
+def test_signin_button_in_a_frame_opens_the_popup(client, configure):
     configure(FRAMED_BY=["https://mycompany.my.erp.net"])
     response = client.get("/button", headers=frame_headers("cross-site"), secure=True)
     assert 'data-instanceid-popup="/signin-popup?opener=' in response.text

@@ -6,15 +6,15 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.testing import run_instance
 
 from ..support.outcomes import assert_nothing_came_of_it, assert_signed_in, look
-from ..support.visitor import Visitor, parameters
+from ..support.visitor import parameters
 
 ADDRESS = "/initiate-signin"
 
 
-def initiate(visitor: Visitor, instance: Instance, **more: str) -> str:
+def initiate(visitor, instance, **more):
     response = visitor.arrive(f"{ADDRESS}?{urlencode({'iss': instance.issuer, **more})}")
     assert response.status_code == 302, response.text
     location = response.headers["Location"]
@@ -23,7 +23,7 @@ def initiate(visitor: Visitor, instance: Instance, **more: str) -> str:
 
 
 @pytest.mark.parametrize("earlier", [None, "admin"])
-def test_tpi_01_begins_a_sign_in(visitor: Visitor, instance: Instance, earlier: str | None) -> None:
+def test_tpi_01_begins_a_sign_in(visitor, instance, earlier):
     if earlier:
         visitor.sign_in(earlier)
         visitor.at_instance.cookies.clear()
@@ -55,7 +55,7 @@ ISSUERS = (
 )
 
 
-def test_tpi_02_foreign_issuer_is_refused(visitor: Visitor, instance: Instance) -> None:
+def test_tpi_02_foreign_issuer_is_refused(visitor, instance):
     before = look(visitor, instance)
     with run_instance() as other:
         words = {
@@ -84,9 +84,7 @@ def test_tpi_02_foreign_issuer_is_refused(visitor: Visitor, instance: Instance) 
         pytest.param("next", "/private", "/", id="other parameter"),
     ],
 )
-def test_tpi_01_03_target_is_a_page_of_this_site(
-    visitor: Visitor, instance: Instance, name: str, given: str, target: str
-) -> None:
+def test_tpi_01_03_target_is_a_page_of_this_site(visitor, instance, name, given, target):
     """`tests/pages/test_targets.py` has more of them."""
     before = look(visitor, instance)
     location = initiate(visitor, instance, **{name: given})
@@ -107,7 +105,7 @@ HINTS = (
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
-def test_tpi_04_hint_stays_one_parameter(visitor: Visitor, instance: Instance, times: int) -> None:
+def test_tpi_04_hint_stays_one_parameter(visitor, instance, times):
     usual = set(parameters(visitor.start()))
     for hint in HINTS:
         query = urlencode([("iss", instance.issuer), *[("login_hint", hint)] * times])
@@ -125,7 +123,7 @@ def test_tpi_04_hint_stays_one_parameter(visitor: Visitor, instance: Instance, t
     assert "x" not in {cookie.name for cookie in visitor.cookies()}
 
 
-def test_tpi_04_other_parameters_are_not_passed_on(visitor: Visitor, instance: Instance) -> None:
+def test_tpi_04_other_parameters_are_not_passed_on(visitor, instance):
     usual = parameters(initiate(visitor, instance))
     more = {"prompt": "none", "max_age": "0", "client_id": "x", "redirect_uri": "https://evil.test"}
     sent = parameters(initiate(visitor, instance, **more))

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from erpnet_instanceid.testing import Instance
-
-from ..support.visitor import Visitor
-
 
 @pytest.mark.parametrize("language", ["en", "bg"])
-def test_instance_is_asked_for_the_language_of_the_page(visitor: Visitor, language: str) -> None:
+def test_instance_is_asked_for_the_language_of_the_page(visitor, language):
     answer = visitor.get("/signin", headers={"Accept-Language": language})
     asked = parse_qs(urlsplit(answer.headers["Location"]).query)
     assert asked["ui_locales"] == [language]
@@ -24,25 +19,21 @@ def test_instance_is_asked_for_the_language_of_the_page(visitor: Visitor, langua
     [("bg", "bg"), ("bg-BG", "bg"), ("en_US", "en"), ("zz", None), (5, None)],
 )
 def test_visitor_without_a_choice_gets_the_tokens_language(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Callable[..., None],
-    locale: object,
-    language: str | None,
-) -> None:
+    visitor, instance, configure, locale, language
+):
     configure(LANGUAGE_FROM_TOKEN=True)
     instance.change("access_token", lambda token: token.claims.update(locale=locale))
     visitor.sign_in("maria")
     assert visitor.http.cookies.get("django_language") == language
 
 
-def test_choice_of_a_visitor_stays(visitor: Visitor, configure: Callable[..., None]) -> None:
+def test_choice_of_a_visitor_stays(visitor, configure):
     configure(LANGUAGE_FROM_TOKEN=True)
     visitor.http.cookies.set("django_language", "en")
     visitor.sign_in("maria")
     assert visitor.http.cookies.get("django_language") == "en"
 
 
-def test_site_that_does_not_ask_gets_no_cookie(visitor: Visitor) -> None:
+def test_site_that_does_not_ask_gets_no_cookie(visitor):
     visitor.sign_in("maria")
     assert "django_language" not in visitor.http.cookies

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-import requests
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 
 from erpnet_instanceid.signals import sign_in_failed
 from erpnet_instanceid.signin import loops
-from erpnet_instanceid.testing import Instance
 
 from ..support.outcomes import REDIRECTS
-from ..support.visitor import Visitor
 
 PERMITTED = "/permitted"
 # As many as a browser follows of redirects within a site; there is no end to those by way of forms.
 PATIENCE = 20
 
 
-def go_on(
-    visitor: Visitor,
-    login: str | None,
-    response: requests.Response,
-    between: Callable[[], None] = lambda: None,
-) -> tuple[int, requests.Response]:
+def go_on(visitor, login, response, between=lambda: None):
     """Goes wherever a page sends the browser, without a click once ``login`` has been chosen.
 
     How many sign-ins that takes, and where it ends.
@@ -46,22 +36,18 @@ def go_on(
     raise AssertionError(f"no end after {PATIENCE} sign-ins")
 
 
-def open_page(
-    visitor: Visitor, login: str, path: str = PERMITTED, **more: Any
-) -> tuple[int, requests.Response]:
+def open_page(visitor, login, path=PERMITTED, **more):
     return go_on(visitor, login, visitor.get(path), **more)
 
 
-def assert_told(response: requests.Response) -> None:
+def assert_told(response):
     assert response.status_code == 403
     assert "(sent_back)" in response.text
     assert "keeps asking you to sign in again" in response.text
     assert "no-store" in response.headers["Cache-Control"]
 
 
-def test_visitor_without_a_right_is_told(
-    visitor: Visitor, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_visitor_without_a_right_is_told(visitor, caplog):
     failures: list[object] = []
     told = lambda **given: failures.append(given["error"])  # noqa: E731
     sign_in_failed.connect(told)
@@ -82,8 +68,8 @@ def test_visitor_without_a_right_is_told(
     assert visitor.get("/private").status_code == 200
 
 
-def test_session_cookie_that_is_never_brought_back(visitor: Visitor) -> None:
-    def lose() -> None:
+def test_session_cookie_that_is_never_brought_back(visitor):
+    def lose():
         visitor.http.cookies.set("sessionid", None)
 
     sign_ins, page = open_page(visitor, "maria", "/private", between=lose)
@@ -92,8 +78,8 @@ def test_session_cookie_that_is_never_brought_back(visitor: Visitor) -> None:
     assert_told(page)
 
 
-def test_tokens_without_life_and_without_renewal(visitor: Visitor, instance: Instance) -> None:
-    def shorten(answer: dict[str, Any]) -> None:
+def test_tokens_without_life_and_without_renewal(visitor, instance):
+    def shorten(answer):
         answer["expires_in"] = 0
         answer.pop("refresh_token", None)
 
@@ -104,7 +90,7 @@ def test_tokens_without_life_and_without_renewal(visitor: Visitor, instance: Ins
     assert_told(page)
 
 
-def test_circle_of_a_page_whose_address_changes(visitor: Visitor) -> None:
+def test_circle_of_a_page_whose_address_changes(visitor):
     visitor.sign_in("maria")
     for turn in range(PATIENCE):
         start = visitor.get(f"/signin?next=/permitted%3Fturn%3D{turn}")
@@ -115,7 +101,7 @@ def test_circle_of_a_page_whose_address_changes(visitor: Visitor) -> None:
     raise AssertionError(f"no end after {PATIENCE} sign-ins")
 
 
-def test_tabs_that_open_at_once_are_no_circle(visitor: Visitor) -> None:
+def test_tabs_that_open_at_once_are_no_circle(visitor):
     pages = [f"/private?{number}" for number in range(3)]
     for _ in range(2):
         answers = [visitor.at(visitor.start(page), "maria") for page in pages]
@@ -123,28 +109,26 @@ def test_tabs_that_open_at_once_are_no_circle(visitor: Visitor) -> None:
             assert visitor.bring(answer).headers["Location"] == page
 
 
-def test_visitor_may_try_again_after_the_page(visitor: Visitor) -> None:
+def test_visitor_may_try_again_after_the_page(visitor):
     """Also without the button's prompt."""
     open_page(visitor, "maria")
     assert visitor.sign_in("maria", "/private").headers["Location"] == "/private"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_test_client_may_sign_in_as_often_as_it_likes(
-    client: Client, instance_sign_in: Any
-) -> None:
+def test_test_client_may_sign_in_as_often_as_it_likes(client, instance_sign_in):
     for turn in range(loops.MAX_IN_A_ROW + 3):
         arrived = instance_sign_in(client, ["maria", "admin"][turn % 2], next="/private")
         assert arrived["Location"] == "/private"
 
 
-def test_signing_out_and_in_again_is_no_circle(visitor: Visitor) -> None:
+def test_signing_out_and_in_again_is_no_circle(visitor):
     for _ in range(loops.MAX_IN_A_ROW + 3):
         assert visitor.sign_in("maria", "/private").headers["Location"] == "/private"
         visitor.post("/signout")
 
 
-def test_sign_in_of_ones_own_accord_is_no_circle(visitor: Visitor) -> None:
+def test_sign_in_of_ones_own_accord_is_no_circle(visitor):
     for _ in range(loops.MAX_IN_A_ROW + 3):
         address = visitor.start("/private", prompt="login")
         assert visitor.bring(visitor.at(address, "maria")).headers["Location"] == "/private"
@@ -167,7 +151,7 @@ def test_sign_in_of_ones_own_accord_is_no_circle(visitor: Visitor) -> None:
         ("3.{now}; erpnet_arrived=5.{now}", 0),
     ],
 )
-def test_mark_counts_where_it_is_whole_and_new(mark: str, count: int) -> None:
+def test_mark_counts_where_it_is_whole_and_new(mark, count):
     now = int(time.time())
     times = {"now": now, "ahead": now + 3, "late": now + 60, "early": now - 12}
     cookie = f"erpnet_arrived={mark.format(**times)}"

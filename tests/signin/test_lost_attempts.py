@@ -11,37 +11,31 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import requests
 from django.http import HttpResponse
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 
 from erpnet_instanceid import records
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import AttemptError
 from erpnet_instanceid.signin import answers, attempts
 from erpnet_instanceid.signin.frames import Opener
-from erpnet_instanceid.testing import Instance
-
-from ..support.visitor import Visitor
 
 REFRESH = re.compile(r'http-equiv="refresh" content="0;url=([^"]+)"')
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
-def forget_attempts(visitor: Visitor) -> None:
+def forget_attempts(visitor):
     for cookie in visitor.cookies("erpnet_signin_"):
         visitor.http.cookies.clear(cookie.domain, cookie.path, cookie.name)
 
 
-def next_start(response: requests.Response) -> str | None:
+def next_start(response):
     """Where the page goes on by itself."""
     found = REFRESH.search(response.text)
     return unescape(found[1]) if found else None
 
 
-def test_sign_in_without_its_cookie_starts_again_twice(
-    visitor: Visitor, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_sign_in_without_its_cookie_starts_again_twice(visitor, caplog):
     address: str | None = "/signin?" + urlencode({"next": "/private?month=11"})
     for restarts in (1, 2, 3):
         started = visitor.get(str(address)).headers["Location"]
@@ -55,7 +49,7 @@ def test_sign_in_without_its_cookie_starts_again_twice(
         assert (address is None) == (restarts == 3)
 
 
-def test_restarted_sign_in_leads_to_the_wanted_page(visitor: Visitor) -> None:
+def test_restarted_sign_in_leads_to_the_wanted_page(visitor):
     answer = visitor.at(visitor.start("/private?month=11"))
     forget_attempts(visitor)
     again = next_start(visitor.bring(answer))
@@ -64,7 +58,7 @@ def test_restarted_sign_in_leads_to_the_wanted_page(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("query", ["month=11", "q=" + secrets.token_hex(900)], ids=["", "long"])
-def test_lost_answer_leads_to_the_wanted_page(visitor: Visitor, query: str) -> None:
+def test_lost_answer_leads_to_the_wanted_page(visitor, query):
     answer = visitor.at(visitor.start(f"/private?{query}"))
     onward = visitor.relay(answer.url, urlencode(answer.fields)).headers["Location"]
     assert len(onward) < 500
@@ -75,7 +69,7 @@ def test_lost_answer_leads_to_the_wanted_page(visitor: Visitor, query: str) -> N
 
 
 @pytest.mark.parametrize(("count", "filters"), [(20, 0), (5, 15)], ids=["many", "long"])
-def test_pos_19_tabs_all_come_to_their_pages(visitor: Visitor, count: int, filters: int) -> None:
+def test_pos_19_tabs_all_come_to_their_pages(visitor, count, filters):
     values = [uuid.uuid4() for _ in range(filters)]
     query = "".join(f"&filter={value}" for value in values)
     tabs = {number: visitor.start(f"/private?tab={number}{query}") for number in range(count)}
@@ -87,12 +81,12 @@ def test_pos_19_tabs_all_come_to_their_pages(visitor: Visitor, count: int, filte
 
 
 @pytest.mark.parametrize("letters", ["x", "0123456789abcdefABCDEF-_"])
-def test_page_of_two_thousand_characters_is_found_again(visitor: Visitor, letters: str) -> None:
+def test_page_of_two_thousand_characters_is_found_again(visitor, letters):
     page = "/private?q=" + (letters * 2000)[:1989]
     assert visitor.sign_in("maria", page).headers["Location"] == page
 
 
-def test_five_tabs_fit_beside_the_sites_own_cookies(visitor: Visitor) -> None:
+def test_five_tabs_fit_beside_the_sites_own_cookies(visitor):
     for number in range(5):
         started = visitor.start(f"/private/orders/?page={number}")
     answer = visitor.at(started)
@@ -115,9 +109,7 @@ def test_five_tabs_fit_beside_the_sites_own_cookies(visitor: Visitor) -> None:
         {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
     ],
 )
-def test_nothing_but_a_page_starts_a_sign_in(
-    client: Client, instance: Instance, path: str, headers: dict[str, str]
-) -> None:
+def test_nothing_but_a_page_starts_a_sign_in(client, instance, path, headers):
     query = {"iss": instance.issuer, "opener": records.seal("opener", Opener("hash"))}
     response = client.get(path, query, headers={**PAGE, **headers})
     assert response.status_code in (401, 425)
@@ -128,8 +120,8 @@ def test_nothing_but_a_page_starts_a_sign_in(
 @pytest.mark.parametrize("shown_in", ["document", "iframe"])
 @pytest.mark.parametrize("path", ["/signin", "/initiate-signin"])
 def test_start_moves_to_the_host_of_the_callback(
-    client: Client, instance: Instance, configure: Any, settings: Any, path: str, shown_in: str
-) -> None:
+    client, instance, configure, settings, path, shown_in
+):
     settings.ALLOWED_HOSTS = ["www.rp.test", "rp.test"]
     configure(CALLBACK_URL="http://rp.test/signin-callback")
     page = "http://www.rp.test/private?a=1"
@@ -149,7 +141,7 @@ def test_start_moves_to_the_host_of_the_callback(
         assert plan.target == "/private?a=1"
 
 
-def test_fld_13_answer_of_two_letters_costs_little(instance: Instance) -> None:
+def test_fld_13_answer_of_two_letters_costs_little(instance):
     pairs: list[tuple[str, Any]] = [("id_token", "ab" * 60_000), ("code", "abba" * 30_000)]
     started = time.thread_time()
     with pytest.raises(AttemptError) as raised:
@@ -158,16 +150,14 @@ def test_fld_13_answer_of_two_letters_costs_little(instance: Instance) -> None:
     assert time.thread_time() - started < 0.02
 
 
-def test_sta_08_09_attempt_that_is_not_found_has_a_reason(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sta_08_09_attempt_that_is_not_found_has_a_reason(settings, monkeypatch):
     settings.ALLOWED_HOSTS = ["rp.test", "www.rp.test"]
     request = RequestFactory().get("/", HTTP_HOST="rp.test")
     plan = attempts.Plan(int(time.time()), "rp.test")
     attempt, own = attempts.new_attempt(request, plan)
     _, planted = attempts.new_attempt(request, plan)
 
-    def reason(cookie: str, state: str = attempt.secrets.state, host: str = "rp.test") -> str:
+    def reason(cookie, state=attempt.secrets.state, host="rp.test"):
         sent = f"erpnet_signin_{attempts.reference(state)}={cookie}" if cookie else ""
         request = RequestFactory().get("/", HTTP_HOST=host, HTTP_COOKIE=sent)
         with pytest.raises(AttemptError, match="unknown_attempt") as raised:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from django.test import Client
 
 from erpnet_instanceid.signin import proxies
-from erpnet_instanceid.testing import Instance
 
 
 @pytest.fixture(autouse=True)
-def new_process() -> None:
+def new_process():
     proxies._warn.forget()
 
 
-def warned(caplog: Any) -> int:
+def warned(caplog):
     return caplog.messages.count("https_not_known cure=SECURE_PROXY_SSL_HEADER")
 
 
@@ -30,9 +26,7 @@ def warned(caplog: Any) -> int:
         ("Forwarded", "for=192.0.2.60;proto=https"),
     ],
 )
-def test_unknown_https_is_logged_once(
-    client: Client, instance: Instance, settings: Any, caplog: Any, name: str, value: str
-) -> None:
+def test_unknown_https_is_logged_once(client, instance, settings, caplog, name, value):
     settings.SECURE_PROXY_SSL_HEADER = None
     for _ in range(3):
         assert client.get("/signin", headers={name: value}).status_code == 302
@@ -40,16 +34,12 @@ def test_unknown_https_is_logged_once(
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Forwarded-Proto": "http"}])
-def test_plain_http_is_no_fault(
-    client: Client, instance: Instance, settings: Any, caplog: Any, headers: dict[str, str]
-) -> None:
+def test_plain_http_is_no_fault(client, instance, settings, caplog, headers):
     settings.SECURE_PROXY_SSL_HEADER = None
     client.get("/signin", headers=headers)
     assert warned(caplog) == 0
 
 
-def test_https_that_django_knows_is_no_fault(
-    client: Client, instance: Instance, caplog: Any
-) -> None:
+def test_https_that_django_knows_is_no_fault(client, instance, caplog):
     client.get("/signin", headers={"X-Forwarded-Proto": "https"})
     assert warned(caplog) == 0

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
-from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 
 from ..support.outcomes import assert_signed_in, look
-from ..support.visitor import Visitor, parameters
+from ..support.visitor import parameters
 
 EXPECTED = {
     "response_type",
@@ -33,9 +30,7 @@ MAX_COOKIE_HEADER = 4096
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_req_01_request_has_the_registered_parameters(
-    visitor: Visitor, instance: Instance, configure: Callable[..., None], slash: str
-) -> None:
+def test_req_01_request_has_the_registered_parameters(visitor, instance, configure, slash):
     registered = f"{visitor.site}/signin-callback{slash}"
     instance.register(login_urls=[registered])
     if slash:
@@ -59,7 +54,7 @@ def test_req_01_request_has_the_registered_parameters(
     assert instance.calls("token")[0]["redirect_uri"] == registered
 
 
-def test_req_04_pkce_is_s256_for_any_metadata(visitor: Visitor, instance: Instance) -> None:
+def test_req_04_pkce_is_s256_for_any_metadata(visitor, instance):
     plain = {"code_challenge_methods_supported": ["plain"]}
     instance.change("discovery", lambda told: told.update(plain))
 
@@ -69,7 +64,7 @@ def test_req_04_pkce_is_s256_for_any_metadata(visitor: Visitor, instance: Instan
     assert len(asked["code_challenge"]) == 43
 
 
-def test_req_05_forwarded_host_is_not_believed(visitor: Visitor) -> None:
+def test_req_05_forwarded_host_is_not_believed(visitor):
     for headers in (
         {"X-Forwarded-Host": "evil.test", "X-Forwarded-Port": "8443"},
         {"Forwarded": "host=evil.test"},
@@ -82,9 +77,7 @@ def test_req_05_forwarded_host_is_not_believed(visitor: Visitor) -> None:
     assert visitor.get("/signin", headers={"Host": "evil.test"}).status_code == 400
 
 
-def test_req_05_callback_url_stands_above_any_host(
-    visitor: Visitor, configure: Callable[..., None], settings: Any
-) -> None:
+def test_req_05_callback_url_stands_above_any_host(visitor, configure, settings):
     settings.ALLOWED_HOSTS = ["*"]
     configure(CALLBACK_URL="https://rp.test/signin-callback")
 
@@ -97,7 +90,7 @@ def test_req_05_callback_url_stands_above_any_host(
     assert asked["redirect_uri"] == "https://rp.test/signin-callback"
 
 
-def test_req_06_two_hundred_unfinished_sign_ins(visitor: Visitor, instance: Instance) -> None:
+def test_req_06_two_hundred_unfinished_sign_ins(visitor, instance):
     # This page fills one attempt's cookie nearly to its own limit.
     page = f"/private?q={'x' * 300}"
     for _ in range(200):
@@ -112,9 +105,7 @@ def test_req_06_two_hundred_unfinished_sign_ins(visitor: Visitor, instance: Inst
     assert_signed_in(visitor, visitor.bring(visitor.at(location)), before, target=page)
 
 
-def test_few_starts_wait_while_the_instance_hangs(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
+def test_few_starts_wait_while_the_instance_hangs(new_visitor, instance):
     """The next visitors get a page that tries again by itself."""
     instance.next_answer("discovery", delay=2)
     visitors = [new_visitor() for _ in range(4)]

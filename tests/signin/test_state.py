@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
-from http.cookiejar import Cookie
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import pytest
-import requests
 from django.contrib.sessions.models import Session
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import AuthorizationAnswer, Instance
 
 from ..support.outcomes import (
     assert_ignored,
@@ -29,22 +25,20 @@ from ..support.visitor import Visitor
 NewVisitor = Callable[..., Visitor]
 
 
-def attempt_cookies(visitor: Visitor) -> list[Cookie]:
+def attempt_cookies(visitor):
     return visitor.cookies("erpnet_signin_")
 
 
 # State of other sites and browsers
 
 
-def test_sta_01_state_that_nobody_issued_is_refused(visitor: Visitor, instance: Instance) -> None:
+def test_sta_01_state_that_nobody_issued_is_refused(visitor, instance):
     attempt = begin(visitor, instance)
     response = attempt.bring(state=secrets.token_urlsafe(32))
     attempt.assert_refused(response, "unknown_attempt", is_over=False)
 
 
-def test_sta_02_answer_of_another_browser_is_refused(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_sta_02_answer_of_another_browser_is_refused(visitor, new_visitor, instance):
     stolen = begin(new_visitor(), instance, "admin").answer
     before = look(visitor, instance)
 
@@ -56,9 +50,7 @@ def test_sta_02_answer_of_another_browser_is_refused(
 # Once
 
 
-def test_sta_04_replay_in_the_same_browser_changes_nothing(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_sta_04_replay_in_the_same_browser_changes_nothing(visitor, instance):
     answer = visitor.at(visitor.start("/private"))
     assert visitor.bring(answer).headers["Location"] == "/private"
     before = look(visitor, instance)
@@ -69,9 +61,7 @@ def test_sta_04_replay_in_the_same_browser_changes_nothing(
     assert response.headers["Location"] == "/private"
 
 
-def test_sta_04_replay_with_the_old_cookies_changes_nothing(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_sta_04_replay_with_the_old_cookies_changes_nothing(visitor, instance):
     answer = visitor.at(visitor.start(max_age="300"))
     kept = attempt_cookies(visitor)
     visitor.bring(answer)
@@ -90,7 +80,7 @@ def test_sta_04_replay_with_the_old_cookies_changes_nothing(
 
 
 @contextmanager
-def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
+def later(monkeypatch, seconds):
     """The whole process, stand-in and browsers included, so much later."""
     now = time.time
     with monkeypatch.context() as patch:
@@ -98,9 +88,7 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
         yield
 
 
-def test_sta_06_answer_after_the_lifetime_is_refused(
-    visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sta_06_answer_after_the_lifetime_is_refused(visitor, instance, monkeypatch):
     address = visitor.start()
     with later(monkeypatch, 901):
         honest = visitor.at(address)
@@ -109,12 +97,7 @@ def test_sta_06_answer_after_the_lifetime_is_refused(
         assert_rejected(visitor, response, before, code="attempt_expired", corrected=honest)
 
 
-def test_sta_06_lifetime_is_the_one_of_the_settings(
-    visitor: Visitor,
-    instance: Instance,
-    monkeypatch: pytest.MonkeyPatch,
-    configure: Callable[..., None],
-) -> None:
+def test_sta_06_lifetime_is_the_one_of_the_settings(visitor, instance, monkeypatch, configure):
     configure(SIGN_IN_LIFETIME=1800)
     address = visitor.start()
 
@@ -127,9 +110,7 @@ def test_sta_06_lifetime_is_the_one_of_the_settings(
 # Which attempt
 
 
-def test_sta_06_slow_answer_is_asked_for_again(
-    visitor: Visitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sta_06_slow_answer_is_asked_for_again(visitor, instance, monkeypatch):
     answer = visitor.at(visitor.start())
     relayed = visitor.relay(answer.url, urlencode(answer.fields))
     # Not the browser's doing: it would have dropped the cookie by then.
@@ -144,9 +125,7 @@ def test_sta_06_slow_answer_is_asked_for_again(
     assert not instance.calls("token")
 
 
-def test_sta_07_answer_with_another_attempts_state_is_refused(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_sta_07_answer_with_another_attempts_state_is_refused(visitor, instance):
     first, second = begin(visitor, instance), begin(visitor, instance)
     response = first.bring(state=second.answer["state"])
     second.assert_refused(response, "claim_mismatch")
@@ -157,9 +136,7 @@ def test_sta_07_answer_with_another_attempts_state_is_refused(
 # The cookie
 
 
-def with_cookie_header(
-    visitor: Visitor, answer: AuthorizationAnswer, header: Callable[[str, str], str]
-) -> requests.Response:
+def with_cookie_header(visitor, answer, header):
     """Brings the answer with a Cookie header that ``header`` makes from name and value."""
     (attempt,) = attempt_cookies(visitor)
     onward = visitor.relay(answer.url, urlencode(answer.fields)).headers["Location"]
@@ -173,7 +150,7 @@ def with_cookie_header(
     return response
 
 
-def flipped(value: str, position: int) -> str:
+def flipped(value, position):
     return value[:position] + ("A" if value[position] != "A" else "B") + value[position + 1 :]
 
 
@@ -189,7 +166,7 @@ SPOILED: dict[str, Callable[[str, str], str]] = {
 }
 
 
-def test_sta_08_spoiled_attempt_cookie_is_refused(visitor: Visitor, instance: Instance) -> None:
+def test_sta_08_spoiled_attempt_cookie_is_refused(visitor, instance):
     attempt = begin(visitor, instance)
     for header in SPOILED.values():
         response = with_cookie_header(visitor, attempt.answer, header)
@@ -202,9 +179,7 @@ def test_sta_08_spoiled_attempt_cookie_is_refused(visitor: Visitor, instance: In
 # The session
 
 
-def test_sta_10_fixed_session_key_is_replaced_at_sign_in(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_sta_10_fixed_session_key_is_replaced_at_sign_in(visitor, new_visitor, instance):
     attacker = new_visitor()
     attacker.get("/basket?add=tea")
     (fixed,) = attacker.cookies("sessionid")
@@ -220,9 +195,7 @@ def test_sta_10_fixed_session_key_is_replaced_at_sign_in(
     assert not Session.objects.filter(session_key=fixed.value).exists()
 
 
-def test_sta_11_another_person_finds_nothing_of_the_one_before(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_sta_11_another_person_finds_nothing_of_the_one_before(visitor, instance):
     visitor.sign_in("admin")
     visitor.get("/basket?add=tea")
     (old,) = visitor.cookies("sessionid")
@@ -245,7 +218,7 @@ def test_sta_11_another_person_finds_nothing_of_the_one_before(
 # A refusal leaves the visitor signed in
 
 
-def test_sta_12_refusals_leave_the_visitor_signed_in(visitor: Visitor, instance: Instance) -> None:
+def test_sta_12_refusals_leave_the_visitor_signed_in(visitor, instance):
     visitor.sign_in("admin")
     visitor.get("/basket?add=tea")
 
@@ -272,9 +245,7 @@ def test_sta_12_refusals_leave_the_visitor_signed_in(visitor: Visitor, instance:
 # Somebody else's code
 
 
-def test_sta_13_another_persons_code_is_refused(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_sta_13_another_persons_code_is_refused(visitor, new_visitor, instance):
     instance.pkce = "ignored"
     stolen = begin(new_visitor(), instance, "admin").answer
     attempt = begin(visitor, instance)
@@ -282,8 +253,8 @@ def test_sta_13_another_persons_code_is_refused(
 
 
 def test_sta_14_another_persons_code_is_refused_in_code_flow(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance, configure: Callable[..., None]
-) -> None:
+    visitor, new_visitor, instance, configure
+):
     configure(RESPONSE_TYPE="code")
     instance.pkce = "ignored"
     stolen = begin(new_visitor(), instance, "admin").answer

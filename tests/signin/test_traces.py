@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.test import RequestFactory
 
 from erpnet_instanceid.oidc.errors import AttemptError
 from erpnet_instanceid.views.posted import posted_pairs
 
 
-def test_answer_that_is_no_form_is_dropped_too(rf: RequestFactory) -> None:
+def test_answer_that_is_no_form_is_dropped_too(rf):
     request = rf.post("/signin-callback", {"code": "the-code"}, content_type="application/json")
     with pytest.raises(AttemptError, match="not_form"):
         posted_pairs(request)

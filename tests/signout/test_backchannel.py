@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from secrets import token_hex
 from typing import Any
@@ -15,14 +15,12 @@ import requests
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import OperationalError
-from django.test import Client
 
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.signout.notices import end_named_sign_ins
-from erpnet_instanceid.testing import Instance, Token
 
 from ..support.backend import assert_fits
-from ..support.forging import MISSING, Forge, claims, header, several
+from ..support.forging import MISSING, claims, header, several
 from ..support.outcomes import (
     assert_ended,
     assert_nothing_came_of_it,
@@ -41,7 +39,7 @@ ADDRESS = "/backchannel-signout"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
-def notify(site: str, logout_token: str, **more: Any) -> requests.Response:
+def notify(site, logout_token, **more):
     """The instance's own POST: no browser, no cookie."""
     return requests.post(
         site + ADDRESS,
@@ -52,14 +50,14 @@ def notify(site: str, logout_token: str, **more: Any) -> requests.Response:
     )
 
 
-def assert_accepted(response: requests.Response) -> None:
+def assert_accepted(response):
     assert response.status_code == 200, response.text
     assert "no-store" in response.headers["Cache-Control"]
     assert response.cookies == {}
     assert response.text == ""
 
 
-def signed_in(new_visitor: NewVisitor, login: str = "maria") -> tuple[Visitor, str]:
+def signed_in(new_visitor, login="maria"):
     """Somebody with a browser of their own, signed in; their session's key."""
     visitor = new_visitor()
     visitor.sign_in(login)
@@ -68,12 +66,12 @@ def signed_in(new_visitor: NewVisitor, login: str = "maria") -> tuple[Visitor, s
     return visitor, who["session"]
 
 
-def sid_of(key: str) -> str:
+def sid_of(key):
     """The instance's name of the session that a Django session belongs to."""
     return SignIn.objects.get(session_key=key, ended=None).sid
 
 
-def test_lbc_01_named_session_ends_at_once(new_visitor: NewVisitor, instance: Instance) -> None:
+def test_lbc_01_named_session_ends_at_once(new_visitor, instance):
     visitor, key = signed_in(new_visitor)
     instance.register(backchannel_url=visitor.site + ADDRESS)
 
@@ -88,9 +86,7 @@ def test_lbc_01_named_session_ends_at_once(new_visitor: NewVisitor, instance: In
     assert visitor.whoami()["user"] == "maria"
 
 
-def test_lbc_01_session_ends_also_under_a_later_key(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_lbc_01_session_ends_also_under_a_later_key(new_visitor, instance):
     visitor, first = signed_in(new_visitor)
     session = instance.sessions_of("maria")[0]
     visitor.get("/cycle")
@@ -103,9 +99,7 @@ def test_lbc_01_session_ends_also_under_a_later_key(
 
 
 @pytest.mark.parametrize("earlier", ["maria", "admin"])
-def test_lbc_01_session_ends_that_another_sign_in_had_begun(
-    new_visitor: NewVisitor, instance: Instance, earlier: str
-) -> None:
+def test_lbc_01_session_ends_that_another_sign_in_had_begun(new_visitor, instance, earlier):
     visitor, first = signed_in(new_visitor, earlier)
     visitor.at_instance.cookies.clear()
     visitor.sign_in("maria")
@@ -120,7 +114,7 @@ def test_lbc_01_session_ends_that_another_sign_in_had_begun(
     assert_ended(visitor, key)
 
 
-def unsigned(token: Token) -> None:
+def unsigned(token):
     token.header["alg"] = "none"
     token.signature = b""
 
@@ -141,9 +135,7 @@ def unsigned(token: Token) -> None:
         pytest.param(claims(exp=lambda exp: exp - 600), id="lbc_11 expired"),
     ],
 )
-def test_notice_that_fails_a_check_is_refused(
-    visitor: Visitor, instance: Instance, forge: Forge
-) -> None:
+def test_notice_that_fails_a_check_is_refused(visitor, instance, forge):
     LOGOUT.assert_refused(visitor, instance, forge)
 
 
@@ -152,7 +144,7 @@ NOTICE = {"iss": ISSUER, "jti": "1", "iat": 1000}
 
 
 @pytest.fixture
-def sessions(db: None) -> None:
+def sessions(db):
     """Maria's sign-ins m1 and m2, the administrator's a, and one of Maria's at another instance."""
     for sid, sub, issuer in [
         ("m1", "maria", ISSUER),
@@ -183,7 +175,7 @@ def sessions(db: None) -> None:
         pytest.param({"sub": "maria", "iat": 940}, {"m1", "m2"}, id="fld_15 slow node"),
     ],
 )
-def test_notice_ends_what_it_names(sessions: None, named: dict[str, Any], ended: set[str]) -> None:
+def test_notice_ends_what_it_names(sessions, named, ended):
     assert end_named_sign_ins({**NOTICE, **named}) == len(ended)
 
     rows = SignIn.objects.exclude(ended=None)
@@ -191,9 +183,7 @@ def test_notice_ends_what_it_names(sessions: None, named: dict[str, Any], ended:
 
 
 @pytest.mark.parametrize("named", [{"sub": "maria"}, {"sid": None}], ids=["sub", "sid"])
-def test_lbc_18_token_sent_again_ends_no_later_sign_in(
-    new_visitor: NewVisitor, instance: Instance, named: dict[str, str | None]
-) -> None:
+def test_lbc_18_token_sent_again_ends_no_later_sign_in(new_visitor, instance, named):
     visitor, key = signed_in(new_visitor)
     if "sid" in named:
         named = {**named, "sid": sid_of(key)}
@@ -216,15 +206,13 @@ def test_lbc_18_token_sent_again_ends_no_later_sign_in(
 
 
 @pytest.fixture
-def stuck_keys() -> Iterator[set[str]]:
+def stuck_keys():
     """Session keys that cannot be deleted; the test empties it when the store is back."""
     yield SessionStore.stuck
     SessionStore.stuck.clear()
 
 
-def test_lbc_19_a_notice_that_failed_can_be_sent_again(
-    sessions: None, stuck_keys: set[str], settings: Any
-) -> None:
+def test_lbc_19_a_notice_that_failed_can_be_sent_again(sessions, stuck_keys, settings):
     settings.SESSION_ENGINE = "tests.support.sessions"
     SignIn.objects.filter(sid="m2").update(session_key="stuck")
     stuck_keys.add("stuck")
@@ -263,7 +251,7 @@ NO_NOTICES: list[tuple[bytes, str | None]] = [
 ]
 
 
-def test_lbc_20_malformed_notice_is_refused(new_visitor: NewVisitor, instance: Instance) -> None:
+def test_lbc_20_malformed_notice_is_refused(new_visitor, instance):
     visitor, key = signed_in(new_visitor)
     token = instance.logout_token("maria", sid_of(key))
     before = look(visitor, instance)
@@ -278,7 +266,7 @@ def test_lbc_20_malformed_notice_is_refused(new_visitor: NewVisitor, instance: I
     assert_ended(visitor, key)
 
 
-def test_lbc_20_only_a_post_is_a_notice(new_visitor: NewVisitor, instance: Instance) -> None:
+def test_lbc_20_only_a_post_is_a_notice(new_visitor, instance):
     visitor, key = signed_in(new_visitor)
     named = {"logout_token": instance.logout_token("maria", sid_of(key))}
     before = look(visitor, instance)
@@ -291,9 +279,7 @@ def test_lbc_20_only_a_post_is_a_notice(new_visitor: NewVisitor, instance: Insta
         assert_nothing_came_of_it(visitor, before)
 
 
-def test_lbc_21_23_optional_members_of_a_notice_are_accepted(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_lbc_21_23_optional_members_of_a_notice_are_accepted(new_visitor, instance):
     visitor, key = signed_in(new_visitor)
     events = {EVENT: {"reason": "expired"}, "http://schemas.openid.net/event/foobar": {"a": 1}}
     more = claims(events=events, x_unknown={"a": [1, None]}, iat=lambda iat: iat + 20, nbf=MISSING)
@@ -305,7 +291,7 @@ def test_lbc_21_23_optional_members_of_a_notice_are_accepted(
     assert_ended(visitor, key)
 
 
-def test_lbc_22_other_tokens_are_no_notices(visitor: Visitor, instance: Instance) -> None:
+def test_lbc_22_other_tokens_are_no_notices(visitor, instance):
     answers: list[dict[str, Any]] = []
     instance.change("token_answer", lambda answer: answers.append(dict(answer)))
     attempt = begin(visitor, instance)
@@ -316,7 +302,7 @@ def test_lbc_22_other_tokens_are_no_notices(visitor: Visitor, instance: Instance
         assert_notice_refused(notify(visitor.site, token), visitor, before)
 
 
-def test_lbc_24_keys_that_cannot_be_fetched(new_visitor: NewVisitor, instance: Instance) -> None:
+def test_lbc_24_keys_that_cannot_be_fetched(new_visitor, instance):
     visitor, key = signed_in(new_visitor)
     sid = sid_of(key)
     known = instance.logout_token("maria", sid)
@@ -331,9 +317,7 @@ def test_lbc_24_keys_that_cannot_be_fetched(new_visitor: NewVisitor, instance: I
     assert_ended(visitor, key)
 
 
-def test_lbc_24_unknown_keys_are_looked_for_once(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_lbc_24_unknown_keys_are_looked_for_once(new_visitor, instance):
     visitor, key = signed_in(new_visitor)
     sid = sid_of(key)
     fetched = len(instance.calls("jwks"))
@@ -351,28 +335,21 @@ def test_lbc_24_unknown_keys_are_looked_for_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_key_of_a_sites_own_engine_fits(
-    client: Client,
-    instance_sign_in: Callable[..., Any],
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_key_of_a_sites_own_engine_fits(client, instance_sign_in, settings, monkeypatch):
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
     monkeypatch.setattr(SessionBase, "_get_new_session_key", lambda _session: token_hex(64))
     instance_sign_in(client, "maria")
     assert_fits(SignIn.objects.get())
 
 
-def _named(instance: Instance, by: str) -> dict[str, str]:
+def _named(instance, by):
     (session,) = instance.sessions_of("maria")
     return {"sid": session.sid} if by == "sid" else {"sub": "maria"}
 
 
 @pytest.mark.parametrize("by", ["sid", "sub"])
 @pytest.mark.parametrize("flow", ["code id_token", "code"])
-def test_fld_15_notice_before_the_callback_counts(
-    visitor: Visitor, instance: Instance, configure: Configure, flow: str, by: str
-) -> None:
+def test_fld_15_notice_before_the_callback_counts(visitor, instance, configure, flow, by):
     """The instance's node that issues the tokens is ahead of the one that sends notices."""
     configure(RESPONSE_TYPE=flow)
     answer = visitor.at(visitor.start())
@@ -389,9 +366,7 @@ def test_fld_15_notice_before_the_callback_counts(
 
 
 @pytest.mark.parametrize("by", ["sid", "sub"])
-def test_fld_15_notice_during_the_token_request_counts(
-    visitor: Visitor, instance: Instance, by: str
-) -> None:
+def test_fld_15_notice_during_the_token_request_counts(visitor, instance, by):
     answer = visitor.at(visitor.start())
     token = instance.logout_token(**_named(instance, by))
     instance.next_token_answer(delay=1)
@@ -404,9 +379,7 @@ def test_fld_15_notice_during_the_token_request_counts(
     assert visitor.whoami()["user"] == ""
 
 
-def test_fld_15_notice_about_somebody_else_stops_nobody(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_fld_15_notice_about_somebody_else_stops_nobody(visitor, instance):
     answer = visitor.at(visitor.start())
     (session,) = instance.sessions_of("maria")
     for named in ({"sub": "admin"}, {"sid": "another"}, {"sid": session.sid, "sub": "admin"}):

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
-from typing import Any
 from urllib.parse import urlencode
 
 import django
 import pytest
-import requests
-from django.test import Client
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.signals import sign_in_ended
-from erpnet_instanceid.testing import Instance
 
 from ..support.outcomes import assert_ended, assert_nothing_came_of_it, look
 from ..support.visitor import Visitor
@@ -26,16 +22,16 @@ ADDRESS = "/frontchannel-signout"
 FRAME = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}
 
 
-def frame(visitor: Visitor, query: str) -> requests.Response:
+def frame(visitor, query):
     """The frame's request, with the cookies: for a site and an instance of one domain."""
     return visitor.get(f"{ADDRESS}?{query}", headers=FRAME)
 
 
-def named(instance: Instance, **more: Any) -> str:
+def named(instance, **more):
     return urlencode({"iss": instance.issuer, "sid": SignIn.objects.get(ended=None).sid, **more})
 
 
-def assert_empty_page(response: requests.Response) -> None:
+def assert_empty_page(response):
     """200, not stored, and free to be framed."""
     assert response.status_code == 200, response.text
     assert "no-store" in response.headers["Cache-Control"]
@@ -44,12 +40,12 @@ def assert_empty_page(response: requests.Response) -> None:
     assert response.text == ""
 
 
-def test_lfc_01_frame_ends_the_session(visitor: Visitor, instance: Instance) -> None:
+def test_lfc_01_frame_ends_the_session(visitor, instance):
     visitor.sign_in()
     key = visitor.whoami()["session"]
     reasons: list[str] = []
 
-    def note(reason: str, **_kwargs: Any) -> None:
+    def note(reason, **_kwargs):
         reasons.append(reason)
 
     sign_in_ended.connect(note)
@@ -63,9 +59,7 @@ def test_lfc_01_frame_ends_the_session(visitor: Visitor, instance: Instance) -> 
     assert reasons == ["notice"]
 
 
-def test_lfc_01_frame_is_shown_under_any_policy_of_the_site(
-    instance: Instance, client: Client, settings: Any
-) -> None:
+def test_lfc_01_frame_is_shown_under_any_policy_of_the_site(instance, client, settings):
     # Earlier ones have no such middleware, and a site's own one may not be told from it.
     if django.VERSION >= (6, 0):
         settings.SECURE_CSP = {"default-src": ["'self'"], "frame-ancestors": ["'none'"]}
@@ -77,7 +71,7 @@ def test_lfc_01_frame_is_shown_under_any_policy_of_the_site(
     assert client.get(ADDRESS).headers["Content-Security-Policy"] == "default-src 'none'"
 
 
-def test_lfc_01_sign_out_that_begins_at_the_instance(visitor: Visitor, instance: Instance) -> None:
+def test_lfc_01_sign_out_that_begins_at_the_instance(visitor, instance):
     instance.register(frontchannel_url=visitor.site + ADDRESS)
     visitor.sign_in()
     key = visitor.whoami()["session"]
@@ -92,7 +86,7 @@ def test_lfc_01_sign_out_that_begins_at_the_instance(visitor: Visitor, instance:
     assert_ended(visitor, key)
 
 
-def _frames(page: str) -> list[str]:
+def _frames(page):
     return [unescape(address) for address in re.findall(r'<iframe[^>]* src="([^"]+)"', page)]
 
 
@@ -111,9 +105,7 @@ NOT_FRAMED = (
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_lfc_01_no_other_view_may_be_framed(
-    visitor: Visitor, instance: Instance, method: str
-) -> None:
+def test_lfc_01_no_other_view_may_be_framed(visitor, instance, method):
     visitor.sign_in()
     for address in NOT_FRAMED:
         path, question, query = address.partition("?")
@@ -148,9 +140,7 @@ OTHERS = (
 )
 
 
-def test_lfc_02_frame_that_names_another_session_is_ignored(
-    new_visitor: NewVisitor, instance: Instance, client: Client
-) -> None:
+def test_lfc_02_frame_that_names_another_session_is_ignored(new_visitor, instance, client):
     other = new_visitor()
     other.sign_in("admin")
     other_sid = SignIn.objects.get().sid
@@ -171,9 +161,7 @@ def test_lfc_02_frame_that_names_another_session_is_ignored(
     assert_nothing_came_of_it(other, before[1])
 
 
-def test_lfc_02_empty_sid_ends_no_sign_in_without_a_sid(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_lfc_02_empty_sid_ends_no_sign_in_without_a_sid(visitor, instance):
     for token in ("front_id_token", "id_token"):
         instance.change(token, lambda token: token.claims.pop("sid") and None)
     visitor.sign_in()
@@ -185,9 +173,7 @@ def test_lfc_02_empty_sid_ends_no_sign_in_without_a_sid(
     assert_nothing_came_of_it(visitor, before)
 
 
-def test_lfc_03_frame_without_cookies_finds_nobody(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_lfc_03_frame_without_cookies_finds_nobody(visitor, new_visitor, instance):
     visitor.sign_in()
     before = look(visitor, instance)
     without_cookies = new_visitor()

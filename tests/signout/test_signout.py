@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from urllib.parse import urlencode
 
 import jwt
@@ -17,7 +16,6 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.testing import Instance
 
 from ..support.outcomes import (
     assert_ended,
@@ -32,7 +30,7 @@ Configure = Callable[..., None]
 NewVisitor = Callable[..., Visitor]
 
 
-def replayed(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:
+def replayed(visitor, new_visitor):
     """Another browser, with the cookies that this one has now."""
     other = new_visitor()
     for cookie in visitor.http.cookies:
@@ -41,9 +39,7 @@ def replayed(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:
 
 
 @pytest.mark.parametrize("home", [None, "/plain"], ids=["own page", "LOGOUT_REDIRECT_URL"])
-def test_lrp_01_signs_out_here_and_at_the_instance(
-    visitor: Visitor, instance: Instance, settings: Any, home: str | None
-) -> None:
+def test_lrp_01_signs_out_here_and_at_the_instance(visitor, instance, settings, home):
     settings.LOGOUT_REDIRECT_URL = home
     back = f"{visitor.site}/signout-callback"
     instance.register(logout_urls=[back])
@@ -86,9 +82,7 @@ def test_lrp_01_signs_out_here_and_at_the_instance(
     assert_ended(visitor, key)
 
 
-def test_lrp_01_ends_at_the_instance_if_the_site_wants_so(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
+def test_lrp_01_ends_at_the_instance_if_the_site_wants_so(visitor, instance, configure):
     configure(POST_LOGOUT_URL="")
     visitor.sign_in()
 
@@ -100,9 +94,7 @@ def test_lrp_01_ends_at_the_instance_if_the_site_wants_so(
     assert not instance.has_session("maria")
 
 
-def test_lrp_01_id_token_too_long_for_an_address_is_posted(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_lrp_01_id_token_too_long_for_an_address_is_posted(visitor, instance):
     back = f"{visitor.site}/signout-callback"
     instance.register(logout_urls=[back])
     instance.change("id_token", lambda token: token.claims.update(roles=["role"] * 2000))
@@ -123,9 +115,7 @@ def test_lrp_01_id_token_too_long_for_an_address_is_posted(
     assert done.headers["Location"] == f"{back}?{urlencode({'state': fields['state']})}"
 
 
-def test_lrp_02_03_return_with_a_wrong_or_missing_state(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
+def test_lrp_02_03_return_with_a_wrong_or_missing_state(visitor, instance, configure):
     visitor.sign_in()
     key = visitor.whoami()["session"]
     location = visitor.post("/signout", {"next": "/plain"}).headers["Location"]
@@ -150,7 +140,7 @@ def test_lrp_02_03_return_with_a_wrong_or_missing_state(
     assert visitor.arrive(f"/signout-callback?state={state}").headers["Location"] == "/plain"
 
 
-def test_lrp_04_a_get_signs_nobody_out(visitor: Visitor, instance: Instance) -> None:
+def test_lrp_04_a_get_signs_nobody_out(visitor, instance):
     visitor.sign_in()
     before = look(visitor, instance)
     for method in ("GET", "HEAD"):
@@ -168,9 +158,7 @@ def test_lrp_04_a_get_signs_nobody_out(visitor: Visitor, instance: Instance) -> 
 
 
 @pytest.mark.parametrize("same_site", ["Lax", "Strict", "None"])
-def test_lrp_04_a_post_without_our_token_signs_nobody_out(
-    visitor: Visitor, instance: Instance, settings: Any, same_site: str
-) -> None:
+def test_lrp_04_a_post_without_our_token_signs_nobody_out(visitor, instance, settings, same_site):
     settings.SESSION_COOKIE_SAMESITE = settings.CSRF_COOKIE_SAMESITE = same_site
     visitor.sign_in()
     visitor.csrf_token()
@@ -180,7 +168,7 @@ def test_lrp_04_a_post_without_our_token_signs_nobody_out(
     assert_nothing_came_of_it(visitor, before)
 
 
-def test_lrp_05_instance_that_offers_no_end_session(visitor: Visitor, instance: Instance) -> None:
+def test_lrp_05_instance_that_offers_no_end_session(visitor, instance):
     instance.change("discovery", lambda document: document.pop("end_session_endpoint") and None)
     visitor.sign_in()
     key = visitor.whoami()["session"]
@@ -195,9 +183,7 @@ def test_lrp_05_instance_that_offers_no_end_session(visitor: Visitor, instance: 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"hold": 30}], ids=["503", "silent"])
 @pytest.mark.parametrize("cache", ["cold", "warm"])
-def test_lrp_05_instance_that_is_down(
-    visitor: Visitor, instance: Instance, configure: Configure, cache: str, fault: dict[str, Any]
-) -> None:
+def test_lrp_05_instance_that_is_down(visitor, instance, configure, cache, fault):
     configure(DEADLINE=0.3)
     visitor.sign_in()
     key = visitor.whoami()["session"]
@@ -218,9 +204,7 @@ def test_lrp_05_instance_that_is_down(
     assert_ended(visitor, key)
 
 
-def test_lrp_05_visitor_with_a_local_password_signs_out_here(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_lrp_05_visitor_with_a_local_password_signs_out_here(visitor, instance):
     get_user_model().objects.create_superuser("local", password="with a password")
     visitor.post("/admin/password/", {"username": "local", "password": "with a password"})
     who = visitor.whoami()
@@ -233,9 +217,7 @@ def test_lrp_05_visitor_with_a_local_password_signs_out_here(
     assert instance.requests == []
 
 
-def test_lrp_05_a_double_click(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_lrp_05_a_double_click(visitor, new_visitor, instance):
     visitor.sign_in()
     key = visitor.whoami()["session"]
     token = visitor.csrf_token()
@@ -243,7 +225,7 @@ def test_lrp_05_a_double_click(
     # The first request is still under way while the others arrive.
     instance.always("revocation", delay=0.2)
 
-    def sign_out(browser: Visitor) -> str:
+    def sign_out(browser):
         return browser.post("/signout", {"csrfmiddlewaretoken": token}).headers["Location"]
 
     with ThreadPoolExecutor(len(browsers)) as pool:
@@ -259,9 +241,7 @@ def test_lrp_05_a_double_click(
 
 
 @pytest.mark.parametrize("state", [None, "x", "of another"])
-def test_lrp_06_return_that_nobody_asked_for(
-    visitor: Visitor, new_visitor: NewVisitor, configure: Configure, instance: Instance, state: Any
-) -> None:
+def test_lrp_06_return_that_nobody_asked_for(visitor, new_visitor, configure, instance, state):
     if state == "of another":
         attacker = new_visitor()
         attacker.sign_in("admin")
@@ -277,9 +257,7 @@ def test_lrp_06_return_that_nobody_asked_for(
     assert visitor.get("/customers").status_code == 200
 
 
-def test_lrp_06_return_of_long_ago_leads_nowhere(
-    visitor: Visitor, configure: Configure, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lrp_06_return_of_long_ago_leads_nowhere(visitor, configure, monkeypatch):
     visitor.sign_in()
     state = parameters(visitor.post("/signout", {"next": "/plain"}).headers["Location"])["state"]
     back = f"/signout-callback?{urlencode({'state': state})}"
@@ -291,9 +269,7 @@ def test_lrp_06_return_of_long_ago_leads_nowhere(
     assert visitor.arrive(back).status_code == 200
 
 
-def test_lrp_07_nothing_of_before_counts_afterwards(
-    visitor: Visitor, new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_lrp_07_nothing_of_before_counts_afterwards(visitor, new_visitor, instance):
     address = visitor.start("/private")
     answer = visitor.at(address)
     unfinished = replayed(visitor, new_visitor)
@@ -320,9 +296,7 @@ def test_lrp_07_nothing_of_before_counts_afterwards(
     assert unfinished.at(response.headers["Location"], None).method == ""
 
 
-def test_lrp_08_the_other_browser_stays_signed_in(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_lrp_08_the_other_browser_stays_signed_in(new_visitor, instance):
     office, phone = new_visitor(), new_visitor()
     office.sign_in()
     phone.sign_in()
@@ -340,9 +314,7 @@ def test_lrp_08_the_other_browser_stays_signed_in(
     assert SignIn.objects.filter(ended=None).count() == 1
 
 
-def test_sign_out_waits_three_seconds_for_the_revocation(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_sign_out_waits_three_seconds_for_the_revocation(visitor, instance):
     """The wait is a courtesy, and holds nobody up: with ATOMIC_REQUESTS the row would be locked."""
     visitor.sign_in()
     key = visitor.whoami()["session"]

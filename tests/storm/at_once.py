@@ -6,9 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 60
@@ -33,16 +31,16 @@ class Answered:
     seconds: float
     headers: dict[str, str] = field(default_factory=dict)
 
-    def json(self) -> Any:
+    def json(self):
         return json.loads(self.body)
 
 
-def send_at_once(requests: Sequence[Asked]) -> list[Answered]:
+def send_at_once(requests):
     """Sends all requests at the same moment, each over a connection that is open by then."""
     ready = threading.Barrier(len(requests))
     answers: list[Answered | None] = [None] * len(requests)
 
-    def send(number: int) -> None:
+    def send(number):
         answers[number] = _send(requests[number], ready)
 
     threads = [threading.Thread(target=send, args=(n,), daemon=True) for n in range(len(requests))]
@@ -56,7 +54,7 @@ def send_at_once(requests: Sequence[Asked]) -> list[Answered]:
     ]
 
 
-def _send(asked: Asked, ready: threading.Barrier | None = None) -> Answered:
+def _send(asked, ready=None):
     parts = urlsplit(asked.url)
     connection = http.client.HTTPConnection(
         parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS
@@ -82,17 +80,17 @@ def _send(asked: Asked, ready: threading.Barrier | None = None) -> Answered:
 class Background:
     """A request under way; ``answer`` waits for its end."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked):
         self._result: list[Answered] = []
         self._thread = threading.Thread(
             target=lambda: self._result.append(_send(asked)), daemon=True
         )
         self._thread.start()
 
-    def answer(self) -> Answered:
+    def answer(self):
         self._thread.join(TIMEOUT_SECONDS + 10)
         return self._result[0] if self._result else Answered("", 0, "no answer in time", 0)
 
 
-def send(asked: Asked) -> Answered:
+def send(asked):
     return _send(asked)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from psycopg import IsolationLevel
 
-from erpnet_instanceid.testing import RemoteInstance
-
 from . import postgres
-from .servers import Kind, migrate, run_stand_in
-from .site import Settings, Site, copy_sqlite, run_site
+from .servers import migrate, run_stand_in
+from .site import Site, copy_sqlite, run_site
 
 Sites = Callable[..., Site]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -29,13 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteInstance]:
+def stand_in(tmp_path_factory):
     with run_stand_in(tmp_path_factory.mktemp("stand-in") / "log") as instance:
         yield instance
 
 
 @pytest.fixture
-def instance(stand_in: RemoteInstance) -> RemoteInstance:
+def instance(stand_in):
     """The stand-in, as good as new."""
     stand_in.reset()
     # These tests are about sign-ins and tokens, and call more often than the instance allows.
@@ -44,7 +41,7 @@ def instance(stand_in: RemoteInstance) -> RemoteInstance:
 
 
 @pytest.fixture(scope="session")
-def new_postgres_database() -> Iterator[Callable[[], Settings]]:
+def new_postgres_database():
     """Makes migrated databases on one PostgreSQL server."""
     numbers = itertools.count(1)
     with postgres.run_postgres() as first:
@@ -52,7 +49,7 @@ def new_postgres_database() -> Iterator[Callable[[], Settings]]:
         postgres.execute(first, 'CREATE DATABASE "template"')
         migrate({"DATABASES": {"default": template}})
 
-        def make() -> Settings:
+        def make():
             name = f"site{next(numbers)}"
             postgres.execute(first, f'CREATE DATABASE "{name}" TEMPLATE "template"')
             return {**first, "NAME": name}
@@ -61,16 +58,14 @@ def new_postgres_database() -> Iterator[Callable[[], Settings]]:
 
 
 @pytest.fixture(scope="session")
-def new_serializable_database(
-    new_postgres_database: Callable[[], Settings],
-) -> Callable[[], Settings]:
+def new_serializable_database(new_postgres_database):
     """Makes migrated PostgreSQL databases, used with the isolation level SERIALIZABLE."""
     level = {"isolation_level": int(IsolationLevel.SERIALIZABLE)}
     return lambda: {**new_postgres_database(), "OPTIONS": level}
 
 
 @pytest.fixture(scope="session")
-def new_sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Settings]:
+def new_sqlite_database(tmp_path_factory):
     """Makes migrated SQLite files."""
     directory = tmp_path_factory.mktemp("sqlite")
     numbers = itertools.count(1)
@@ -81,25 +76,21 @@ def new_sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[]
 
 
 @pytest.fixture(scope="module")
-def sites(
-    request: pytest.FixtureRequest,
-    stand_in: RemoteInstance,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Sites]:
+def sites(request, stand_in, tmp_path_factory):
     """Starts a site of several processes, once for each set of arguments in a module."""
     running: dict[str, Site] = {}
     with ExitStack() as stack:
 
         def run(
-            kind: Kind = "gunicorn",
-            processes: int = 2,
+            kind="gunicorn",
+            processes=2,
             *,
-            database: str = "postgres",
-            app: Settings | None = None,
-            database_options: Settings | None = None,
-            ATOMIC_REQUESTS: bool = False,  # noqa: N803 - as Django spells it
-            **settings: Any,
-        ) -> Site:
+            database="postgres",
+            app=None,
+            database_options=None,
+            ATOMIC_REQUESTS=False,  # noqa: N803 - as Django spells it
+            **settings,
+        ):
             key = json.dumps(
                 [kind, processes, database, app, database_options, ATOMIC_REQUESTS, settings]
             )

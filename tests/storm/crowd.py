@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .postgres import execute
-from .site import Settings
 
 # Beyond the numbers that Django gives to those who sign in.
 FIRST = 1_000_000
@@ -18,7 +17,7 @@ NEEDLESS = {
 }
 
 
-def add_people(database: Settings, count: int, like: str = "maria") -> None:
+def add_people(database, count, like="maria"):
     """Users with an account each, like the one who is called ``like``."""
     number = f"{FIRST} + n"
     name = "'person' || n"
@@ -36,7 +35,7 @@ def add_people(database: Settings, count: int, like: str = "maria") -> None:
     )
 
 
-def add_sign_ins(database: Settings, count: int, people: int, **values: str) -> None:
+def add_sign_ins(database, count, people, **values):
     """Sign-ins of these people in turn, ``values`` being SQL expressions of the number ``n``."""
     values = {"account_id": f"{FIRST} + 1 + n % {people}", **values}
     _copy(
@@ -52,7 +51,7 @@ def add_sign_ins(database: Settings, count: int, people: int, **values: str) -> 
     )
 
 
-def add_notices(database: Settings, count: int) -> None:
+def add_notices(database, count):
     """Sign-out notices of the last four hours. Those of more than two are needless."""
     execute(
         database,
@@ -62,12 +61,12 @@ def add_notices(database: Settings, count: int) -> None:
     )
 
 
-def analyze(database: Settings) -> None:
+def analyze(database):
     """Tells PostgreSQL's planner how many rows there are, as its autovacuum does in time."""
     execute(database, "VACUUM ANALYZE")
 
 
-def _copy(database: Settings, table: str, where: str, count: int, **values: str) -> None:
+def _copy(database, table, where, count, **values):
     pairs = ", ".join(f"'{name}', {value}" for name, value in values.items())
     execute(
         database,

@@ -24,14 +24,14 @@ FORM = "application/x-www-form-urlencoded"
 Hostile = tuple[str, str, bytes, dict[str, str]]
 
 
-def main(url: str, issuer: str, client_id: str, kid: str, rate: float, seconds: float) -> None:
+def main(url, issuer, client_id, kid, rate, seconds):
     attack = Attack(issuer, client_id, kid)
     started = time.monotonic()
     counts: Counter[int] = Counter()
     lock = threading.Lock()
     numbers = itertools.count()
 
-    def work() -> None:
+    def work():
         parts = urlsplit(url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
         seen: Counter[int] = Counter()
@@ -69,7 +69,7 @@ class Attack:
     """Material made beforehand, so that sending it costs little: tokens with bad signatures, of
     unknown keys, bodies too large, and notices that no instance sent."""
 
-    def __init__(self, issuer: str, client_id: str, kid: str) -> None:
+    def __init__(self, issuer, client_id, kid):
         self._key = rsa.generate_private_key(65537, 2048)
         self._claims = {"iss": issuer, "aud": client_id, "sub": "maria"}
         kinds: list[Callable[[], Hostile]] = [
@@ -82,11 +82,11 @@ class Attack:
         self._endless = itertools.cycle(made)
         self._lock = threading.Lock()
 
-    def next(self) -> Hostile:
+    def next(self):
         with self._lock:
             return next(self._endless)
 
-    def _token(self, kid: str, **claims: object) -> str:
+    def _token(self, kid, **claims):
         from erpnet_instanceid.testing import Token
 
         now = int(time.time())
@@ -94,7 +94,7 @@ class Attack:
         header = {"alg": "RS256", "kid": kid, "typ": "JWT"}
         return Token(header, {**self._claims, **times, **claims}, self._key).serialize()
 
-    def _callback(self, kid: str) -> Hostile:
+    def _callback(self, kid):
         """An attempt of the attacker's own browser, and an answer that it forged."""
         from erpnet_instanceid.signin import answers, attempts
 
@@ -112,10 +112,10 @@ class Attack:
         path = f"/signin-callback?reference={attempt.reference}"
         return "GET", path, b"", {"Cookie": cookies, "Accept": "text/html"}
 
-    def _large(self) -> Hostile:
+    def _large(self):
         return "POST", "/signin-callback", b"id_token=" + b"x" * 300_000, {"Content-Type": FORM}
 
-    def _notice(self, kid: str) -> Hostile:
+    def _notice(self, kid):
         body = f"logout_token={self._token(kid, jti='j', sid='s')}".encode()
         return "POST", "/backchannel-signout", body, {"Content-Type": FORM}
 

@@ -8,10 +8,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pymysql
 import pytest
@@ -26,7 +24,7 @@ OPTIONS = (
 START_SECONDS = 30
 
 
-def use_pymysql() -> None:
+def use_pymysql():
     """Makes Django's MySQL backend take PyMySQL, which needs no compiler, for mysqlclient."""
     # Django asks for mysqlclient's version. PyMySQL can do what is used of it.
     pymysql.version_info = (2, 2, 7, "final", 0)
@@ -35,7 +33,7 @@ def use_pymysql() -> None:
 
 
 @contextmanager
-def run_mariadb() -> Iterator[Path]:
+def run_mariadb():
     """A running server: its directory, in which its socket is."""
     # Debian has it where only root looks.
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
@@ -59,7 +57,7 @@ def run_mariadb() -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def new_database(directory: Path, name: str, characters: str) -> dict[str, Any]:
+def new_database(directory, name, characters):
     """The Django settings of a new database whose tables have this character set."""
     with _connect(directory) as connection:
         connection.cursor().execute(f"CREATE DATABASE `{name}` CHARACTER SET {characters}")
@@ -71,15 +69,15 @@ def new_database(directory: Path, name: str, characters: str) -> dict[str, Any]:
     }
 
 
-def _socket(directory: Path) -> Path:
+def _socket(directory):
     return directory / "socket"
 
 
-def _connect(directory: Path) -> Any:
+def _connect(directory):
     return pymysql.connect(unix_socket=str(_socket(directory)), user="root", autocommit=True)
 
 
-def _not_root(directory: Path) -> list[str]:
+def _not_root(directory):
     # MariaDB refuses to run as root unless it is told another user.
     if os.geteuid() != 0:
         return []
@@ -89,7 +87,7 @@ def _not_root(directory: Path) -> list[str]:
     return [f"--user={user.pw_name}"]
 
 
-def _install(program: str, directory: Path, as_user: list[str]) -> None:
+def _install(program, directory, as_user):
     subprocess.run(
         [
             program,
@@ -104,7 +102,7 @@ def _install(program: str, directory: Path, as_user: list[str]) -> None:
     )
 
 
-def _start(program: str, directory: Path, as_user: list[str]) -> subprocess.Popen[bytes]:
+def _start(program, directory, as_user):
     with (directory / "log").open("wb") as log:
         return subprocess.Popen(
             [
@@ -120,7 +118,7 @@ def _start(program: str, directory: Path, as_user: list[str]) -> subprocess.Pope
         )
 
 
-def _wait(server: subprocess.Popen[bytes], directory: Path) -> None:
+def _wait(server, directory):
     ends_at = time.monotonic() + START_SECONDS
     # The server makes its socket when it is ready.
     while not _socket(directory).exists():

@@ -8,10 +8,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -28,7 +26,7 @@ START_SECONDS = 20
 
 
 @contextmanager
-def run_postgres() -> Iterator[dict[str, Any]]:
+def run_postgres():
     """A running server: the Django settings of its first database."""
     programs = _programs()
     if programs is None:
@@ -48,7 +46,7 @@ def run_postgres() -> Iterator[dict[str, Any]]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def database(directory: Path, name: str) -> dict[str, Any]:
+def database(directory, name):
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
@@ -58,7 +56,7 @@ def database(directory: Path, name: str) -> dict[str, Any]:
     }
 
 
-def execute(settings: dict[str, Any], statement: str, *values: object) -> list[tuple[Any, ...]]:
+def execute(settings, statement, *values):
     """The rows of a statement, outside any transaction."""
     with psycopg.connect(
         dbname=settings["NAME"], user=settings["USER"], host=settings["HOST"], autocommit=True
@@ -67,7 +65,7 @@ def execute(settings: dict[str, Any], statement: str, *values: object) -> list[t
         return cursor.fetchall() if cursor.description else []
 
 
-def _programs() -> Path | None:
+def _programs():
     candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     told = shutil.which("pg_config")
     if told:
@@ -76,7 +74,7 @@ def _programs() -> Path | None:
     return next((path for path in candidates if (path / "initdb").exists()), None)
 
 
-def not_root(directory: Path) -> dict[str, Any]:
+def not_root(directory):
     """Popen's arguments for a program of PostgreSQL's: they refuse to run as root."""
     if os.geteuid() != 0:
         return {}
@@ -86,7 +84,7 @@ def not_root(directory: Path) -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def _run(*command: str | Path, as_user: dict[str, Any]) -> None:
+def _run(*command, as_user):
     subprocess.run(
         [*map(str, command), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
         stdout=subprocess.DEVNULL,
@@ -96,7 +94,7 @@ def _run(*command: str | Path, as_user: dict[str, Any]) -> None:
     )
 
 
-def _start(program: Path, directory: Path, as_user: dict[str, Any]) -> subprocess.Popen[bytes]:
+def _start(program, directory, as_user):
     options = [part for pair in OPTIONS.items() for part in ("-c", "=".join(pair))]
     with (directory / "log").open("wb") as log:
         return subprocess.Popen(
@@ -108,7 +106,7 @@ def _start(program: Path, directory: Path, as_user: dict[str, Any]) -> subproces
         )
 
 
-def wait(server: subprocess.Popen[bytes], directory: Path) -> None:
+def wait(server, directory):
     """Waits until the program that listens in ``directory`` leads to a database."""
     ends_at = time.monotonic() + START_SECONDS
     while True:

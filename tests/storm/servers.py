@@ -9,11 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from erpnet_instanceid.testing import RemoteInstance
 
@@ -33,7 +32,7 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def worker(self) -> int:
+    def worker(self):
         """The process that answers requests: gunicorn's own one only minds it."""
         if self.kind == "uvicorn":
             return self.process.pid
@@ -42,7 +41,7 @@ class Server:
 
 
 @contextmanager
-def run_server(kind: Kind, settings: dict[str, Any], log: Path) -> Iterator[Server]:
+def run_server(kind, settings, log):
     """A server for the site under test with other settings. It listens from the start."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -62,7 +61,7 @@ def run_server(kind: Kind, settings: dict[str, Any], log: Path) -> Iterator[Serv
         _stop(process)
 
 
-def environment(settings: dict[str, Any]) -> dict[str, str]:
+def environment(settings):
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -71,7 +70,7 @@ def environment(settings: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def run_stand_in(log: Path) -> Iterator[RemoteInstance]:
+def run_stand_in(log):
     """A stand-in in another process."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -91,11 +90,11 @@ def run_stand_in(log: Path) -> Iterator[RemoteInstance]:
             process.stdout.close()
 
 
-def migrate(settings: dict[str, Any]) -> None:
+def migrate(settings):
     run_command(settings, "migrate", "-v", "0", "--skip-checks")
 
 
-def run_command(settings: dict[str, Any], *command: str) -> None:
+def run_command(settings, *command):
     """Runs a management command of the site under test."""
     subprocess.run(
         [sys.executable, "-m", "django", *command],
@@ -106,7 +105,7 @@ def run_command(settings: dict[str, Any], *command: str) -> None:
     )
 
 
-def _command(kind: Kind, listener: int) -> list[str]:
+def _command(kind, listener):
     if kind == "uvicorn":
         return ["uvicorn", "tests.asgi:application", "--fd", str(listener), "--no-access-log"]
     options = {
@@ -121,7 +120,7 @@ def _command(kind: Kind, listener: int) -> list[str]:
     return ["gunicorn", "tests.wsgi:application", "--no-control-socket", *flat]
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process):
     # The whole group: a worker whose master is gone would go on.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

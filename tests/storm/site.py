@@ -7,19 +7,17 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from erpnet_instanceid.testing import RemoteInstance
 
 from ..support.visitor import Visitor
 from . import postgres
-from .at_once import Answered, Asked, Background, send, send_at_once
-from .servers import Kind, Server, run_server
+from .at_once import Asked, Background, send, send_at_once
+from .servers import Server, run_server
 
 SESSION_COOKIE = "sessionid"
 Settings = dict[str, Any]
@@ -32,7 +30,7 @@ class Person:
     browser: Visitor
     cookie: str
 
-    def close(self) -> None:
+    def close(self):
         self.browser.close()
 
 
@@ -44,22 +42,22 @@ class Site:
     instance: RemoteInstance
     database: Settings
 
-    def sign_in(self, login: str = "maria") -> Person:
+    def sign_in(self, login="maria"):
         browser = Visitor(self.servers[0].url)
         browser.sign_in(login)
         (cookie,) = browser.cookies(SESSION_COOKIE)
         return Person(browser, f"{cookie.name}={cookie.value}")
 
-    def sign_in_many(self, count: int) -> list[Person]:
+    def sign_in_many(self, count):
         with ThreadPoolExecutor(max_workers=4) as pool:
             return list(pool.map(self.sign_in, ["maria"] * count))
 
-    def sign_in_expired(self) -> Person:
+    def sign_in_expired(self):
         """Somebody whose access token has just ended. The next ones live for an hour."""
         (person,) = self.sign_in_many_expired(1)
         return person
 
-    def sign_in_many_expired(self, count: int) -> list[Person]:
+    def sign_in_many_expired(self, count):
         self.instance.set(access_token_lifetime=1)
         people = self.sign_in_many(count)
         self.instance.set(access_token_lifetime=3600)
@@ -68,7 +66,7 @@ class Site:
         self.instance.forget_requests()
         return people
 
-    def sign_in_due(self) -> Person:
+    def sign_in_due(self):
         """Somebody whose access token may be renewed, and is good for a second and a half."""
         self.instance.set(access_token_lifetime=5)
         person = self.sign_in()
@@ -77,27 +75,27 @@ class Site:
         self.instance.forget_requests()
         return person
 
-    def refreshes(self) -> int:
+    def refreshes(self):
         """The token requests with a refresh token, as far as they reached the instance."""
         return len(self.instance.calls("token", "refresh_token"))
 
-    def asked(self, person: Person, path: str, server: int = 0, **headers: str) -> Asked:
+    def asked(self, person, path, server=0, **headers):
         return Asked(self.servers[server].url + path, person.cookie, headers)
 
-    def get(self, person: Person, path: str, server: int = 0, **headers: str) -> Answered:
+    def get(self, person, path, server=0, **headers):
         return send(self.asked(person, path, server, **headers))
 
-    def begin(self, person: Person, path: str, server: int = 0) -> Background:
+    def begin(self, person, path, server=0):
         return Background(self.asked(person, path, server))
 
-    def at_once(self, person: Person, paths: Sequence[str], count: int) -> list[Answered]:
+    def at_once(self, person, paths, count):
         """``count`` requests at the same moment, spread over paths and servers."""
         urls = itertools.cycle(
             server.url + path for server, path in itertools.product(self.servers, paths)
         )
         return send_at_once([Asked(next(urls), person.cookie) for _ in range(count)])
 
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+    def execute(self, statement):
         """The rows of a statement that both databases understand."""
         if self.database["ENGINE"].endswith("postgresql"):
             return postgres.execute(self.database, statement)
@@ -108,21 +106,12 @@ class Site:
         finally:
             connection.close()
 
-    def logs(self) -> str:
+    def logs(self):
         return "\n".join(server.log.read_text(errors="replace") for server in self.servers)
 
 
 @contextmanager
-def run_site(
-    kind: Kind,
-    processes: int,
-    *,
-    instance: RemoteInstance,
-    database: Settings,
-    directory: Path,
-    app: Settings,
-    settings: Settings,
-) -> Iterator[Site]:
+def run_site(kind, processes, *, instance, database, directory, app, settings):
     """The site in so many processes. ``app`` are keys of ERPNET_INSTANCEID."""
     told = {
         "DATABASES": {"default": database},
@@ -139,24 +128,24 @@ def run_site(
         yield site
 
 
-def _warm_up(site: Site) -> None:
+def _warm_up(site):
     # A server that was killed and started again is not warm, which other tests see to.
     answers = send_at_once([Asked(server.url + "/whoami", "") for server in site.servers])
     assert {answer.status for answer in answers} == {200}, f"{answers}\n{site.logs()}"
 
 
-def spent_twice(instance: RemoteInstance) -> list[str]:
+def spent_twice(instance):
     """The refresh tokens that were sent more than once."""
     sent = Counter(call["refresh_token"] for call in instance.calls("token", "refresh_token"))
     return [token for token, times in sent.items() if times > 1]
 
 
-def wait_until(moment: float) -> None:
+def wait_until(moment):
     """Until this Unix time."""
     time.sleep(max(0, moment - time.time()))
 
 
-def copy_sqlite(template: Path, target: Path) -> Settings:
+def copy_sqlite(template, target):
     shutil.copyfile(template, target)
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -165,7 +154,7 @@ def copy_sqlite(template: Path, target: Path) -> Settings:
     }
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 5) -> None:
+def eventually(holds, seconds=5):
     """Waits until ``holds()``. Fails where that takes longer."""
     gives_up_at = time.monotonic() + seconds
     while not holds():

@@ -9,18 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from .conftest import Sites
-from .site import Site
-
 
 @pytest.fixture
-def site(sites: Sites, instance: RemoteInstance) -> Site:
+def site(sites, instance):
     return sites("uvicorn", database="sqlite")
 
 
-def test_waiting_requests_do_not_hold_up_others(site: Site, instance: RemoteInstance) -> None:
+def test_waiting_requests_do_not_hold_up_others(site, instance):
     """Sixty requests of ten sessions wait for the instance; others go on meanwhile."""
     *waiting, other = site.sign_in_many_expired(11)
     fresh = site.sign_in()
@@ -42,7 +37,7 @@ def test_waiting_requests_do_not_hold_up_others(site: Site, instance: RemoteInst
         person.close()
 
 
-def test_disconnected_visitor_loses_no_token(site: Site, instance: RemoteInstance) -> None:
+def test_disconnected_visitor_loses_no_token(site, instance):
     person = site.sign_in_expired()
     instance.next_token_answer(delay=0.6)
     leaver = http.client.HTTPConnection(urlsplit(site.servers[0].url).netloc)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from .conftest import Sites
 from .site import spent_twice
 
 REQUESTS = 30
 
 
-def _settings(engine: str, directory: Path) -> dict[str, Any]:
+def _settings(engine, directory):
     cache = "django.core.cache.backends.filebased.FileBasedCache"
     return {
         "SESSION_ENGINE": f"django.contrib.sessions.backends.{engine}",
@@ -27,9 +22,7 @@ def _settings(engine: str, directory: Path) -> dict[str, Any]:
 
 # The database alone is in the other tests.
 @pytest.mark.parametrize("engine", ["cached_db", "cache", "file"])
-def test_lbc_26_session_engine_keeps_the_tokens(
-    sites: Sites, instance: RemoteInstance, engine: str, tmp_path: Path
-) -> None:
+def test_lbc_26_session_engine_keeps_the_tokens(sites, instance, engine, tmp_path):
     """The storm, a slow writer, what others wrote, and the end by a notice."""
     site = sites(**_settings(engine, tmp_path))
     instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")

@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Any
 
 import pytest
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from .conftest import Sites
-from .site import Site, spent_twice
+from .site import spent_twice
 
 # The lease is twice that and two seconds.
 DEADLINE = 1
@@ -20,7 +16,7 @@ LEASE = 2 * DEADLINE + 2
 
 
 @pytest.fixture
-def site(sites: Sites, instance: RemoteInstance) -> Site:
+def site(sites, instance):
     """Two processes on PostgreSQL that give the instance one second to answer."""
     running = sites(app={"DEADLINE": DEADLINE, "CONNECT_TIMEOUT": DEADLINE})
     running.execute("DELETE FROM erpnet_instanceid_signin")
@@ -28,7 +24,7 @@ def site(sites: Sites, instance: RemoteInstance) -> Site:
     return running
 
 
-def _forget_backoff(site: Site) -> None:
+def _forget_backoff(site):
     """Waits for the end of the back-off after an earlier test's outage."""
     person = site.sign_in_expired()
     ends_at = time.monotonic() + 35
@@ -45,7 +41,7 @@ def _forget_backoff(site: Site) -> None:
     person.close()
 
 
-def test_lease_outlives_its_owner_and_then_ends(site: Site, instance: RemoteInstance) -> None:
+def test_lease_outlives_its_owner_and_then_ends(site, instance):
     """SIGKILL before the instance did anything: the next one takes over, nobody is signed out."""
     person = site.sign_in_expired()
     instance.next_token_answer(hold=1, drop="before")
@@ -66,7 +62,7 @@ def test_lease_outlives_its_owner_and_then_ends(site: Site, instance: RemoteInst
     person.close()
 
 
-def test_lease_owner_that_dies_costs_only_one_sign_in(site: Site, instance: RemoteInstance) -> None:
+def test_lease_owner_that_dies_costs_only_one_sign_in(site, instance):
     """SIGKILL after the instance had done its work: the new token is lost, and that shows."""
     person = site.sign_in_expired()
     instance.next_token_answer(delay=1)
@@ -90,9 +86,7 @@ def test_lease_owner_that_dies_costs_only_one_sign_in(site: Site, instance: Remo
 @pytest.mark.parametrize(
     "answer", [{"drop": "before"}, {"error": "invalid_grant"}], ids=["lost", "refused"]
 )
-def test_lease_owner_that_wakes_late_overwrites_nothing(
-    site: Site, instance: RemoteInstance, answer: dict[str, Any]
-) -> None:
+def test_lease_owner_that_wakes_late_overwrites_nothing(site, instance, answer):
     """A process is stopped for longer than its lease, then goes on with its answer."""
     person = site.sign_in_expired()
     instance.next_token_answer(hold=0.5, **answer)
@@ -119,7 +113,7 @@ def test_lease_owner_that_wakes_late_overwrites_nothing(
     person.close()
 
 
-def test_lost_answer_ends_only_its_own_sign_in(site: Site, instance: RemoteInstance) -> None:
+def test_lost_answer_ends_only_its_own_sign_in(site, instance):
     person = site.sign_in_expired()
     other = site.sign_in()
     instance.next_token_answer(drop="after")
@@ -137,9 +131,7 @@ def test_lost_answer_ends_only_its_own_sign_in(site: Site, instance: RemoteInsta
     other.close()
 
 
-def test_connection_lost_during_the_exchange_loses_no_token(
-    site: Site, instance: RemoteInstance
-) -> None:
+def test_connection_lost_during_the_exchange_loses_no_token(site, instance):
     person = site.sign_in_expired()
     instance.next_token_answer(delay=0.6)
     renewing = site.begin(person, "/whoami")
@@ -159,7 +151,7 @@ def test_connection_lost_during_the_exchange_loses_no_token(
     person.close()
 
 
-def _wait_for_refreshes(site: Site, count: int) -> None:
+def _wait_for_refreshes(site, count):
     ends_at = time.monotonic() + 15
     while site.refreshes() < count:
         assert time.monotonic() < ends_at, site.logs()

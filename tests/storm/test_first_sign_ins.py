@@ -6,18 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from .conftest import Sites
-
 TIMES = 3
 AT_ONCE = 8
 
 
 @pytest.mark.parametrize("database", ["postgres", "serializable", "sqlite"])
-def test_first_sign_ins_at_once_make_one_user(
-    sites: Sites, instance: RemoteInstance, database: str
-) -> None:
+def test_first_sign_ins_at_once_make_one_user(sites, instance, database):
     site = sites(database=database)
     for number in range(TIMES):
         login = f"newcomer{number}"

@@ -8,19 +8,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from .conftest import Sites
 from .crowd import IN_USE, NEEDLESS, add_notices, add_people, add_sign_ins, analyze
 from .postgres import execute
 from .servers import ROOT, environment
-from .site import Person, Settings, Site
+from .site import Person
 
 PEOPLE, SIGN_INS = 1_000, 12_000
 PLAN = re.compile(r"plan:\n\tQuery Text: (.*)\n((?:\t.*\n)*)")
 
 
-def test_no_request_scans_a_table(sites: Sites, instance: RemoteInstance) -> None:
+def test_no_request_scans_a_table(sites, instance):
     site = sites(processes=1, app={"LINK_USERS_BY": "username"})
     instance.register(backchannel_url=site.servers[0].url + "/backchannel-signout")
     site.sign_in().close()
@@ -41,14 +38,14 @@ def test_no_request_scans_a_table(sites: Sites, instance: RemoteInstance) -> Non
     assert not scanned, "\n".join(f"{query}\n{plan}" for query, plan in scanned.items())
 
 
-def explained(database: Settings) -> Path:
+def explained(database):
     """The log in which the server writes, from now on, how it runs each statement."""
     for option in ("session_preload_libraries = auto_explain", "auto_explain.log_min_duration = 0"):
         execute(database, f'ALTER DATABASE "{database["NAME"]}" SET {option}')
     return Path(database["HOST"], "log")
 
 
-def come_and_go(site: Site, instance: RemoteInstance) -> None:
+def come_and_go(site, instance):
     """Each of a visitor's requests, of somebody new first, and the notices of both kinds."""
     endings: list[Callable[[Person], object]] = [
         lambda person: person.browser.post("/signout"),
@@ -68,7 +65,7 @@ def come_and_go(site: Site, instance: RemoteInstance) -> None:
         person.close()
 
 
-def prune(site: Site) -> None:
+def prune(site):
     settings = {"DATABASES": {"default": site.database}}
     command = [sys.executable, "-m", "django", "instanceid", "prune"]
     subprocess.run(command, cwd=ROOT, env=environment(settings), check=True)

@@ -7,15 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import requests
 
-from erpnet_instanceid.testing import RemoteInstance
-
 from ..support.visitor import Visitor
-from .conftest import Sites
 from .servers import ROOT, environment
 from .site import Site
 
@@ -29,9 +25,7 @@ WARM_SECONDS = SECONDS / 2
 MAX_GROWTH_KIB = 32 * 1024
 
 
-def test_people_sign_in_while_forged_answers_pour_in(
-    sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_people_sign_in_while_forged_answers_pour_in(sites, instance, figure):
     """Every sign-in succeeds, memory stays flat, and each process looks for keys once a minute."""
     site: Site = sites("gunicorn", PROCESSES, database="postgres")
     for server in site.servers:
@@ -73,7 +67,7 @@ def test_people_sign_in_while_forged_answers_pour_in(
     assert "Traceback" not in site.logs()
 
 
-def sign_in(url: str) -> None:
+def sign_in(url):
     visitor = Visitor(url)
     try:
         response = visitor.sign_in("maria", "/private")
@@ -83,7 +77,7 @@ def sign_in(url: str) -> None:
         visitor.close()
 
 
-def signing_key_id(instance: RemoteInstance) -> str:
+def signing_key_id(instance):
     keys = requests.get(
         instance.settings()["INSTANCE_URL"] + "/id/.well-known/openid-configuration/jwks",
         timeout=30,
@@ -91,7 +85,7 @@ def signing_key_id(instance: RemoteInstance) -> str:
     return str(keys.json()["keys"][0]["kid"])
 
 
-def flood(instance: RemoteInstance, url: str, kid: str) -> subprocess.Popen[bytes]:
+def flood(instance, url, kid):
     told = instance.settings()
     arguments = [url, told["INSTANCE_URL"] + "/id", told["APPLICATION_URI"], kid]
     return subprocess.Popen(
@@ -109,6 +103,6 @@ def flood(instance: RemoteInstance, url: str, kid: str) -> subprocess.Popen[byte
     )
 
 
-def resident_kib(pid: int) -> int:
+def resident_kib(pid):
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))

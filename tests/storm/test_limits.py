@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from erpnet_instanceid.api import governor, service_api
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.testing.world import limits
 
 THREADS = 50
@@ -19,9 +17,7 @@ PER_MINUTE = 600
 
 
 @pytest.fixture
-def instance(
-    instance_id: Instance, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> Instance:
+def instance(instance_id, configure, monkeypatch):
     """The stand-in with its limits."""
     for module in (governor, limits):
         monkeypatch.setattr(module, "MINUTE", MINUTE)
@@ -30,10 +26,10 @@ def instance(
     return instance_id
 
 
-def take_turns(calls: int, threads: int = THREADS) -> tuple[float, float]:
+def take_turns(calls, threads=THREADS):
     """Seconds that the threads took for this many calls each, and that the slowest call took."""
 
-    def work(_number: int) -> float:
+    def work(_number):
         longest, api = 0.0, service_api()
         for _ in range(calls):
             start = time.monotonic()
@@ -47,9 +43,7 @@ def take_turns(calls: int, threads: int = THREADS) -> tuple[float, float]:
     return time.monotonic() - start, longest
 
 
-def test_minute_is_used_up_and_no_call_is_refused(
-    instance: Instance, figure: Callable[..., None]
-) -> None:
+def test_minute_is_used_up_and_no_call_is_refused(instance, figure):
     calls = 13
     seconds, longest = take_turns(calls)
     rate = THREADS * calls / seconds * MINUTE
@@ -61,9 +55,7 @@ def test_minute_is_used_up_and_no_call_is_refused(
     assert longest < 10
 
 
-def test_threads_in_a_queue_are_as_fast_as_one_thread(
-    instance: Instance, configure: Callable[..., None], figure: Callable[..., None]
-) -> None:
+def test_threads_in_a_queue_are_as_fast_as_one_thread(instance, configure, figure):
     """The instance takes one call at a time, and has no limit per minute."""
     instance.requests_per_minute = None
     configure(API_PER_MINUTE=0)

@@ -5,22 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from erpnet_instanceid.testing import RemoteInstance
-
 from ..support.visitor import Visitor
-from .conftest import Sites
 
 PROCESSES = 4
 ROUNDS = 20
 PEOPLE = 4
 
 
-def test_fld_05_one_of_four_people_gets_the_local_user(
-    sites: Sites, instance: RemoteInstance
-) -> None:
+def test_fld_05_one_of_four_people_gets_the_local_user(sites, instance):
     site = sites(processes=PROCESSES, app={"LINK_USERS_BY": "email"})
 
-    def bring(visitor: Visitor, login: str, together: Barrier) -> int:
+    def bring(visitor, login, together):
         answer = visitor.at(visitor.start(), login)
         together.wait()
         return visitor.bring(answer).status_code

@@ -7,16 +7,10 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-
-from erpnet_instanceid.testing import RemoteInstance
-
-from .conftest import Sites
-from .site import Person, Site
 
 SESSIONS = 100
 CLIENTS = 6
@@ -44,7 +38,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def site(sites: Sites, instance: RemoteInstance) -> Site:
+def site(sites, instance):
     """Two processes on PostgreSQL that give the instance a second to answer."""
     running = sites(app={"DEADLINE": 1, "CONNECT_TIMEOUT": 1})
     running.execute("DELETE FROM erpnet_instanceid_signin")
@@ -54,7 +48,7 @@ def site(sites: Sites, instance: RemoteInstance) -> Site:
 class Life:
     """The answers to the clients: every page works, only the instance's API may be away."""
 
-    def __init__(self, site: Site, crowd: list[Person]) -> None:
+    def __init__(self, site, crowd):
         self.site = site
         self.crowd = crowd
         self.seen: Counter[str] = Counter()
@@ -62,7 +56,7 @@ class Life:
         self.slowest = 0.0
         self.stop = threading.Event()
 
-    def run(self, seconds: float, meanwhile: Callable[[float], None]) -> None:
+    def run(self, seconds, meanwhile):
         """Lets the clients live while ``meanwhile`` does something to the instance."""
         with ThreadPoolExecutor(max_workers=CLIENTS) as pool:
             clients = [pool.submit(self._live, number) for number in range(CLIENTS)]
@@ -73,7 +67,7 @@ class Life:
             for client in clients:
                 client.result()
 
-    def _live(self, number: int) -> None:
+    def _live(self, number):
         chance = random.Random(SEED + number)
         while not self.stop.is_set():
             person, server = chance.choice(self.crowd), chance.randrange(len(self.site.servers))
@@ -88,9 +82,7 @@ class Life:
                 self.wrong.append((path, answer.status, answer.body[:200]))
 
 
-def test_outage_signs_nobody_out(
-    site: Site, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_outage_signs_nobody_out(site, instance, figure):
     """Silence, dropped connections, then errors, while everybody's access token has ended."""
     crowd = site.sign_in_many_expired(SESSIONS)
     life = Life(site, crowd)
@@ -125,9 +117,7 @@ def test_outage_signs_nobody_out(
     _close(crowd)
 
 
-def test_hour_of_life_loses_no_sign_in(
-    site: Site, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_hour_of_life_loses_no_sign_in(site, instance, figure):
     """Short tokens, faults at random, two processes: nobody is signed out, nothing fails."""
     instance.set(access_token_lifetime=LIFETIME)
     crowd = site.sign_in_many(SESSIONS)
@@ -135,7 +125,7 @@ def test_hour_of_life_loses_no_sign_in(
     life = Life(site, crowd)
     faults: Counter[str] = Counter()
 
-    def spoil(ends_at: float) -> None:
+    def spoil(ends_at):
         while time.monotonic() < ends_at:
             name = chance.choice(list(FAULTS))
             faults[name] += 1
@@ -168,11 +158,11 @@ def test_hour_of_life_loses_no_sign_in(
     _close(crowd)
 
 
-def _seconds_until_renewed(site: Site, crowd: list[Person]) -> float:
+def _seconds_until_renewed(site, crowd):
     """How long it takes until everybody, still signed in, has a token that lives for an hour."""
     started = time.monotonic()
 
-    def wait(person: Person) -> None:
+    def wait(person):
         while True:
             who = site.get(person, "/whoami").json()
             assert who["user"] == "maria"
@@ -186,6 +176,6 @@ def _seconds_until_renewed(site: Site, crowd: list[Person]) -> float:
     return time.monotonic() - started
 
 
-def _close(crowd: list[Person]) -> None:
+def _close(crowd):
     for person in crowd:
         person.close()

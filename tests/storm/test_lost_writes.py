@@ -6,32 +6,29 @@ import time
 
 import pytest
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from .conftest import Sites
-from .site import Person, Site, eventually, spent_twice
+from .site import Person, eventually, spent_twice
 
 GENERATION = "SELECT generation FROM erpnet_instanceid_signin WHERE ended IS NULL"
 
 
 @pytest.fixture(params=["gunicorn", "uvicorn"])
-def site(request: pytest.FixtureRequest, sites: Sites, instance: RemoteInstance) -> Site:
+def site(request, sites, instance):
     """Two processes on PostgreSQL, nobody signed in: the middleware's sync path, and its async."""
     return _emptied(sites(request.param))
 
 
 @pytest.fixture
-def sync_site(sites: Sites, instance: RemoteInstance) -> Site:
+def sync_site(sites, instance):
     """The same, for sync views only."""
     return _emptied(sites())
 
 
-def _emptied(site: Site) -> Site:
+def _emptied(site):
     site.execute("DELETE FROM erpnet_instanceid_signin")
     return site
 
 
-def _assert_next_refresh_is_granted(site: Site, person: Person) -> None:
+def _assert_next_refresh_is_granted(site, person):
     """The site still has the newest refresh token."""
     before = site.execute(GENERATION)[0][0]
     # A token that a renewal has just brought is not renewed again when it is refused.
@@ -50,7 +47,7 @@ def _assert_next_refresh_is_granted(site: Site, person: Person) -> None:
     person.close()
 
 
-def test_slow_writer_brings_no_spent_token_back(site: Site) -> None:
+def test_slow_writer_brings_no_spent_token_back(site):
     site.instance.set(access_token_lifetime=3)
     person = site.sign_in()
     slow = site.begin(person, "/slow?seconds=3.5&put=late")
@@ -67,7 +64,7 @@ def test_slow_writer_brings_no_spent_token_back(site: Site) -> None:
     _assert_next_refresh_is_granted(site, person)
 
 
-def test_renewal_does_not_undo_other_writes(site: Site) -> None:
+def test_renewal_does_not_undo_other_writes(site):
     """A page that only reads the session does not write it back late because it renewed."""
     person = site.sign_in_expired()
     slow = site.begin(person, "/slow?seconds=1.5")
@@ -80,7 +77,7 @@ def test_renewal_does_not_undo_other_writes(site: Site) -> None:
     _assert_next_refresh_is_granted(site, person)
 
 
-def test_request_that_waited_does_not_undo_other_writes(site: Site) -> None:
+def test_request_that_waited_does_not_undo_other_writes(site):
     person = site.sign_in_due()
     site.instance.next_token_answer(delay=1)
     slow = site.begin(person, "/basket?add=tea")
@@ -91,7 +88,7 @@ def test_request_that_waited_does_not_undo_other_writes(site: Site) -> None:
     _assert_next_refresh_is_granted(site, person)
 
 
-def test_renewal_does_not_wait_for_the_commit_of_its_caller(sync_site: Site) -> None:
+def test_renewal_does_not_wait_for_the_commit_of_its_caller(sync_site):
     site = sync_site
     person = site.sign_in()
     site.instance.next_answer("api", status=401)
@@ -109,9 +106,7 @@ def test_renewal_does_not_wait_for_the_commit_of_its_caller(sync_site: Site) -> 
     _assert_next_refresh_is_granted(site, person)
 
 
-def test_renewal_outlives_a_rollback_under_atomic_requests(
-    sites: Sites, sync_site: Site, instance: RemoteInstance
-) -> None:
+def test_renewal_outlives_a_rollback_under_atomic_requests(sites, sync_site, instance):
     site = sync_site
     own = {**site.database, "ATOMIC_REQUESTS": True}
     atomic = sites(DATABASES={"default": own})
@@ -128,9 +123,7 @@ def test_renewal_outlives_a_rollback_under_atomic_requests(
     expired.close()
 
 
-def test_session_key_may_change_while_its_token_is_renewed(
-    site: Site, instance: RemoteInstance
-) -> None:
+def test_session_key_may_change_while_its_token_is_renewed(site, instance):
     instance.register(backchannel_url=site.servers[1].url + "/backchannel-signout")
     person = site.sign_in_due()
     instance.next_token_answer(delay=1)
@@ -157,9 +150,7 @@ def test_session_key_may_change_while_its_token_is_renewed(
     person.close()
 
 
-def test_sign_out_during_a_refresh_does_not_wait_for_it(
-    site: Site, instance: RemoteInstance
-) -> None:
+def test_sign_out_during_a_refresh_does_not_wait_for_it(site, instance):
     person = site.sign_in_due()
     token = person.browser.csrf_token()
     instance.next_token_answer(delay=1.5)
@@ -189,7 +180,7 @@ def test_sign_out_during_a_refresh_does_not_wait_for_it(
     person.close()
 
 
-def test_new_sign_in_is_not_undone_by_a_late_answer(site: Site, instance: RemoteInstance) -> None:
+def test_new_sign_in_is_not_undone_by_a_late_answer(site, instance):
     """In one tab somebody signs in again while the other one waits for a refresh."""
     person = site.sign_in_due()
     instance.next_token_answer(delay=1.5, grant_type="refresh_token")

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import time
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from .conftest import Sites
-
 SECONDS = 10
 
 
-def test_rights_follow_beside_the_callers_transaction(
-    sites: Sites, instance: RemoteInstance
-) -> None:
+def test_rights_follow_beside_the_callers_transaction(sites, instance):
     """The caller has locked the user, and rolls back: the rights follow all the same."""
     site = sites(database="postgres")
     person = site.sign_in("admin")

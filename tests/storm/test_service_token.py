@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-
-from erpnet_instanceid.testing import RemoteInstance
 
 from .at_once import Asked, send_at_once
-from .conftest import Sites
-from .site import Site
 
 THREADS, PROCESSES, CALLS = 16, 4, 5
 URLS = {"ROOT_URLCONF": "tests.api.site"}
 
 
-def call_as_service(site: Site) -> dict[int, set[str]]:
+def call_as_service(site):
     """All threads of all processes, several calls each: which process used which tokens."""
     urls = [f"{server.url}/service?times={CALLS}" for server in site.servers]
     answers = send_at_once([Asked(url, "") for url in urls * THREADS])
@@ -28,19 +23,17 @@ def call_as_service(site: Site) -> dict[int, set[str]]:
     return used
 
 
-def asked_for(site: Site) -> int:
+def asked_for(site):
     return len(site.instance.calls("token", "client_credentials"))
 
 
-def assert_one_each(used: dict[int, set[str]]) -> None:
+def assert_one_each(used):
     """One token in each process, and no two processes with the same."""
     assert {len(tokens) for tokens in used.values()} == {1}
     assert len(set.union(*used.values())) == len(used)
 
 
-def test_each_process_gets_one_service_token_and_renews_it(
-    sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_each_process_gets_one_service_token_and_renews_it(sites, instance, figure):
     site = sites("gunicorn", PROCESSES, **URLS)
     # Time enough for all the others to come upon a process that has no token yet.
     instance.always("token", delay=0.5)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import pytest
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from .at_once import Answered
-from .conftest import Sites
 from .site import Site, spent_twice
 
 REQUESTS = 50
@@ -27,16 +22,7 @@ ASYNC_PAGES = ["/async/whoami", "/whoami", "/async/api"]
     ],
     ids=["PostgreSQL", "SQLite", "ASGI"],
 )
-def test_storm(
-    sites: Sites,
-    instance: RemoteInstance,
-    figure: Callable[..., None],
-    kind: str,
-    processes: int,
-    database: str,
-    pages: list[str],
-    rounds: int,
-) -> None:
+def test_storm(sites, instance, figure, kind, processes, database, pages, rounds):
     """One refresh for each expiry, no request fails, and the visitors stay signed in."""
     site: Site = sites(kind, processes, database=database)
     people = site.sign_in_many_expired(rounds)
@@ -65,6 +51,6 @@ def test_storm(
     assert "Traceback" not in site.logs()
 
 
-def _failures(site: Site, answers: list[Answered]) -> str:
+def _failures(site, answers):
     failed = [answer for answer in answers if answer.status != 200]
     return f"{failed[:5]}\n{site.logs()[-4000:]}"

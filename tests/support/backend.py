@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.contrib.auth import authenticate
 from django.test import RequestFactory
@@ -16,20 +14,20 @@ ISSUER = "https://op.test:8443/id"
 TOKENS = TokenSet("opaque", "id token", None, expires_at=0, scope="", lifetime=300)
 
 
-def sign_in(sub: str = "maria", **claims: Any) -> Any:
+def sign_in(sub="maria", **claims):
     """The user whom the backend makes of these claims."""
     known = {"iss": ISSUER, "sub": sub, "user_type": "InternalUser", **claims}
     return authenticate(RequestFactory().get("/"), instance_tokens=TOKENS, id_token_claims=known)
 
 
-def denied(sub: str = "maria", **claims: Any) -> str:
+def denied(sub="maria", **claims):
     """The code of the refusal."""
     with pytest.raises(SignInDenied) as caught:
         sign_in(sub, **claims)
     return caught.value.code
 
 
-def assert_fits(row: Any) -> None:
+def assert_fits(row):
     """Every text of the row has room in its column, and can be printed."""
     for field in row._meta.concrete_fields:
         value = getattr(row, field.attname)

@@ -8,11 +8,9 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 from erpnet_instanceid.testing import RemoteInstance
 
@@ -30,15 +28,13 @@ class Demo:
     banner: str
 
 
-def shop_environment(**variables: str) -> dict[str, str]:
+def shop_environment(**variables):
     # The test run's own settings module is in the environment too.
     return {**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings", **variables}
 
 
 @contextmanager
-def run_demo(
-    *arguments: str, stderr: int | IO[Any] | None = None, **environment: str
-) -> Iterator[Demo]:
+def run_demo(*arguments, stderr=None, **environment):
     command = [*MANAGE, "demo", "--port=0", "--instance-port=0", *arguments]
     with run_program(command, shop_environment(**environment), stderr) as process:
         banner = read_until(process, "Ctrl-C")
@@ -47,9 +43,7 @@ def run_demo(
 
 
 @contextmanager
-def run_program(
-    command: Sequence[str], environment: Mapping[str, str], stderr: int | IO[Any] | None = None
-) -> Iterator[subprocess.Popen[str]]:
+def run_program(command, environment, stderr=None):
     process = subprocess.Popen(
         command,
         env=environment,
@@ -67,7 +61,7 @@ def run_program(
         process.communicate(timeout=60)
 
 
-def read_until(process: subprocess.Popen[str], mark: str) -> str:
+def read_until(process, mark):
     """The output of the program, up to the line with ``mark``."""
     read = ""
     for line in process.stdout or ():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
@@ -12,10 +11,10 @@ from django.db import connections
 T = TypeVar("T")
 
 
-def run_async(work: Coroutine[Any, Any, T]) -> T:
+def run_async(work):
     """What ``work`` returns. As a request under ASGI does, it leaves no connection open."""
 
-    async def in_a_request() -> T:
+    async def in_a_request():
         async with ThreadSensitiveContext():
             try:
                 return await work

@@ -11,9 +11,7 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
@@ -22,11 +20,9 @@ from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.handlers.base import BaseHandler
 from django.db import connection
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 from erpnet_instanceid.testing.wire import gate
-from erpnet_instanceid.testing.world.recording import RecordedRequest, Recording, endpoint_of
+from erpnet_instanceid.testing.world.recording import Recording, endpoint_of
 
 # Shorter ones are a test's own stopgaps ("x"), and would be found in any text.
 SHORTEST = 12
@@ -59,14 +55,14 @@ FORM_FOR_INSTANCE = re.compile(r'name="(id_token_hint|state)" value="[^"]*"')
 class Watch:
     """The secrets of one test, and the texts that may hold none of them."""
 
-    def __init__(self, site: str = "") -> None:
+    def __init__(self, site=""):
         self.site_port = urlsplit(site).port if site else None
         self._secrets: dict[str, tuple[str, bool]] = {}
         self._noted: list[tuple[str, str, bool]] = []
 
     # Secrets
 
-    def learn(self, name: str, value: object, *, is_cookie: bool = False) -> None:
+    def learn(self, name, value, *, is_cookie=False):
         if not isinstance(value, str):
             return
         parts = [value]
@@ -77,7 +73,7 @@ class Watch:
             if len(part) >= SHORTEST:
                 self._secrets.setdefault(part[:PREFIX], (name, is_cookie))
 
-    def learn_from_request_to_instance(self, request: RecordedRequest) -> None:
+    def learn_from_request_to_instance(self, request):
         for name, value in [*request.form, *request.query]:
             if name in SECRET_FIELDS | ATTEMPT_FIELDS:
                 self.learn(name, value)
@@ -85,11 +81,11 @@ class Watch:
         if scheme.lower() == "bearer":
             self.learn("access_token", token)
 
-    def learn_from_answer(self, body: bytes) -> None:
+    def learn_from_answer(self, body):
         for name, value in TOKEN_MEMBERS.findall(body.decode(errors="replace")):
             self.learn(name, value)
 
-    def learn_from_request_to_site(self, request: HttpRequest) -> None:
+    def learn_from_request_to_site(self, request):
         # Only parsed fields: the watch must not read a body that the view refused to read.
         for query in (request.GET, getattr(request, "_post", None) or {}):
             for name in ("state", "code", "id_token", "access_token", "logout_token"):
@@ -98,21 +94,21 @@ class Watch:
         for name, value in request.COOKIES.items():
             self._learn_cookie(name, value)
 
-    def _learn_cookie(self, name: str, value: str) -> None:
+    def _learn_cookie(self, name, value):
         if name == settings.SESSION_COOKIE_NAME or COOKIES.match(name):
             self.learn(f"cookie {name}", value, is_cookie=True)
 
     @property
-    def known(self) -> set[str]:
+    def known(self):
         """The kinds of the secrets that have passed so far."""
         return {name for name, _ in self._secrets.values()}
 
     # Places
 
-    def note(self, place: str, text: str, *, cookies_allowed: bool = False) -> None:
+    def note(self, place, text, *, cookies_allowed=False):
         self._noted.append((place, text[:MAX_NOTED], cookies_allowed))
 
-    def note_log_record(self, record: logging.LogRecord) -> None:
+    def note_log_record(self, record):
         if record.name.startswith(STAND_IN_LOGGERS) or self._is_browsers(record):
             return
         try:
@@ -129,20 +125,20 @@ class Watch:
         is_djangos = record.name.startswith(("django.db", "django.template"))
         self.note(f"log {record.name}", "\n".join(texts), cookies_allowed=is_djangos)
 
-    def note_error_report(self, error: BaseException) -> None:
+    def note_error_report(self, error):
         """An error collector takes each logged error, with the variables of its frames."""
         told = traceback.TracebackException.from_exception(error, capture_locals=True)
         # Django's frames hold the session's key, which collectors know to leave out.
         self.note("error report", "".join(told.format()), cookies_allowed=True)
 
-    def _is_browsers(self, record: logging.LogRecord) -> bool:
+    def _is_browsers(self, record):
         if not record.name.startswith("urllib3") or not isinstance(record.args, tuple):
             return False
         return self.site_port in record.args or any(
             isinstance(value, str) and value.startswith(BROWSERS_PATHS) for value in record.args
         )
 
-    def note_response(self, request: HttpRequest, response: HttpResponseBase) -> None:
+    def note_response(self, request, response):
         for name, morsel in response.cookies.items():
             self._learn_cookie(name, morsel.value)
             self.note(f"cookie {name}", morsel.value, cookies_allowed=True)
@@ -158,12 +154,12 @@ class Watch:
             text = FORM_FOR_INSTANCE.sub("", text)
             self.note(f"page {request.path}", text)
 
-    def note_mail(self) -> None:
+    def note_mail(self):
         for message in getattr(mail, "outbox", []):
             parts = [message.subject, message.body, *map(str, getattr(message, "alternatives", []))]
             self.note("mail", "\n".join(parts))
 
-    def note_database(self) -> None:
+    def note_database(self):
         with connection.cursor() as cursor:
             for table in connection.introspection.table_names(cursor):
                 cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
@@ -176,12 +172,12 @@ class Watch:
 
     # Both
 
-    def forget(self) -> None:
+    def forget(self):
         """Forgets secrets and places: for a test that does one thing a thousand times."""
         self._secrets.clear()
         self._noted.clear()
 
-    def leaks(self) -> list[str]:
+    def leaks(self):
         """Which secret is where, without the secret."""
         found = set()
         for start, (name, is_cookie) in self._secrets.items():
@@ -195,7 +191,7 @@ class Watch:
         return sorted(found)
 
 
-def _without_what_is_meant(location: str) -> str:
+def _without_what_is_meant(location):
     for path, names in MEANT_FOR_INSTANCE.items():
         if urlsplit(location).path == path:
             return re.sub(rf"\b({'|'.join(names)})=[^&]*", "", location)
@@ -203,7 +199,7 @@ def _without_what_is_meant(location: str) -> str:
 
 
 @contextmanager
-def watching(watch: Watch) -> Iterator[None]:
+def watching(watch):
     """Every log record at DEBUG, every request to the stand-in and every response of the site."""
     with pytest.MonkeyPatch.context() as patch, _everything_logged():
         _watch_logs(watch, patch)
@@ -213,7 +209,7 @@ def watching(watch: Watch) -> Iterator[None]:
 
 
 @contextmanager
-def _everything_logged() -> Iterator[None]:
+def _everything_logged():
     known = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
     levels = {logger: logger.level for logger in [logging.root, *known] if logger.level}
     for logger in levels:
@@ -223,10 +219,10 @@ def _everything_logged() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _watch_logs(watch: Watch, patch: pytest.MonkeyPatch) -> None:
+def _watch_logs(watch, patch):
     make = logging.getLogRecordFactory()
 
-    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    def factory(*args, **kwargs):
         record = make(*args, **kwargs)
         watch.note_log_record(record)
         return record
@@ -234,14 +230,14 @@ def _watch_logs(watch: Watch, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(logging, "_logRecordFactory", factory)
 
 
-def _watch_instance(watch: Watch, patch: pytest.MonkeyPatch) -> None:
+def _watch_instance(watch, patch):
     add, answer = Recording.add, gate.Gate.__call__
 
-    def record(self: Recording, request: RecordedRequest) -> None:
+    def record(self, request):
         watch.learn_from_request_to_instance(request)
         add(self, request)
 
-    def call(self: gate.Gate, environ: Any, start_response: Any) -> Iterable[bytes]:
+    def call(self, environ, start_response):
         chunks = answer(self, environ, start_response)
         return _read_on(chunks, watch) if endpoint_of(environ["PATH_INFO"]) == "token" else chunks
 
@@ -249,7 +245,7 @@ def _watch_instance(watch: Watch, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(gate.Gate, "__call__", call)
 
 
-def _read_on(chunks: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
+def _read_on(chunks, watch):
     body = b""
     try:
         for chunk in chunks:
@@ -261,18 +257,18 @@ def _read_on(chunks: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
             chunks.close()
 
 
-def _watch_site(watch: Watch, patch: pytest.MonkeyPatch) -> None:
+def _watch_site(watch, patch):
     get, get_async = BaseHandler.get_response, BaseHandler.get_response_async
 
-    def seen(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def seen(request, response):
         watch.learn_from_request_to_site(request)
         watch.note_response(request, response)
         return response
 
-    def get_response(self: BaseHandler, request: HttpRequest) -> HttpResponseBase:
+    def get_response(self, request):
         return seen(request, get(self, request))
 
-    async def get_response_async(self: BaseHandler, request: HttpRequest) -> HttpResponseBase:
+    async def get_response_async(self, request):
         return seen(request, await get_async(self, request))
 
     patch.setattr(BaseHandler, "get_response", get_response)

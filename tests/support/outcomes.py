@@ -11,14 +11,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 
@@ -41,19 +39,12 @@ class Before:
     calls: Counter[str]
 
 
-def look(visitor: Visitor, instance: Instance) -> Before:
+def look(visitor, instance):
     """How things stand now."""
     return Before(instance, visitor.whoami(), _stored(), _calls(instance))
 
 
-def assert_signed_in(
-    visitor: Visitor,
-    response: requests.Response,
-    before: Before,
-    login: str = "maria",
-    *,
-    target: str = "/",
-) -> None:
+def assert_signed_in(visitor, response, before, login="maria", *, target="/"):
     """OK: the right person, under a new session key, on the way to where they wanted to go."""
     assert response.status_code in REDIRECTS, response.text
     assert response.headers["Location"] == target
@@ -65,16 +56,16 @@ def assert_signed_in(
 
 
 def assert_rejected(
-    visitor: Visitor,
-    response: requests.Response,
-    before: Before,
+    visitor,
+    response,
+    before,
     *,
-    token_requests: int = 0,
-    userinfo_requests: int = 0,
-    status: int = 400,
-    code: str | None = None,
-    corrected: AuthorizationAnswer | None = None,
-) -> None:
+    token_requests=0,
+    userinfo_requests=0,
+    status=400,
+    code=None,
+    corrected=None,
+):
     """REJ, and REJ0 where ``token_requests`` is 0: a page that says so, and nothing else.
 
     ``status`` is 403 where the visitor is known and not wanted. ``code`` is the error's, as the
@@ -94,7 +85,7 @@ def assert_rejected(
         assert_nothing_came_of_it(visitor, before, made)
 
 
-def assert_ignored(visitor: Visitor, response: requests.Response, before: Before) -> None:
+def assert_ignored(visitor, response, before):
     """A harmless redirect to another page of the site, and nothing else."""
     assert response.status_code in REDIRECTS, response.text
     _assert_stays_here(response)
@@ -102,14 +93,8 @@ def assert_ignored(visitor: Visitor, response: requests.Response, before: Before
 
 
 def assert_unavailable(
-    visitor: Visitor,
-    response: requests.Response,
-    before: Before,
-    *,
-    token_requests: int = 0,
-    userinfo_requests: int = 0,
-    code: str | None = None,
-) -> None:
+    visitor, response, before, *, token_requests=0, userinfo_requests=0, code=None
+):
     """UPF: a page that says the instance failed, and nothing else."""
     assert response.status_code in FAILURES, f"{response.status_code}: {response.text[:500]}"
     _assert_is_page(response, code)
@@ -117,9 +102,7 @@ def assert_unavailable(
     assert_nothing_came_of_it(visitor, before, made)
 
 
-def assert_notice_refused(
-    response: requests.Response, visitor: Visitor, before: Before, *, status: int = 400
-) -> None:
+def assert_notice_refused(response, visitor, before, *, status=400):
     """LO400: a sign-out notice that ends no session. ``visitor`` is the one it was about."""
     assert response.status_code == status, f"{response.status_code}: {response.text[:500]}"
     assert "no-store" in response.headers["Cache-Control"]
@@ -128,9 +111,7 @@ def assert_notice_refused(
     assert_nothing_came_of_it(visitor, before)
 
 
-def assert_nothing_came_of_it(
-    visitor: Visitor, before: Before, made: Mapping[str, int] | None = None
-) -> None:
+def assert_nothing_came_of_it(visitor, before, made=None):
     """The visitor is signed in as before, nothing is stored, and only ``made`` was asked of the
     instance, by endpoint. Metadata and keys may have been looked up."""
     assert visitor.whoami() == before.who
@@ -144,7 +125,7 @@ def assert_nothing_came_of_it(
     assert calls == Counter({name: count for name, count in (made or {}).items() if count})
 
 
-def assert_ended(visitor: Visitor, session_key: str) -> None:
+def assert_ended(visitor, session_key):
     """Anonymous from the next request on; neither the session nor its tokens are left."""
     assert visitor.get("/private").status_code == 302
     assert visitor.whoami()["user"] == ""
@@ -156,7 +137,7 @@ def assert_ended(visitor: Visitor, session_key: str) -> None:
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def within(seconds):
     """Fails where the block takes longer; on a machine that is busy, so many times longer."""
     started = monotonic()
     yield
@@ -173,48 +154,46 @@ class Attempt:
     answer: AuthorizationAnswer
     before: Before
 
-    def changed(self, **values: str | None) -> list[tuple[str, str]]:
+    def changed(self, **values):
         """The answer's fields, some set to other values or, where that is None, left out."""
         fields = dict(self.answer.fields) | values
         return [(name, value) for name, value in fields.items() if value is not None]
 
-    def bring(self, **values: str | None) -> requests.Response:
+    def bring(self, **values):
         return self.visitor.bring(self.answer, self.changed(**values))
 
     def assert_refused(
         self,
-        response: requests.Response,
-        code: str | None = None,
+        response,
+        code=None,
         *,
-        is_over: bool = True,
-        **more: Any,
-    ) -> None:
+        is_over=True,
+        **more,
+    ):
         """As `assert_rejected`. Where the attempt ``is_over``, the right answer comes too late."""
         corrected = self.answer if is_over else None
         assert_rejected(self.visitor, response, self.before, code=code, corrected=corrected, **more)
 
-    def assert_denied(self, code: str, **more: Any) -> None:
+    def assert_denied(self, code, **more):
         """The right answer brings a visitor who is known, and not let in."""
         self.assert_refused(self.bring(), code, status=403, token_requests=1, **more)
 
-    def assert_unavailable(self, response: requests.Response, **more: Any) -> None:
+    def assert_unavailable(self, response, **more):
         assert_unavailable(self.visitor, response, self.before, **more)
 
-    def assert_signed_in(self, response: requests.Response | None = None, **more: Any) -> None:
+    def assert_signed_in(self, response=None, **more):
         """The right answer, or another with the ``response``, signs in."""
         response = self.bring() if response is None else response
         assert_signed_in(self.visitor, response, self.before, **more)
 
 
-def begin(
-    visitor: Visitor, instance: Instance, login: str = "maria", next_url: str | None = None
-) -> Attempt:
+def begin(visitor, instance, login="maria", next_url=None):
     """Starts a sign-in and passes the instance's pages."""
     answer = visitor.at(visitor.start(next_url), login)
     return Attempt(visitor, answer, look(visitor, instance))
 
 
-def _stored() -> dict[str, list[dict[str, Any]]]:
+def _stored():
     return {
         "users": list(get_user_model().objects.order_by("pk").values()),
         "accounts": list(Account.objects.order_by("pk").values()),
@@ -223,11 +202,11 @@ def _stored() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _calls(instance: Instance) -> Counter[str]:
+def _calls(instance):
     return Counter(request.endpoint for request in instance.requests)
 
 
-def _assert_is_page(response: requests.Response, code: str | None) -> None:
+def _assert_is_page(response, code):
     assert response.headers["Content-Type"].startswith("text/html")
     assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["Referrer-Policy"] == "no-referrer"
@@ -238,7 +217,7 @@ def _assert_is_page(response: requests.Response, code: str | None) -> None:
         assert shown[2] == code
 
 
-def _assert_stays_here(response: requests.Response) -> None:
+def _assert_stays_here(response):
     parts = urlsplit(response.headers["Location"])
     assert not parts.scheme
     assert not parts.netloc

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from erpnet_instanceid.testing import Instance
-
-from .forging import Forge
 from .outcomes import assert_notice_refused, assert_rejected, look
-from .visitor import Visitor
 
 
 @dataclass(frozen=True)
@@ -21,12 +17,12 @@ class Place:
 
     def assert_refused(
         self,
-        visitor: Visitor,
-        instance: Instance,
-        forge: Forge,
+        visitor,
+        instance,
+        forge,
         *,
-        code: str | None = None,
-    ) -> None:
+        code=None,
+    ):
         """REJ0, REJ or LO400 for a token that ``forge`` changed before it was signed."""
         if self is LOGOUT:
             self._assert_notice_refused(visitor, instance, forge)
@@ -47,7 +43,7 @@ class Place:
             corrected=honest,
         )
 
-    def _assert_notice_refused(self, visitor: Visitor, instance: Instance, forge: Forge) -> None:
+    def _assert_notice_refused(self, visitor, instance, forge):
         if visitor.whoami()["user"] != "maria":
             visitor.sign_in("maria")
         session = instance.sessions_of("maria")[0]

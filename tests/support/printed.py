@@ -27,7 +27,7 @@ class Block:
     text: str
 
 
-def blocks(page: Path) -> list[Block]:
+def blocks(page):
     """The blocks of code of a page, in their order."""
     found = []
     for match in BLOCK.finditer(page.read_text(encoding="utf-8")):

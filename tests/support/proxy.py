@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,15 +10,7 @@ from urllib.parse import urlsplit
 
 
 @contextmanager
-def run_proxy(
-    site: str,
-    tls: ssl.SSLContext,
-    *,
-    headers: dict[str, str],
-    keeps_host: bool = True,
-    prefix: str = "",
-    drops: str = "",
-) -> Iterator[str]:
+def run_proxy(site, tls, *, headers, keeps_host=True, prefix="", drops=""):
     """The https address of a proxy in front of ``site``.
 
     It adds ``headers``, and passes the visitor's Host on if ``keeps_host``. It takes ``prefix``
@@ -29,7 +19,7 @@ def run_proxy(
     upstream = urlsplit(site).netloc
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_GET(self):
             connection = HTTPConnection(upstream, timeout=10)
             host = self.headers["Host"] if keeps_host else upstream
             path = self.path.removeprefix(prefix)
@@ -45,7 +35,7 @@ def run_proxy(
             self.wfile.write(body)
             connection.close()
 
-        def log_message(self, *_args: object) -> None:
+        def log_message(self, *_args):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -12,10 +12,10 @@ class SessionStore(db.SessionStore):
     stuck: set[str] = set()
 
     @classmethod
-    def get_model_class(cls) -> type:
+    def get_model_class(cls):
         return db.SessionStore.get_model_class()
 
-    def delete(self, session_key: str | None = None) -> None:
+    def delete(self, session_key=None):
         if session_key in self.stuck:
             raise OperationalError("the session store cannot be reached")
         super().delete(session_key)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -22,7 +20,7 @@ TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtYXJpYSIsImVtYWlsIjoibSJ9.c2lnbmF0dXJlL
 logger = logging.getLogger("site")
 
 
-def log_exception(secret: str) -> None:
+def log_exception(secret):
     try:
         try:
             raise ValueError(secret)
@@ -32,24 +30,24 @@ def log_exception(secret: str) -> None:
         logger.exception("failed")
 
 
-def save_user(secret: str) -> None:
+def save_user(secret):
     get_user_model().objects.create_user("maria", first_name=secret[:30])
 
 
-def save_session(secret: str) -> None:
+def save_session(secret):
     session = SessionStore()
     session["token"] = secret
     session.save()
 
 
 @pytest.fixture
-def watch(db: None) -> Watch:
+def watch(db):
     watch = Watch("http://localhost:8000")
     watch.learn("code", SECRET)
     return watch
 
 
-def leaks(watch: Watch) -> list[str]:
+def leaks(watch):
     watch.note_mail()
     watch.note_database()
     return watch.leaks()
@@ -70,7 +68,7 @@ def leaks(watch: Watch) -> list[str]:
         save_session,
     ],
 )
-def test_finds_a_secret_where_it_is(watch: Watch, settings: Any, leak: Callable[..., Any]) -> None:
+def test_finds_a_secret_where_it_is(watch, settings, leak):
     settings.ADMINS = ["operator@rp.test"]
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     with watching(watch):
@@ -83,7 +81,7 @@ def test_finds_a_secret_where_it_is(watch: Watch, settings: Any, leak: Callable[
 
 
 @pytest.mark.parametrize("part", TOKEN.split(".")[1:])
-def test_knows_a_token_by_each_of_its_parts(watch: Watch, part: str) -> None:
+def test_knows_a_token_by_each_of_its_parts(watch, part):
     watch.learn("id_token", TOKEN)
     with watching(watch):
         logger.info("claims %s", part)
@@ -104,15 +102,13 @@ def test_knows_a_token_by_each_of_its_parts(watch: Watch, part: str) -> None:
         ),
     ],
 )
-def test_looks_at_answers_of_the_site(
-    watch: Watch, response: HttpResponse, found: list[str]
-) -> None:
+def test_looks_at_answers_of_the_site(watch, response, found):
     watch.note_response(RequestFactory().get("/signin"), response)
 
     assert leaks(watch) == found
 
 
-def test_finds_a_token_in_a_cookie_and_a_cookie_in_a_log(watch: Watch) -> None:
+def test_finds_a_token_in_a_cookie_and_a_cookie_in_a_log(watch):
     response = HttpResponse()
     response.set_cookie("erpnet_answer", "sealed and opaque value")
     response.set_cookie("other", SECRET)
@@ -123,7 +119,7 @@ def test_finds_a_token_in_a_cookie_and_a_cookie_in_a_log(watch: Watch) -> None:
     assert leaks(watch) == ["code in cookie other", "cookie erpnet_answer in log site"]
 
 
-def test_levels_of_loggers_are_as_before_afterwards(watch: Watch) -> None:
+def test_levels_of_loggers_are_as_before_afterwards(watch):
     django, root = logging.getLogger("django"), logging.root
     before = django.level, root.level, logging.getLogRecordFactory()
     with watching(watch):

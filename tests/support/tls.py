@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import secrets
 import ssl
-from pathlib import Path
 
 import trustme
 
@@ -13,15 +12,13 @@ import trustme
 class Trusted:
     """An authority that this process trusts, and certificates of it and of others."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         self.folder = folder
         self._authority = trustme.CA()
         self.bundle = folder / "trusted.pem"
         self._authority.cert_pem.write_to_path(self.bundle)
 
-    def certificate(
-        self, host: str = "127.0.0.1", days: tuple[int, int] = (-1, 1), signed: bool = True
-    ) -> Path:
+    def certificate(self, host="127.0.0.1", days=(-1, 1), signed=True):
         """A file with a key and its certificate; one that nobody trusts where not ``signed``."""
         authority = self._authority if signed else trustme.CA()
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -31,7 +28,7 @@ class Trusted:
         issued.private_key_and_cert_chain_pem.write_to_path(file)
         return file
 
-    def context(self, file: Path) -> ssl.SSLContext:
+    def context(self, file):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         return context

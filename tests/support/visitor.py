@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from http.cookiejar import Cookie
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.cookies import extract_cookies_to_jar
 
-from erpnet_instanceid.testing import AuthorizationAnswer, visit
+from erpnet_instanceid.testing import visit
 
 PAGE = {
     "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
@@ -26,7 +24,7 @@ FORM = "application/x-www-form-urlencoded"
 class _TakesHTTPSOff(HTTPAdapter):
     """A proxy in front of the site: https to the browser, plain http to the site."""
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request, **kwargs):  # type: ignore[override]
         inner = request.copy()
         inner.url = str(request.url).replace("https:", "http:", 1)
         inner.headers["X-Forwarded-Proto"] = "https"
@@ -41,22 +39,22 @@ class Visitor:
     ``host`` is the name by which the browser knows a site of several servers.
     """
 
-    def __init__(self, site: str, *, https: bool = False, host: str | None = None) -> None:
+    def __init__(self, site, *, https=False, host=None):
         self.site = site.replace("http:", "https:") if https else site
         self.host = host
         self.http = self._new_browser()
         # The same browser, at the instance.
         self.at_instance = _browser()
 
-    def close(self) -> None:
+    def close(self):
         self.http.close()
         self.at_instance.close()
 
-    def get(self, path: str, **kwargs: Any) -> requests.Response:
+    def get(self, path, **kwargs):
         kwargs.setdefault("allow_redirects", False)
         return self.http.get(self._url(path), timeout=30, **kwargs)
 
-    def post(self, path: str, data: Any = None, **kwargs: Any) -> requests.Response:
+    def post(self, path, data=None, **kwargs):
         """A POST of this site's own page, CSRF token included."""
         form = {"csrfmiddlewaretoken": self.csrf_token(), **(data or {})}
         headers = {"Origin": self.site, "Referer": self.site + "/"}
@@ -69,20 +67,20 @@ class Visitor:
             **kwargs,
         )
 
-    def csrf_token(self) -> str:
+    def csrf_token(self):
         page = self.get("/signout").text
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         return found[1] if found else ""
 
-    def whoami(self) -> dict[str, Any]:
+    def whoami(self):
         return self.get("/whoami").json()
 
-    def cookies(self, part: str = "") -> list[Cookie]:
+    def cookies(self, part=""):
         return [cookie for cookie in self.http.cookies if part in cookie.name]
 
     # A sign-in, step by step
 
-    def start(self, next_url: str | None = None, **params: str) -> str:
+    def start(self, next_url=None, **params):
         """Begins a sign-in; the address at the instance that the site redirects to."""
         if next_url is not None:
             params["next"] = next_url
@@ -90,44 +88,38 @@ class Visitor:
         assert response.status_code == 302, response.text
         return response.headers["Location"]
 
-    def at(self, authorize_url: str, login: str | None = "maria") -> AuthorizationAnswer:
+    def at(self, authorize_url, login="maria"):
         """Passes the instance's pages. Returns the answer that the browser is to bring back."""
         return visit(authorize_url, login, self.at_instance)
 
-    def bring(
-        self, answer: AuthorizationAnswer, fields: list[tuple[str, str]] | None = None
-    ) -> requests.Response:
+    def bring(self, answer, fields=None):
         """Brings the answer to the site: the last response of the callback, not followed on."""
         pairs = answer.fields if fields is None else fields
         if answer.method == "POST":
             return self.carried(self.relay(answer.url, urlencode(pairs)))
         return self.carried(self.arrive(answer.url.partition("?")[0], params=pairs))
 
-    def relay(
-        self, url: str, body: str | bytes, content_type: str | None = FORM
-    ) -> requests.Response:
+    def relay(self, url, body, content_type=FORM):
         """The POST that another site makes the browser send: without Lax and Strict cookies."""
         headers = {"Origin": "null"}
         headers = {**headers, "Content-Type": content_type} if content_type else headers
         return self._cross_site("POST", url, withheld={"lax", "strict"}, headers=headers, data=body)
 
-    def arrive(self, path: str, **kwargs: Any) -> requests.Response:
+    def arrive(self, path, **kwargs):
         """The GET that another site sends the browser to: without Strict cookies."""
         return self._cross_site("GET", path, withheld={"strict"}, **kwargs)
 
-    def carried(self, response: requests.Response) -> requests.Response:
+    def carried(self, response):
         """Follows the callback to its own GET, by redirect or by meta refresh."""
         while (onward := _onward(response)) is not None:
             # A redirect is still the other site's navigation; a meta refresh is the page's own.
             response = self.arrive(onward) if response.is_redirect else self.get(onward)
         return response
 
-    def sign_in(self, login: str = "maria", next_url: str | None = None) -> requests.Response:
+    def sign_in(self, login="maria", next_url=None):
         return self.bring(self.at(self.start(next_url), login))
 
-    def _cross_site(
-        self, method: str, url: str, *, withheld: set[str], headers: Any = None, **kwargs: Any
-    ) -> requests.Response:
+    def _cross_site(self, method, url, *, withheld, headers=None, **kwargs):
         sent = {c.name: c.value for c in self.http.cookies if _same_site(c) not in withheld}
         with self._new_browser() as http:
             response = http.request(
@@ -142,7 +134,7 @@ class Visitor:
         extract_cookies_to_jar(self.http.cookies, response.request, response.raw)
         return response
 
-    def _new_browser(self) -> requests.Session:
+    def _new_browser(self):
         http = _browser()
         http.headers.update(PAGE)
         http.mount("https://", _TakesHTTPSOff())
@@ -150,7 +142,7 @@ class Visitor:
             http.headers["Host"] = self.host
         return http
 
-    def _url(self, path: str) -> str:
+    def _url(self, path):
         if not path.startswith("http"):
             return self.site + path
         # The tests reach the site at its live address, under any name.
@@ -158,25 +150,25 @@ class Visitor:
         return f"{self.site}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
 
-def parameters(location: str) -> dict[str, str]:
+def parameters(location):
     """The parameters of an address, none of which stands twice."""
     pairs = parse_qsl(urlsplit(location).query, keep_blank_values=True, strict_parsing=True)
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs)
 
 
-def _browser() -> requests.Session:
+def _browser():
     session = requests.Session()
     session.trust_env = False
     return session
 
 
-def _same_site(cookie: Cookie) -> str:
+def _same_site(cookie):
     # Browsers take a cookie without SameSite for Lax.
     return str(cookie._rest.get("SameSite") or "Lax").lower()  # type: ignore[attr-defined]
 
 
-def _onward(response: requests.Response) -> str | None:
+def _onward(response):
     onward = response.headers.get("Location")
     if onward is None:
         found = META_REFRESH.search(response.text)

@@ -16,7 +16,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _C0_AND_SPACE = "".join(map(chr, range(0x21)))
 
 
-def origin(address: str, base: str) -> str:
+def origin(address, base):
     """The origin that a browser on the page ``base`` ends up at; "opaque" for one like data:."""
     address = re.sub(r"[\t\n\r]", "", address.strip(_C0_AND_SPACE))
     base_scheme = urlsplit(base).scheme
@@ -31,7 +31,7 @@ def origin(address: str, base: str) -> str:
     return _origin(f"{scheme}://{rest.lstrip('/')}")
 
 
-def _origin(address: str) -> str:
+def _origin(address):
     scheme, _, rest = address.partition("://")
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
     host, _, port = authority.partition(":")

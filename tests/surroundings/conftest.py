@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,10 @@ from ..storm.conftest import (  # noqa: F401 - pytest finds fixtures by their na
     sites,
     stand_in,
 )
-from ..storm.site import Settings
 from .pgbouncer import run_pgbouncer
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -27,8 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def new_pgbouncer_database(
-    new_postgres_database: Callable[[], Settings],  # noqa: F811 - the fixture of that name
-) -> Iterator[Callable[[], Settings]]:
+    new_postgres_database,  # noqa: F811 - the fixture of that name
+):
     """Makes migrated databases to which PgBouncer leads, over four connections."""
     with run_pgbouncer(new_postgres_database()["HOST"], 4) as bounced:
         yield lambda: {**new_postgres_database(), **bounced}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import sentry_sdk
 from django.contrib.auth import get_user_model
 from django.db.models.signals import pre_save
-from django.dispatch import Signal
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import include, path
 
 from erpnet_instanceid.api import user_api
@@ -25,8 +23,8 @@ class SiteError(Exception):
     """A receiver of the site fails."""
 
 
-def _may_fail(name: str, signal: Signal, sender: Any = None) -> None:
-    def receive(**_kwargs: Any) -> None:
+def _may_fail(name, signal, sender=None):
+    def receive(**_kwargs):
         if name in failing:
             raise SiteError(name)
 
@@ -39,35 +37,35 @@ _may_fail("tokens_refreshed", tokens_refreshed)
 _may_fail("sign_in_ended", sign_in_ended)
 
 
-def fail(request: HttpRequest) -> HttpResponse:
+def fail(request):
     """From now on the receivers that are named fail."""
     failing.clear()
     failing.update(request.GET.getlist("at"))
     return HttpResponse()
 
 
-def tokens(request: HttpRequest) -> JsonResponse:
+def tokens(request):
     found = get_sign_in(request)
     return JsonResponse(dataclasses.asdict(found.token_set()) if found else {})
 
 
-def calls(request: HttpRequest) -> HttpResponse:
+def calls(request):
     """A view that catches nothing."""
     user_api(request).request("GET", **_options(request))
     return HttpResponse("called")
 
 
-async def async_calls(request: HttpRequest) -> HttpResponse:
+async def async_calls(request):
     await user_api(request).arequest("GET", **_options(request))
     return HttpResponse("called")
 
 
-def _options(request: HttpRequest) -> dict[str, Any]:
+def _options(request):
     headers = {"X-Note": "\ud800"} if "broken" in request.GET else {}
     return {"url": request.GET.get("url", CUSTOMERS), "headers": headers}
 
 
-def flush(request: HttpRequest) -> HttpResponse:
+def flush(request):
     sentry_sdk.flush()
     return HttpResponse()
 

@@ -6,10 +6,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,7 +26,7 @@ listen_port = 5432
 
 
 @contextmanager
-def run_pgbouncer(server: str, connections: int) -> Iterator[dict[str, Any]]:
+def run_pgbouncer(server, connections):
     """PgBouncer with so many connections to the server: what it changes in Django's settings."""
     # Debian has it where only root looks.
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

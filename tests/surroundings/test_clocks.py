@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 from django.conf import settings
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from ..storm.at_once import Answered
-from ..storm.site import Person, Settings, Site, eventually, run_site, spent_twice
+from ..storm.site import eventually, run_site, spent_twice
 
 DEADLINE = 1
 # The lease is twice that and two seconds.
@@ -24,15 +20,11 @@ SECONDS, HOUR = [30, -30], [3600, -3600]
 
 
 @pytest.fixture(scope="module")
-def by_clock(
-    stand_in: RemoteInstance,
-    new_postgres_database: Callable[[], Settings],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[dict[int, Site]]:
+def by_clock(stand_in, new_postgres_database, tmp_path_factory):
     """The hosts of one site, by the seconds that the clock of each is ahead."""
     database = new_postgres_database()
 
-    def options(ahead: int) -> Settings:
+    def options(ahead):
         apps = [*settings.INSTALLED_APPS, "tests.surroundings.clock"]
         return {"CLOCK_AHEAD_SECONDS": ahead, "INSTALLED_APPS": apps}
 
@@ -54,9 +46,7 @@ def by_clock(
 
 
 @pytest.fixture
-def site(
-    request: pytest.FixtureRequest, by_clock: dict[int, Site], instance: RemoteInstance
-) -> Site:
+def site(request, by_clock, instance):
     """Two servers: the clock of the first one is right."""
     right, wrong = by_clock[0], by_clock[request.param]
     return replace(right, servers=[*right.servers, *wrong.servers])
@@ -67,9 +57,7 @@ differing_by_seconds = pytest.mark.parametrize("site", SECONDS, indirect=True)
 
 
 @differing_by_an_hour
-def test_nobody_is_signed_out_and_the_api_answers(
-    site: Site, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_nobody_is_signed_out_and_the_api_answers(site, instance, figure):
     instance.set(access_token_lifetime=1)
     person = site.sign_in()
     calls = [_call_when_expired(site, person, server) for server in (1, 0, 1)]
@@ -83,15 +71,13 @@ def test_nobody_is_signed_out_and_the_api_answers(
     person.close()
 
 
-def _call_when_expired(site: Site, person: Person, server: int) -> Answered:
+def _call_when_expired(site, person, server):
     time.sleep(1.1)
     return site.get(person, "/api", server)
 
 
 @differing_by_seconds
-def test_lease_of_a_dead_host_ends_by_the_clock_of_the_database(
-    site: Site, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_lease_of_a_dead_host_ends_by_the_clock_of_the_database(site, instance, figure):
     person = site.sign_in_expired()
     # A host whose clock is behind learns from the API that the token has expired.
     time.sleep(1)

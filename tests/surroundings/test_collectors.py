@@ -6,19 +6,12 @@ import gzip
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 import requests
 from django.conf import settings
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from ..storm.conftest import Sites
-from ..storm.servers import Kind
-from ..storm.site import Site
 from ..support.leaks import Watch
 from ..support.visitor import Visitor, parameters
 
@@ -37,12 +30,12 @@ MODES = {
 class Collector(ThreadingHTTPServer):
     """Takes what sentry-sdk sends."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__(("127.0.0.1", 0), Receiver)
         self.received: list[str] = []
         self.dsn = f"http://key@127.0.0.1:{self.server_port}/1"
 
-    def kinds(self) -> Iterator[str]:
+    def kinds(self):
         """The type of each item. In an envelope, a line that tells it stands before each item."""
         for envelope in self.received:
             for head in envelope.splitlines()[1::2]:
@@ -52,7 +45,7 @@ class Collector(ThreadingHTTPServer):
 class Receiver(BaseHTTPRequestHandler):
     server: Collector
 
-    def do_POST(self) -> None:
+    def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers["Content-Encoding"] == "gzip":
             body = gzip.decompress(body)
@@ -60,12 +53,12 @@ class Receiver(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, *args):
         pass
 
 
 @pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
+def collector():
     with Collector() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -73,18 +66,12 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(params=["gunicorn", "uvicorn"])
-def kind(request: pytest.FixtureRequest) -> Kind:
+def kind(request):
     return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture(params=MODES)
-def site(
-    request: pytest.FixtureRequest,
-    sites: Sites,
-    instance: RemoteInstance,
-    kind: Kind,
-    collector: Collector,
-) -> Site:
+def site(request, sites, instance, kind, collector):
     collector.received.clear()
     return sites(
         kind,
@@ -99,14 +86,14 @@ def site(
 class Victim:
     """A visitor, and the secrets of theirs that must come out nowhere."""
 
-    def __init__(self, site: Site, watch: Watch) -> None:
+    def __init__(self, site, watch):
         self.site, self.watch = site, watch
         self.browser = Visitor(site.servers[0].url)
 
-    def fail_at(self, *names: str) -> None:
+    def fail_at(self, *names):
         requests.get(f"{self.browser.site}/fail", params={"at": names}, timeout=30)
 
-    def sign_in(self, login: str = "maria") -> int:
+    def sign_in(self, login="maria"):
         # So many sign-ins in a row, one after the other, would be a loop.
         self.browser.http.cookies.clear()
         location = self.browser.start()
@@ -118,21 +105,19 @@ class Victim:
         self.learn_tokens()
         return status
 
-    def get(self, path: str) -> int:
+    def get(self, path):
         status = self.browser.get(path).status_code
         self.learn_tokens()
         return status
 
-    def learn_tokens(self) -> None:
+    def learn_tokens(self):
         page = self.browser.get("/tokens")
         for name, value in page.json().items() if page.ok else ():
             if name.endswith("_token"):
                 self.watch.learn(name, value)
 
 
-def test_collectors_get_no_secret_whatever_fails(
-    site: Site, instance: RemoteInstance, collector: Collector, figure: Callable[..., None]
-) -> None:
+def test_collectors_get_no_secret_whatever_fails(site, instance, collector, figure):
     watch = Watch()
     # The page /age makes a token a minute older.
     instance.set(access_token_lifetime=60)
@@ -158,7 +143,7 @@ def test_collectors_get_no_secret_whatever_fails(
     assert watch.leaks() == []
 
 
-def _failing_sign_ins(victim: Victim, instance: RemoteInstance) -> Iterator[int]:
+def _failing_sign_ins(victim, instance):
     for name in ("pre_save", "signed_in"):
         victim.fail_at(name)
         yield victim.sign_in()
@@ -169,7 +154,7 @@ def _failing_sign_ins(victim: Victim, instance: RemoteInstance) -> Iterator[int]
     yield victim.sign_in()
 
 
-def _failing_calls(victim: Victim, instance: RemoteInstance) -> Iterator[int]:
+def _failing_calls(victim, instance):
     for page in ("/calls", "/async/calls"):
         instance.next_answer("api", body="x" * 20_000)
         yield victim.get(page)
@@ -182,7 +167,7 @@ def _failing_calls(victim: Victim, instance: RemoteInstance) -> Iterator[int]:
     yield victim.get("/fails?api=1")
 
 
-def _failing_renewals(victim: Victim, instance: RemoteInstance) -> Iterator[int]:
+def _failing_renewals(victim, instance):
     victim.fail_at("tokens_refreshed")
     for page in ("/calls", "/async/calls"):
         # The tokens of a sign-in may be renewed at once.
@@ -200,7 +185,7 @@ def _failing_renewals(victim: Victim, instance: RemoteInstance) -> Iterator[int]
         yield victim.get("/calls")
 
 
-def _failing_sign_outs(victim: Victim, instance: RemoteInstance) -> Iterator[int]:
+def _failing_sign_outs(victim, instance):
     victim.fail_at("sign_in_ended")
     instance.register(backchannel_url=victim.browser.site + "/backchannel-signout")
     token = instance.logout_token(sub="maria")

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
-from erpnet_instanceid.testing import RemoteInstance
-
 from ..storm import postgres
-from ..storm.conftest import Sites
-from ..storm.site import Site, eventually
+from ..storm.site import eventually
 
 
 @pytest.fixture(params=["gunicorn", "uvicorn"])
-def site(request: pytest.FixtureRequest, sites: Sites, instance: RemoteInstance) -> Iterator[Site]:
+def site(request, sites, instance):
     site = sites(request.param, 1)
     yield site
     read_only(site, False)
 
 
-def read_only(site: Site, on: bool) -> None:
+def read_only(site, on):
     """Makes the database refuse to write, or lets it write again, for each new connection."""
     name = site.database["NAME"]
     server = {**site.database, "NAME": "postgres"}
@@ -32,9 +28,7 @@ def read_only(site: Site, on: bool) -> None:
     )
 
 
-def test_tokens_that_come_during_a_failover_are_stored_later(
-    site: Site, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_tokens_that_come_during_a_failover_are_stored_later(site, instance, figure):
     person = site.sign_in_expired()
     instance.next_token_answer(delay=1)
     waiting = site.begin(person, "/private")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from ..storm.conftest import Sites
-from ..storm.site import Site, wait_until
+from ..storm.site import wait_until
 from ..support.outcomes import within
 
 DEADLINE = 2
 
 
 @pytest.fixture
-def running(sites: Sites, instance: RemoteInstance) -> list[Site]:
+def running(sites, instance):
     """One site under WSGI and one under ASGI. They wait at the same time."""
     return [
         sites("gunicorn", 1, app={"DEADLINE": DEADLINE}),
@@ -24,9 +19,7 @@ def running(sites: Sites, instance: RemoteInstance) -> list[Site]:
     ]
 
 
-def test_page_waits_a_second_while_the_token_is_good(
-    running: list[Site], instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_page_waits_a_second_while_the_token_is_good(running, instance, figure):
     instance.set(access_token_lifetime=12)
     people = [(site, site.sign_in()) for site in running]
     ends = [site.get(person, "/whoami").json()["expires_at"] for site, person in people]
@@ -46,9 +39,7 @@ def test_page_waits_a_second_while_the_token_is_good(
     assert {page.json()["user"] for page in [*first, *second]} == {"maria"}
 
 
-def test_page_with_an_expired_token_waits_once(
-    running: list[Site], instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_page_with_an_expired_token_waits_once(running, instance, figure):
     """Neither the middleware and the API session each, nor each of the calls."""
     people = [(site, site.sign_in_expired()) for site in running]
     instance.always("token", delay=8)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from erpnet_instanceid.testing import RemoteInstance
-
-from ..storm.conftest import Sites
 from ..storm.servers import Kind
 from ..storm.site import Person, Site, eventually
 from ..support.outcomes import within
@@ -38,7 +34,7 @@ class Crowd:
     arriving: list[tuple[Visitor, Any]]
     other: Person
 
-    def send(self, threads: ThreadPoolExecutor) -> list[Future[int]]:
+    def send(self, threads):
         renewals = [
             threads.submit(lambda person=person: self.site.get(person, "/api").status)
             for person in self.expired
@@ -49,21 +45,19 @@ class Crowd:
         ]
         return [*renewals, *sign_ins]
 
-    def slowest_page_of_another(self) -> float:
+    def slowest_page_of_another(self):
         answers = [self.site.get(self.other, "/whoami") for _ in range(5)]
         assert {answer.json()["user"] for answer in answers} == {"maria"}
         return max(answer.seconds for answer in answers)
 
 
-def crowd_at(site: Site) -> Crowd:
+def crowd_at(site):
     visitors = [Visitor(site.servers[0].url) for _ in range(EACH)]
     arriving = [(visitor, visitor.at(visitor.start())) for visitor in visitors]
     return Crowd(site, site.sign_in_many_expired(EACH), arriving, site.sign_in())
 
 
-def test_slow_instance_holds_up_no_other_visitor(
-    sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_slow_instance_holds_up_no_other_visitor(sites, instance, figure):
     """Eight sites that wait at the same time: under WSGI and under ASGI, in four ways each."""
     crowds = {
         f"{kind} {way}": crowd_at(sites(kind, 1, **options))
@@ -83,9 +77,7 @@ def test_slow_instance_holds_up_no_other_visitor(
     assert len(instance.calls("token")) == len(under_way)
 
 
-def test_call_in_a_transaction_waits_for_no_second_connection(
-    sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_call_in_a_transaction_waits_for_no_second_connection(sites, instance, figure):
     """With one connection there is no second one: the call is told so at once."""
     site = sites("gunicorn", 1, database_options=ONE)
     person = site.sign_in()
@@ -99,9 +91,7 @@ def test_call_in_a_transaction_waits_for_no_second_connection(
     assert site.get(person, "/api").status == 200
 
 
-def test_slow_call_of_an_api_keeps_no_connection(
-    sites: Sites, instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_slow_call_of_an_api_keeps_no_connection(sites, instance, figure):
     running = [sites(kind, 1, database_options=ONE) for kind in KINDS]
     others = [site.sign_in() for site in running]
     callers = [(site, site.sign_in(), path) for site in running for path in ("/api", "/async/api")]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from django.conf import settings
 
-from erpnet_instanceid.testing import RemoteInstance
-
 from ..storm import postgres
 from ..storm.servers import Kind, run_command
-from ..storm.site import Person, Settings, Site, eventually, run_site
+from ..storm.site import Settings, eventually, run_site
 
 HOSTS = ["127.0.0.1", "localhost"]
 TENANTS_APPS = ["django_tenants", "tests.surroundings.tenants"]
@@ -36,7 +32,7 @@ for number, host in enumerate({HOSTS}):
 
 
 @pytest.fixture(scope="module")
-def database(new_postgres_database: Callable[[], Settings]) -> Settings:
+def database(new_postgres_database):
     """A database with two customers. Its schema ``public`` has no table of the site's."""
     server = new_postgres_database()
     postgres.execute(server, "CREATE DATABASE customers")
@@ -49,12 +45,7 @@ def database(new_postgres_database: Callable[[], Settings]) -> Settings:
 
 
 @pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
-def customers(
-    request: pytest.FixtureRequest,
-    stand_in: RemoteInstance,
-    database: Settings,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[list[Site]]:
+def customers(request, stand_in, database, tmp_path_factory):
     """One running site, at the host of each customer."""
     kind: Kind = request.param
     directory = tmp_path_factory.mktemp("site")
@@ -74,9 +65,7 @@ def customers(
         ]
 
 
-def test_renewal_works_in_the_schema_of_its_host(
-    customers: list[Site], instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_renewal_works_in_the_schema_of_its_host(customers, instance, figure):
     people = [(site, site.sign_in_expired()) for site in customers]
     pages = [site.get(person, "/whoami") for site, person in people]
     figure(seconds=[round(page.seconds, 2) for page in pages])
@@ -84,9 +73,7 @@ def test_renewal_works_in_the_schema_of_its_host(
     assert [(who["user"], who["generation"]) for who in told] == [("maria", 2)] * len(HOSTS)
 
 
-def test_late_answer_is_stored_in_the_schema_of_its_host(
-    customers: list[Site], instance: RemoteInstance, figure: Callable[..., None]
-) -> None:
+def test_late_answer_is_stored_in_the_schema_of_its_host(customers, instance, figure):
     site = customers[-1]
     person = site.sign_in_due()
     instance.next_token_answer(delay=2)
@@ -98,9 +85,7 @@ def test_late_answer_is_stored_in_the_schema_of_its_host(
 
 
 @pytest.mark.parametrize("path", ["/api-in-atomic", "/async/api"])
-def test_call_renews_in_the_schema_from_another_thread(
-    customers: list[Site], instance: RemoteInstance, path: str, figure: Callable[..., None]
-) -> None:
+def test_call_renews_in_the_schema_from_another_thread(customers, instance, path, figure):
     people = [(site, site.sign_in()) for site in customers]
     instance.person("maria", is_admin=True)
     answers = []
@@ -114,6 +99,6 @@ def test_call_renews_in_the_schema_from_another_thread(
     assert "Traceback" not in site.logs()
 
 
-def _rights(site: Site, person: Person) -> dict[str, Any]:
+def _rights(site, person):
     told = site.get(person, "/whoami").json()
     return {name: told[name] for name in ("generation", "is_staff")}

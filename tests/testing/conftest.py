@@ -6,14 +6,12 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import requests
 
-from erpnet_instanceid.testing import AuthorizationAnswer, Instance, new_key, run_instance
+from erpnet_instanceid.testing import new_key, run_instance
 
 CALLBACK = "http://localhost:8000/signin-callback"
 ROOT = "/api/domain/odata/"
@@ -24,20 +22,20 @@ CUSTOMERS, PRODUCTS, ORDERS = (
 )
 
 
-def b64url(data: bytes) -> str:
+def b64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 class RelyingParty:
     """Just enough of a site to use an instance."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance):
         self.instance = instance
         self.http = requests.Session()
         self.verifier = secrets.token_urlsafe(48)
         self.asked: dict[str, str] = {}
 
-    def authorize_url(self, **changes: str | None) -> str:
+    def authorize_url(self, **changes):
         asked = {
             "client_id": self.instance.application_uri,
             "response_type": "code id_token",
@@ -53,10 +51,10 @@ class RelyingParty:
         self.asked = {name: value for name, value in asked.items() if value is not None}
         return f"{self.instance.issuer}/connect/authorize?{urlencode(self.asked)}"
 
-    def authorize(self, login: str | None = "admin", **changes: str | None) -> AuthorizationAnswer:
+    def authorize(self, login="admin", **changes):
         return self.instance.answer_to(self.authorize_url(**changes), login, self.http)
 
-    def ask(self, grant_type: str, **fields: str) -> requests.Response:
+    def ask(self, grant_type, **fields):
         form = {
             "grant_type": grant_type,
             "client_id": self.instance.application_uri,
@@ -65,23 +63,23 @@ class RelyingParty:
         }
         return self.http.post(f"{self.instance.issuer}/connect/token", data=form, timeout=10)
 
-    def redeem(self, code: str, **changes: str) -> requests.Response:
+    def redeem(self, code, **changes):
         fields = {"code": code, "redirect_uri": CALLBACK, "code_verifier": self.verifier}
         return self.ask("authorization_code", **{**fields, **changes})
 
-    def sign_in(self, login: str = "admin", **changes: str | None) -> dict[str, Any]:
+    def sign_in(self, login="admin", **changes):
         answer = self.redeem(self.authorize(login, **changes)["code"])
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def refresh(self, token: str) -> requests.Response:
+    def refresh(self, token):
         return self.ask("refresh_token", refresh_token=token)
 
-    def get(self, path: str, access_token: str) -> requests.Response:
+    def get(self, path, access_token):
         headers = {"Authorization": f"Bearer {access_token}"}
         return self.http.get(self.instance.url + path, headers=headers, timeout=10)
 
-    def discovery(self, path: str = "") -> Any:
+    def discovery(self, path=""):
         url = f"{self.instance.issuer}/.well-known/openid-configuration{path}"
         return requests.get(url, timeout=5).json()
 
@@ -89,61 +87,59 @@ class RelyingParty:
 class Api:
     """The Domain API, as the owner of ``token`` calls it."""
 
-    def __init__(self, party: RelyingParty, token: str) -> None:
+    def __init__(self, party, token):
         self.url = party.instance.url + ROOT
         self.http = party.http
         self.token = token
 
-    def send(
-        self, method: str, path: str, body: Any = None, *, transaction: str = "", **headers: str
-    ) -> requests.Response:
+    def send(self, method, path, body=None, *, transaction="", **headers):
         headers["Authorization"] = f"Bearer {self.token}"
         if transaction:
             headers["TransactionId"] = transaction
         sent = {"data": body} if isinstance(body, str) else {"json": body}
         return self.http.request(method, self.url + path, headers=headers, timeout=5, **sent)
 
-    def get(self, path: str, **options: str) -> requests.Response:
+    def get(self, path, **options):
         query = urlencode({f"${name}": value for name, value in options.items()})
         return self.send("GET", f"{path}?{query}" if query else path)
 
-    def rows(self, path: str, **options: str) -> list[Any]:
+    def rows(self, path, **options):
         answer = self.get(path, **options)
         assert answer.status_code == 200, answer.text
         return list(answer.json()["value"])
 
 
-def part_of(token: str, place: int) -> dict[str, Any]:
+def part_of(token, place):
     part = token.split(".")[place]
     return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
 
 
-def claims(token: str) -> dict[str, Any]:
+def claims(token):
     return part_of(token, 1)
 
 
-def header(token: str) -> dict[str, Any]:
+def header(token):
     return part_of(token, 0)
 
 
 @pytest.fixture(scope="session")
-def key() -> Any:
+def key():
     return new_key()
 
 
 @pytest.fixture
-def instance(key: Any) -> Iterator[Instance]:
+def instance(key):
     with run_instance(key=key) as running:
         yield running
 
 
 @pytest.fixture
-def party(instance: Instance) -> Iterator[RelyingParty]:
+def party(instance):
     party = RelyingParty(instance)
     yield party
     party.http.close()
 
 
 @pytest.fixture
-def api(party: RelyingParty) -> Api:
+def api(party):
     return Api(party, party.sign_in("maria")["access_token"])

@@ -9,7 +9,7 @@ import requests
 from .conftest import claims, header
 
 
-def half_hash(value: str) -> str:
+def half_hash(value):
     digest = hashlib.sha256(value.encode()).digest()[:16]
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 

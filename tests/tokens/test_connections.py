@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
 
 import pytest
 from django.db import transaction
-from django.test import Client
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.tokens.connections import beside_transaction
@@ -16,9 +13,7 @@ from erpnet_instanceid.tokens.renewal import renew
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rollback_without_autocommit_undoes_no_renewal(
-    client: Client, instance_sign_in: Callable[..., Any]
-) -> None:
+def test_rollback_without_autocommit_undoes_no_renewal(client, instance_sign_in):
     """The site has switched autocommit off, and commits by itself."""
     instance_sign_in(client, "maria")
     pk = SignIn.objects.get().pk
@@ -32,7 +27,7 @@ def test_rollback_without_autocommit_undoes_no_renewal(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_other_thread_has_the_callers_context() -> None:
+def test_other_thread_has_the_callers_context():
     """A site may choose a role or a schema by it, for each new connection."""
     role: ContextVar[str] = ContextVar("role")
     role.set("of the caller")

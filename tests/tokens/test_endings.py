@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
 from erpnet_instanceid.models import SignIn
 
-from ..support.visitor import Visitor
-
 CSRF = "x" * 64
 
 
 @pytest.mark.urls("tests.api.site")
-def test_form_without_a_session_opens_no_session(visitor: Visitor) -> None:
+def test_form_without_a_session_opens_no_session(visitor):
     visitor.http.cookies.set("csrftoken", CSRF, domain="localhost.local")
     form = {"note": "y" * 50_000, "csrfmiddlewaretoken": CSRF}
     response = visitor.http.post(visitor.site + "/order", data=form, allow_redirects=False)
@@ -24,16 +20,14 @@ def test_form_without_a_session_opens_no_session(visitor: Visitor) -> None:
     assert not Session.objects.exists()
 
 
-def test_sign_out_inside_a_repeatable_read_transaction(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sign_out_inside_a_repeatable_read_transaction(visitor, monkeypatch):
     """MySQL's REPEATABLE READ: rows are read as they were when the transaction began, and changed
     as they are. Played here by Django's own read, which goes on to tell the first generation."""
     visitor.sign_in("maria")
     SignIn.objects.update(generation=2)
     read = QuerySet.first
 
-    def read_as_it_was(rows: QuerySet[Any]) -> Any:
+    def read_as_it_was(rows):
         found = read(rows)
         if isinstance(found, SignIn):
             found.generation = 1

@@ -9,9 +9,7 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.token_set import TokenSet
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.entry import (
-    SessionEntry,
     catch_up,
     new_entry,
     read_entry,
@@ -19,12 +17,8 @@ from erpnet_instanceid.tokens.entry import (
     write_entry,
 )
 
-from ..support.visitor import Visitor
 
-
-def test_row_follows_a_session_key_changed_before_a_renewal(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_row_follows_a_session_key_changed_before_a_renewal(visitor, instance):
     visitor.sign_in("maria")
     instance.next_answer("api", status=401)
     key = visitor.get("/cycle?api=1").json()["session"]
@@ -39,7 +33,7 @@ TOKENS = TokenSet("access", "id", "refresh", expires_at=2**31, scope="", lifetim
 
 
 @pytest.fixture
-def key(db: None) -> str:
+def key(db):
     """The key of a session with the first tokens of a sign-in."""
     session = SessionStore()
     session.create()
@@ -48,13 +42,13 @@ def key(db: None) -> str:
     return str(session.session_key)
 
 
-def loaded(key: str) -> SessionStore:
+def loaded(key):
     session = SessionStore(key)
     looked_at(session)
     return session
 
 
-def looked_at(session: SessionStore) -> SessionEntry:
+def looked_at(session):
     """The entry of the session, which is left as the middleware leaves it."""
     value = read_entry(session)
     session.accessed = False
@@ -62,24 +56,24 @@ def looked_at(session: SessionStore) -> SessionEntry:
     return value
 
 
-def generation(key: str) -> int:
+def generation(key):
     there = read_entry(SessionStore(key))
     assert there is not None
     return there.generation
 
 
-def take(session: SessionStore, number: int) -> None:
+def take(session, number):
     store_newer(session, looked_at(session), number, TOKENS)
 
 
-def test_later_generation_wins_in_any_order(key: str) -> None:
+def test_later_generation_wins_in_any_order(key):
     slow, fast = loaded(key), loaded(key)
     take(fast, 3)
     take(slow, 2)
     assert generation(key) == 3
 
 
-def test_tokens_of_one_sign_in_do_not_replace_those_of_another(key: str) -> None:
+def test_tokens_of_one_sign_in_do_not_replace_those_of_another(key):
     slow, other = loaded(key), loaded(key)
     write_entry(other, new_entry(other, ANOTHER, 1, TOKENS))
     other.save()
@@ -89,7 +83,7 @@ def test_tokens_of_one_sign_in_do_not_replace_those_of_another(key: str) -> None
     assert (there.sign_in, there.generation) == (ANOTHER, 1)
 
 
-def test_newer_tokens_are_kept_though_the_request_saves_nothing(key: str) -> None:
+def test_newer_tokens_are_kept_though_the_request_saves_nothing(key):
     session = loaded(key)
     take(session, 2)
     assert not session.accessed
@@ -103,11 +97,11 @@ class Unreachable(SessionStore):
     # By the name of the class, otherwise.
     key_salt = SessionStore().key_salt
 
-    def save(self, must_create: bool = False) -> None:
+    def save(self, must_create=False):
         raise ConnectionError
 
 
-def test_tokens_are_used_though_the_session_cannot_be_reached(key: str) -> None:
+def test_tokens_are_used_though_the_session_cannot_be_reached(key):
     session = Unreachable(key)
     take(session, 2)
     there = read_entry(session)
@@ -117,7 +111,7 @@ def test_tokens_are_used_though_the_session_cannot_be_reached(key: str) -> None:
 
 
 @pytest.mark.parametrize("is_modified", [False, True])
-def test_reload_after_a_wait_keeps_own_and_other_changes(key: str, is_modified: bool) -> None:
+def test_reload_after_a_wait_keeps_own_and_other_changes(key, is_modified):
     waiting, other = loaded(key), loaded(key)
     other["basket"] = ["milk"]
     other.save()

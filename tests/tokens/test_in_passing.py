@@ -6,18 +6,14 @@ import asyncio
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from django.db import InternalError, connection
 from django.db.backends.signals import connection_created
-from django.test import Client
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens import lease
 from erpnet_instanceid.tokens.refresh import Leased, Renewed, Wanted, exchange, look
 from erpnet_instanceid.tokens.refresh_async import arenew
@@ -30,23 +26,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def row(client: Client, instance_sign_in: Callable[..., Any], instance: Instance) -> SignIn:
+def row(client, instance_sign_in, instance):
     """The row of a sign-in, with tokens that are still good."""
     instance_sign_in(client, "maria")
     return SignIn.objects.get()
 
 
 @contextmanager
-def database_that_refuses(what: Callable[[str], bool]) -> Iterator[None]:
+def database_that_refuses(what):
     """A database that is read-only for a while, for some statements of any thread."""
     is_over = threading.Event()
 
-    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def refuse(execute, sql, params, many, context):
         if what(sql) and not is_over.is_set():
             raise InternalError("cannot execute UPDATE in a read-only transaction")
         return execute(sql, params, many, context)
 
-    def spoil(connection: Any, **_kwargs: Any) -> None:
+    def spoil(connection, **_kwargs):
         connection.execute_wrappers.append(refuse)
 
     connection_created.connect(spoil)
@@ -60,14 +56,12 @@ def database_that_refuses(what: Callable[[str], bool]) -> Iterator[None]:
         connection.execute_wrappers.clear()
 
 
-def stores_tokens(sql: str) -> bool:
+def stores_tokens(sql):
     return sql.startswith("UPDATE") and '"tokens" =' in sql
 
 
 @pytest.mark.parametrize("wait", [False, True])
-def test_unexpected_error_is_raised_and_frees_the_row(
-    row: SignIn, configure: Callable[..., None], wait: bool
-) -> None:
+def test_unexpected_error_is_raised_and_frees_the_row(row, configure, wait):
     # Nothing that could be sent.
     configure(APPLICATION_SECRET="\ud800")
     with pytest.raises(UnicodeEncodeError):
@@ -75,18 +69,14 @@ def test_unexpected_error_is_raised_and_frees_the_row(
     assert SignIn.objects.get().leased_until is None
 
 
-def test_unexpected_error_in_async_code_frees_the_row(
-    row: SignIn, configure: Callable[..., None]
-) -> None:
+def test_unexpected_error_in_async_code_frees_the_row(row, configure):
     configure(APPLICATION_SECRET="\ud800")
     with pytest.raises(UnicodeEncodeError):
         run_async(arenew(row.pk, 1, wait=True))
     assert SignIn.objects.get().leased_until is None
 
 
-def test_pause_begins_when_the_instance_has_failed(
-    row: SignIn, instance: Instance, configure: Callable[..., None]
-) -> None:
+def test_pause_begins_when_the_instance_has_failed(row, instance, configure):
     """It took longer to fail than the pause lasts."""
     configure(DEADLINE=0.7)
     instance.next_token_answer(hold=1, drop="before", times=2)
@@ -96,7 +86,7 @@ def test_pause_begins_when_the_instance_has_failed(
         renew(row.pk, 1, wait=True)
 
 
-def test_exchange_that_begins_late_spends_nothing(row: SignIn, instance: Instance) -> None:
+def test_exchange_that_begins_late_spends_nothing(row, instance):
     """It has waited for a thread, and its lease may end before the answer comes."""
     leased = look(Wanted(row.pk, 1, wait=True))
     assert isinstance(leased, Leased)
@@ -107,7 +97,7 @@ def test_exchange_that_begins_late_spends_nothing(row: SignIn, instance: Instanc
     assert SignIn.objects.get().leased_until is None
 
 
-def test_page_does_not_wait_for_a_database_that_refuses(row: SignIn) -> None:
+def test_page_does_not_wait_for_a_database_that_refuses(row):
     """The tokens are stored behind it, once the database takes them."""
     started = time.monotonic()
     with database_that_refuses(stores_tokens), pytest.raises(InstanceUnavailable):
@@ -116,7 +106,7 @@ def test_page_does_not_wait_for_a_database_that_refuses(row: SignIn) -> None:
     eventually(lambda: SignIn.objects.get().generation == 2)
 
 
-def test_page_does_not_wait_for_keys_that_hang(row: SignIn, instance: Instance) -> None:
+def test_page_does_not_wait_for_keys_that_hang(row, instance):
     """The answer has no ID token, so that the access token is the first one to be checked."""
     instance.change("token_answer", lambda answer: answer.pop("id_token") and answer)
     instance.rotate_keys()
@@ -126,9 +116,7 @@ def test_page_does_not_wait_for_keys_that_hang(row: SignIn, instance: Instance) 
     assert time.monotonic() - started < 2
 
 
-def test_database_that_refuses_for_long_means_later(
-    row: SignIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_database_that_refuses_for_long_means_later(row, monkeypatch):
     monkeypatch.setattr(lease, "STORE_DEADLINE_SECONDS", 0.3)
     with (
         database_that_refuses(stores_tokens),
@@ -138,11 +126,11 @@ def test_database_that_refuses_for_long_means_later(
 
 
 @pytest.mark.parametrize("wait", [False, True])
-def test_event_loop_that_stops_loses_no_tokens(row: SignIn, instance: Instance, wait: bool) -> None:
+def test_event_loop_that_stops_loses_no_tokens(row, instance, wait):
     """As when the server is told to end while the instance is slow."""
     instance.next_token_answer(delay=0.5)
 
-    async def visit() -> None:
+    async def visit():
         visit = asyncio.ensure_future(arenew(row.pk, 1, wait=wait))
         while not instance.calls("token", "refresh_token"):
             await asyncio.sleep(0.01)
@@ -152,16 +140,14 @@ def test_event_loop_that_stops_loses_no_tokens(row: SignIn, instance: Instance, 
     eventually(lambda: SignIn.objects.get().generation == 2)
 
 
-def test_few_async_renewals_in_passing_run_at_once(
-    client: Client, instance_sign_in: Callable[..., Any], instance: Instance
-) -> None:
+def test_few_async_renewals_in_passing_run_at_once(client, instance_sign_in, instance):
     for _ in range(6):
         client.cookies.clear()
         instance_sign_in(client, "maria")
     instance.forget_requests()
     instance.next_token_answer(delay=0.5, times=6)
 
-    async def renew_all() -> list[Renewed | BaseException | None]:
+    async def renew_all():
         rows = [pk async for pk in SignIn.objects.values_list("pk", flat=True)]
         each = (arenew(pk, 1, wait=False) for pk in rows)
         return await asyncio.gather(*each, return_exceptions=True)

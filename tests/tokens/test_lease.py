@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -19,13 +18,13 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def row() -> SignIn:
+def row():
     user = get_user_model().objects.create_user("maria")
     account = Account.objects.create(user=user, fingerprint="x", issuer="i", key="k", sub="maria")
     return SignIn.objects.create(attempt="a", account=account, generation=1, tokens="first")
 
 
-def test_one_of_two_readers_of_a_row_takes_the_lease(row: SignIn) -> None:
+def test_one_of_two_readers_of_a_row_takes_the_lease(row):
     one, other = lease.load(row.pk), lease.load(row.pk)
     assert lease.take(one, 10)
     assert not lease.take(other, 10)
@@ -34,7 +33,7 @@ def test_one_of_two_readers_of_a_row_takes_the_lease(row: SignIn) -> None:
     assert lease.take(other, 10)
 
 
-def test_lease_that_is_over_is_free(row: SignIn) -> None:
+def test_lease_that_is_over_is_free(row):
     sleeper = lease.load(row.pk)
     assert lease.take(sleeper, 0.01)
     time.sleep(0.02)
@@ -48,7 +47,7 @@ def test_lease_that_is_over_is_free(row: SignIn) -> None:
     assert lease.load(row.pk).failures == 0
 
 
-def test_tokens_that_come_late_are_stored_all_the_same(row: SignIn) -> None:
+def test_tokens_that_come_late_are_stored_all_the_same(row):
     """The old ones are spent, even if another process has the lease by now."""
     sleeper = lease.load(row.pk)
     assert lease.take(sleeper, 0.01)
@@ -62,14 +61,14 @@ def test_tokens_that_come_late_are_stored_all_the_same(row: SignIn) -> None:
     assert (stored.generation, stored.tokens, stored.leased_until) == (2, "second", None)
 
 
-def test_stored_tokens_reset_the_failures(row: SignIn) -> None:
+def test_stored_tokens_reset_the_failures(row):
     lease.release(row, failures=3, retry_at=timezone.now() + timedelta(seconds=4))
     assert lease.store(lease.load(row.pk), "second") == 2
     stored = lease.load(row.pk)
     assert (stored.failures, stored.retry_at) == (0, None)
 
 
-def test_sign_in_that_ended_stays_so(row: SignIn) -> None:
+def test_sign_in_that_ended_stays_so(row):
     leader, other = lease.load(row.pk), lease.load(row.pk)
     assert lease.take(leader, 10)
     SignIn.objects.update(ended=timezone.now(), tokens="")
@@ -81,14 +80,14 @@ def test_sign_in_that_ended_stays_so(row: SignIn) -> None:
         lease.load(row.pk)
 
 
-def test_sign_in_without_a_user_has_nothing_to_renew(row: SignIn) -> None:
+def test_sign_in_without_a_user_has_nothing_to_renew(row):
     SignIn.objects.update(account=None)
     with pytest.raises(SignInExpired, match="sign_in_ended"):
         lease.load(row.pk)
 
 
 @pytest.mark.parametrize("seconds", [41, 3600])
-def test_lease_that_ends_too_late_is_not_believed(row: SignIn, seconds: int) -> None:
+def test_lease_that_ends_too_late_is_not_believed(row, seconds):
     """A host whose clock is ahead wrote it."""
     SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=seconds))
     other = lease.load(row.pk)
@@ -97,9 +96,7 @@ def test_lease_that_ends_too_late_is_not_believed(row: SignIn, seconds: int) -> 
 
 
 @pytest.mark.parametrize(("seconds", "is_paused"), [(-1, False), (20, True), (3600, False)])
-def test_pause_that_ends_too_late_is_not_believed(
-    row: SignIn, seconds: int, is_paused: bool
-) -> None:
+def test_pause_that_ends_too_late_is_not_believed(row, seconds, is_paused):
     SignIn.objects.update(retry_at=timezone.now() + timedelta(seconds=seconds))
     assert lease.is_paused(lease.load(row.pk)) == is_paused
 
@@ -108,12 +105,12 @@ def test_pause_that_ends_too_late_is_not_believed(
 @pytest.mark.parametrize(
     "kind", [OperationalError, InternalError, InterfaceError, NotSupportedError]
 )
-def test_database_that_refuses_means_later(row: SignIn, kind: type[Exception]) -> None:
+def test_database_that_refuses_means_later(row, kind):
     """Nothing has been spent so far, and a lease that is not given back ends by itself."""
     leader, other = lease.load(row.pk), lease.load(row.pk)
     assert lease.take(leader, 10)
 
-    def fail(*_args: Any) -> None:
+    def fail(*_args):
         raise kind("read only")
 
     with connection.execute_wrapper(fail):

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model, login, logout
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.test import Client
+from django.http import HttpResponse, JsonResponse
 from django.urls import include, path
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.response import Response
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.session import get_identity, get_tokens
-from erpnet_instanceid.testing import Instance
 
 from ..support.visitor import Visitor
 from ..urls import urlpatterns as pages
@@ -27,40 +24,40 @@ NewVisitor = Callable[..., Visitor]
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-def become(request: HttpRequest, name: str) -> HttpResponse:
+def become(request, name):
     """A site's own way to act as somebody else, and back."""
     login(request, User.objects.get(username=name), backend=MODEL_BACKEND)
     return HttpResponse(name)
 
 
-def become_both(request: HttpRequest, first: str, second: str) -> HttpResponse:
+def become_both(request, first, second):
     become(request, first)
     return become(request, second)
 
 
-def sign_in_locally(request: HttpRequest) -> HttpResponse:
+def sign_in_locally(request):
     login(request, authenticate(request, username="local", password="secret"))
     return HttpResponse("local")
 
 
-def switch(request: HttpRequest, name: str) -> HttpResponse:
+def switch(request, name):
     logout(request)
     return become(request, name)
 
 
-def sign_out_locally(request: HttpRequest) -> HttpResponse:
+def sign_out_locally(request):
     logout(request)
     return HttpResponse("anonymous")
 
 
 @api_view()
 @permission_classes([])
-def sign_out_by_framework(request: Any) -> Response:
+def sign_out_by_framework(request):
     logout(request)
     return Response("anonymous")
 
 
-def known(request: HttpRequest) -> JsonResponse:
+def known(request):
     """The visitor's own sign-in, as a page tells it."""
     identity = get_identity(request)
     return JsonResponse(
@@ -71,10 +68,10 @@ def known(request: HttpRequest) -> JsonResponse:
 class ShowsAnotherUser:
     """Impersonation by a middleware, as django-impersonate does it: without login()."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response):
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request):
         if request.headers.get("X-As"):
             request.user = User.objects.get(username=request.headers["X-As"])
         return self.get_response(request)
@@ -95,12 +92,12 @@ urlpatterns = [
 
 
 @pytest.fixture(autouse=True)
-def site(settings: Any) -> None:
+def site(settings):
     settings.ROOT_URLCONF = __name__
 
 
 @pytest.fixture
-def admin(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:
+def admin(visitor, new_visitor):
     """The administrator has signed in, and Maria has been here."""
     new_visitor().sign_in("maria")
     User.objects.create_user("local", password="secret")
@@ -108,29 +105,29 @@ def admin(visitor: Visitor, new_visitor: NewVisitor) -> Visitor:
     return visitor
 
 
-def by_own_login(visitor: Visitor) -> None:
+def by_own_login(visitor):
     visitor.get("/become/maria")
 
 
-def by_hijack(visitor: Visitor) -> None:
+def by_hijack(visitor):
     maria = User.objects.get(username="maria")
     assert visitor.post("/hijack/acquire/", {"user_pk": maria.pk}).status_code == 302
 
 
-def by_loginas(visitor: Visitor) -> None:
+def by_loginas(visitor):
     maria = User.objects.get(username="maria")
     assert visitor.post(f"/loginas/login/user/{maria.pk}/").status_code == 302
 
 
-def back_by_own_login(visitor: Visitor) -> None:
+def back_by_own_login(visitor):
     visitor.get("/become/admin")
 
 
-def back_by_hijack(visitor: Visitor) -> None:
+def back_by_hijack(visitor):
     assert visitor.post("/hijack/release/").status_code == 302
 
 
-def back_by_loginas(visitor: Visitor) -> None:
+def back_by_loginas(visitor):
     assert visitor.get("/loginas/logout/").status_code == 302
 
 
@@ -143,20 +140,18 @@ each_way = pytest.mark.parametrize(("away", "back"), WAYS.values(), ids=WAYS)
 Step = Callable[[Visitor], None]
 
 
-def row() -> SignIn:
+def row():
     return SignIn.objects.get(account__sub="admin")
 
 
-def test_sign_in_of_unreadable_tokens_ends_at_a_login(admin: Visitor) -> None:
+def test_sign_in_of_unreadable_tokens_ends_at_a_login(admin):
     SignIn.objects.filter(account__sub="admin").update(tokens="of another key")
     by_own_login(admin)
     assert row().ended is not None
 
 
 @each_way
-def test_fld_16_notice_ends_an_impersonation(
-    admin: Visitor, instance: Instance, away: Step, back: Step
-) -> None:
+def test_fld_16_notice_ends_an_impersonation(admin, instance, away, back):
     away(admin)
     assert admin.whoami()["user"] == "maria"
 
@@ -170,9 +165,7 @@ def test_fld_16_notice_ends_an_impersonation(
 
 
 @each_way
-def test_fld_16_release_brings_the_sign_in_back(
-    admin: Visitor, instance: Instance, away: Step, back: Step
-) -> None:
+def test_fld_16_release_brings_the_sign_in_back(admin, instance, away, back):
     away(admin)
     assert admin.get("/known").json() == {"sub": None, "tokens": False}
     assert admin.get("/api").headers["Location"].startswith("/signin")
@@ -187,9 +180,7 @@ def test_fld_16_release_brings_the_sign_in_back(
 
 
 @each_way
-def test_fld_16_sign_out_reaches_the_instance(
-    admin: Visitor, instance: Instance, away: Step, back: Step
-) -> None:
+def test_fld_16_sign_out_reaches_the_instance(admin, instance, away, back):
     away(admin)
 
     address = admin.post("/signout").headers["Location"]
@@ -201,8 +192,8 @@ def test_fld_16_sign_out_reaches_the_instance(
 
 @pytest.mark.django_db(transaction=True)
 def test_fld_16_user_whom_a_middleware_shows_has_no_tokens(
-    client: Client, instance: Instance, instance_sign_in: Callable[..., Any], settings: Any
-) -> None:
+    client, instance, instance_sign_in, settings
+):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.ShowsAnotherUser"]
     instance_sign_in(client, "maria")
     instance_sign_in(client, "admin")
@@ -217,7 +208,7 @@ def test_fld_16_user_whom_a_middleware_shows_has_no_tokens(
 
 
 @pytest.mark.parametrize("address", ["/bye", "/framework/bye"])
-def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin: Visitor, address: str) -> None:
+def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin, address):
     by_own_login(admin)
 
     admin.get(address)
@@ -225,21 +216,21 @@ def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin: Visitor, addr
     assert row().ended is not None
 
 
-def test_fld_16_logout_as_oneself_ends_the_sign_in(admin: Visitor) -> None:
+def test_fld_16_logout_as_oneself_ends_the_sign_in(admin):
     admin.get("/switch/maria")
 
     assert row().ended is not None
     assert admin.whoami()["user"] == "maria"
 
 
-def test_fld_16_local_password_over_a_sign_in(admin: Visitor) -> None:
+def test_fld_16_local_password_over_a_sign_in(admin):
     admin.get("/local")
     assert admin.whoami()["user"] == "local"
     assert row().session_key == admin.whoami()["session"]
 
 
 @pytest.mark.parametrize("second", ["local", "admin"])
-def test_fld_16_two_logins_in_one_view(admin: Visitor, second: str) -> None:
+def test_fld_16_two_logins_in_one_view(admin, second):
     admin.get(f"/become/maria/{second}")
 
     assert admin.whoami()["user"] == second
@@ -247,7 +238,7 @@ def test_fld_16_two_logins_in_one_view(admin: Visitor, second: str) -> None:
     assert row().session_key == admin.whoami()["session"]
 
 
-def test_fld_16_sign_in_ends_an_impersonation(admin: Visitor) -> None:
+def test_fld_16_sign_in_ends_an_impersonation(admin):
     by_own_login(admin)
 
     admin.sign_in("admin")
@@ -258,9 +249,7 @@ def test_fld_16_sign_in_ends_an_impersonation(admin: Visitor) -> None:
     assert [each.session_key for each in rows] == [admin.whoami()["session"]]
 
 
-def test_local_sign_in_without_another_one_costs_one_query(
-    visitor: Visitor, new_visitor: NewVisitor
-) -> None:
+def test_local_sign_in_without_another_one_costs_one_query(visitor, new_visitor):
     new_visitor().sign_in("maria")
     User.objects.create_user("local", password="secret")
     visitor.get("/basket?add=tea")

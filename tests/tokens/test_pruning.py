@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -12,31 +11,28 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from erpnet_instanceid.models import Account, Notice, SignIn
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens import pruning
 from erpnet_instanceid.tokens.pruning import prune
-
-from ..support.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def account() -> Account:
+def account():
     user = get_user_model().objects.create_user("maria")
     return Account.objects.create(user=user, fingerprint="x", issuer="i", key="k", sub="maria")
 
 
-def row(name: str, account: Account | None = None, **ago: timedelta) -> SignIn:
+def row(name, account=None, **ago):
     times = {field: timezone.now() - age for field, age in ago.items()}
     return SignIn.objects.create(attempt=name, account=account, **times)
 
 
-def notice(name: str, age: timedelta) -> Notice:
+def notice(name, age):
     return Notice.objects.create(jti=name, issued_at=0, received=timezone.now() - age)
 
 
-def test_only_rows_that_are_over_go(account: Account) -> None:
+def test_only_rows_that_are_over_go(account):
     day = timedelta(days=1)
     row("rejected", started=3 * timedelta(hours=1))
     row("being completed", started=timedelta(hours=1))
@@ -57,7 +53,7 @@ def test_only_rows_that_are_over_go(account: Account) -> None:
 
 
 @pytest.mark.parametrize("zone", ["America/Chicago", "Asia/Tokyo"])
-def test_sign_in_under_way_stays_in_any_time_zone(zone: str, settings: Any) -> None:
+def test_sign_in_under_way_stays_in_any_time_zone(zone, settings):
     """Without USE_TZ, Django writes the local time, and SQLite's own is UTC."""
     settings.USE_TZ, settings.TIME_ZONE = False, zone
     row("being completed", started=timedelta(hours=1))
@@ -66,9 +62,7 @@ def test_sign_in_under_way_stays_in_any_time_zone(zone: str, settings: Any) -> N
     assert SignIn.objects.get().attempt == "being completed"
 
 
-def test_clock_of_a_host_that_is_ahead_prunes_nothing(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clock_of_a_host_that_is_ahead_prunes_nothing(account, monkeypatch):
     row("in use", account, refreshed=timedelta(days=1))
     ahead = timezone.now() + timedelta(days=60)
     monkeypatch.setattr(timezone, "now", lambda: ahead)
@@ -79,17 +73,17 @@ def test_clock_of_a_host_that_is_ahead_prunes_nothing(
 
 
 @pytest.fixture
-def due() -> None:
+def due():
     """This process has not pruned for a minute."""
     pruning.gardener.forget()
 
 
-def rejected(name: str) -> SignIn:
+def rejected(name):
     return row(name, started=timedelta(hours=3))
 
 
 @pytest.mark.usefixtures("due")
-def test_a_sign_in_prunes_once_a_minute(visitor: Visitor) -> None:
+def test_a_sign_in_prunes_once_a_minute(visitor):
     rejected("one")
     visitor.sign_in()
     assert not SignIn.objects.filter(attempt="one").exists()
@@ -99,7 +93,7 @@ def test_a_sign_in_prunes_once_a_minute(visitor: Visitor) -> None:
 
 
 @pytest.mark.usefixtures("due")
-def test_a_renewal_prunes_too(visitor: Visitor, instance: Instance) -> None:
+def test_a_renewal_prunes_too(visitor, instance):
     visitor.sign_in()
     pruning.gardener.forget()
     rejected("one")
@@ -109,7 +103,7 @@ def test_a_renewal_prunes_too(visitor: Visitor, instance: Instance) -> None:
 
 
 @pytest.mark.usefixtures("due")
-def test_pruning_goes_on_in_chunks_until_nothing_is_left() -> None:
+def test_pruning_goes_on_in_chunks_until_nothing_is_left():
     long_ago = timezone.now() - timedelta(hours=3)
     count = 2 * pruning.BATCH_OF_REQUEST + 1
     SignIn.objects.bulk_create(
@@ -124,10 +118,10 @@ def test_pruning_goes_on_in_chunks_until_nothing_is_left() -> None:
 
 
 @pytest.mark.usefixtures("due")
-def test_failing_database_breaks_no_visitors_request() -> None:
+def test_failing_database_breaks_no_visitors_request():
     rejected("one")
 
-    def fail(*_args: Any) -> None:
+    def fail(*_args):
         raise OperationalError("database is locked")
 
     with connection.execute_wrapper(fail):
@@ -135,7 +129,7 @@ def test_failing_database_breaks_no_visitors_request() -> None:
     assert SignIn.objects.exists()
 
 
-def test_each_kind_of_needless_row_is_found_by_an_index(account: Account) -> None:
+def test_each_kind_of_needless_row_is_found_by_an_index(account):
     with CaptureQueriesContext(connection) as queries:
         prune()
     for query in queries:

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.db import InternalError, OperationalError
 from django.db.backends.signals import connection_created
-from django.dispatch import Signal
 from django.test import TestCase
 from django.utils import timezone
 
 from erpnet_instanceid.models import SignIn, sealed_tokens
 from erpnet_instanceid.signals import sign_in_ended, tokens_refreshed
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.tokens.backoff import FIRST_SECONDS
 
-from ..support.forging import MISSING, Forge, claims, header
+from ..support.forging import MISSING, claims, header
 from ..support.outcomes import within
-from ..support.visitor import Visitor
 
 API = "/api"
 
 
-def sign_in_expired(visitor: Visitor, instance: Instance) -> Visitor:
+def sign_in_expired(visitor, instance):
     """Signed in, with an access token whose life is over."""
     instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
     visitor.sign_in("maria")
@@ -39,36 +34,34 @@ def sign_in_expired(visitor: Visitor, instance: Instance) -> Visitor:
 
 
 @pytest.fixture
-def expired(visitor: Visitor, instance: Instance) -> Visitor:
+def expired(visitor, instance):
     return sign_in_expired(visitor, instance)
 
 
-def refreshes(instance: Instance) -> list[Any]:
+def refreshes(instance):
     return instance.calls("token", "refresh_token")
 
 
-def stored() -> Any:
+def stored():
     tokens = SignIn.objects.get().token_set()
     assert tokens is not None
     return tokens
 
 
-def wait_out_the_pause(settings: Any) -> None:
+def wait_out_the_pause(settings):
     """Lets the back-off be over, as if its second had passed."""
     SignIn.objects.update(retry_at=None)
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID}
 
 
-def assert_must_sign_in_again(visitor: Visitor) -> None:
+def assert_must_sign_in_again(visitor):
     assert visitor.whoami()["user"] == ""
     assert SignIn.objects.get().ended is not None
     assert SignIn.objects.get().tokens == ""
     assert visitor.get("/private").headers["Location"] == "/signin?next=/private"
 
 
-def test_rfr_01_expired_token_is_renewed_before_the_call(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_rfr_01_expired_token_is_renewed_before_the_call(expired, instance):
     first = stored()
     assert expired.get(API).json() == {"customers": 1}
     (asked,) = refreshes(instance)
@@ -91,9 +84,7 @@ def test_rfr_01_expired_token_is_renewed_before_the_call(
         pytest.param(lambda token: setattr(token, "signature", b"x" * 256), id="rfr_07 signature"),
     ],
 )
-def test_refreshed_id_token_that_does_not_hold_ends_the_sign_in(
-    expired: Visitor, instance: Instance, forge: Forge
-) -> None:
+def test_refreshed_id_token_that_does_not_hold_ends_the_sign_in(expired, instance, forge):
     """`tests/oidc/test_id_token.py` has each check alone."""
     instance.change("refreshed_id_token", forge)
     assert expired.get(API).status_code == 302
@@ -104,8 +95,8 @@ def test_refreshed_id_token_that_does_not_hold_ends_the_sign_in(
 
 @pytest.mark.parametrize("follows", [False, True], ids=["old name", "new name"])
 def test_rfr_03_renamed_user_stays_signed_in_in_every_browser(
-    visitor: Visitor, new_visitor: Callable[..., Visitor], instance: Instance, follows: bool
-) -> None:
+    visitor, new_visitor, instance, follows
+):
     """Core 12.2 has the name of the ID token before; the instance may tell the new one at once."""
     sign_in_expired(visitor, instance)
     instance.rename("maria", "maria.ivanova")
@@ -124,9 +115,7 @@ def test_rfr_03_renamed_user_stays_signed_in_in_every_browser(
     assert visitor.whoami()["generation"] == 3
 
 
-def test_rfr_03_old_name_goes_on_without_an_id_claim(
-    visitor: Visitor, new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
+def test_rfr_03_old_name_goes_on_without_an_id_claim(visitor, new_visitor, instance):
     sign_in_expired(visitor, instance)
     instance.rename("maria", "maria.ivanova")
     new_visitor().sign_in("maria.ivanova")
@@ -135,18 +124,14 @@ def test_rfr_03_old_name_goes_on_without_an_id_claim(
     assert visitor.whoami()["generation"] == 2
 
 
-def test_rfr_03_name_of_somebody_else_ends_the_sign_in(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_rfr_03_name_of_somebody_else_ends_the_sign_in(expired, instance):
     for token in ("refreshed_id_token", "access_token"):
         instance.change(token, claims(sub="admin", id=instance.people["admin"].id))
     assert expired.get(API).status_code == 302
     assert_must_sign_in_again(expired)
 
 
-def test_rfr_03_changed_name_without_an_id_ends_the_sign_in(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_rfr_03_changed_name_without_an_id_ends_the_sign_in(visitor, instance):
     """An account that is known by its name is another one by another name."""
     instance.change("access_token", claims(id=MISSING))
     sign_in_expired(visitor, instance)
@@ -156,9 +141,7 @@ def test_rfr_03_changed_name_without_an_id_ends_the_sign_in(
     assert_must_sign_in_again(visitor)
 
 
-def test_rfr_06_refresh_without_id_token_keeps_the_old_one(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_rfr_06_refresh_without_id_token_keeps_the_old_one(expired, instance):
     first = stored()
     instance.change("token_answer", lambda answer: answer.pop("id_token") and None)
     assert expired.get(API).status_code == 200
@@ -166,9 +149,7 @@ def test_rfr_06_refresh_without_id_token_keeps_the_old_one(
     assert f"id_token_hint={first.id_token}" in expired.post("/signout").headers["Location"]
 
 
-def test_rfr_09_spent_refresh_token_ends_the_sign_in_at_once(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_rfr_09_spent_refresh_token_ends_the_sign_in_at_once(expired, instance):
     instance.revoke_refresh_tokens("maria")
     assert expired.get(API).status_code == 302
     assert len(refreshes(instance)) == 1
@@ -176,9 +157,7 @@ def test_rfr_09_spent_refresh_token_ends_the_sign_in_at_once(
     assert len(refreshes(instance)) == 1
 
 
-def test_rfr_09_refusal_of_the_application_signs_nobody_out(
-    expired: Visitor, instance: Instance, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_rfr_09_refusal_of_the_application_signs_nobody_out(expired, instance, caplog):
     first = stored()
     instance.next_token_answer(status=400, json={"error": "invalid_client"})
     assert expired.get(API).status_code == 503
@@ -198,9 +177,7 @@ def test_rfr_09_refusal_of_the_application_signs_nobody_out(
         {"json": {"error": "invalid_grant"}, "status": 200},
     ],
 )
-def test_rfr_10_failed_refresh_loses_nothing(
-    expired: Visitor, instance: Instance, settings: Any, fault: dict[str, Any]
-) -> None:
+def test_rfr_10_failed_refresh_loses_nothing(expired, instance, settings, fault):
     first = stored()
     instance.next_token_answer(**fault)
     assert expired.get(API).status_code == 503
@@ -217,19 +194,15 @@ def test_rfr_10_failed_refresh_loses_nothing(
     assert stored().refresh_token != first.refresh_token
 
 
-def test_answer_lost_before_the_work_is_asked_for_once_more(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_answer_lost_before_the_work_is_asked_for_once_more(expired, instance):
     instance.next_token_answer(drop="before")
     assert expired.get(API).status_code == 200
     assert len(refreshes(instance)) == 2
 
 
 @pytest.mark.parametrize("value", [..., "", None], ids=str)
-def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(
-    expired: Visitor, instance: Instance, value: Any
-) -> None:
-    def change(answer: dict[str, Any]) -> None:
+def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(expired, instance, value):
+    def change(answer):
         answer["refresh_token"] = value
         if value is ...:
             del answer["refresh_token"]
@@ -241,11 +214,11 @@ def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(
 
 
 @contextmanager
-def failing_store(error: Exception, *, carried_out: bool) -> Iterator[list[str]]:
+def failing_store(error, *, carried_out):
     """A database that fails once while new tokens are stored. Yields the failed statements."""
     told: list[str] = []
 
-    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def wrapper(execute, sql, params, many, context):
         if told or not (sql.startswith("UPDATE") and '"tokens" =' in sql):
             return execute(sql, params, many, context)
         told.append(sql)
@@ -253,7 +226,7 @@ def failing_store(error: Exception, *, carried_out: bool) -> Iterator[list[str]]
             execute(sql, params, many, context)
         raise error
 
-    def spoil(connection: Any, **_kwargs: Any) -> None:
+    def spoil(connection, **_kwargs):
         if wrapper not in connection.execute_wrappers:
             connection.execute_wrappers.append(wrapper)
 
@@ -272,9 +245,7 @@ def failing_store(error: Exception, *, carried_out: bool) -> Iterator[list[str]]
     ],
     ids=["word of the commit is lost", "server has become read only"],
 )
-def test_failing_database_while_storing_ends_no_sign_in(
-    expired: Visitor, instance: Instance, error: Exception, carried_out: bool
-) -> None:
+def test_failing_database_while_storing_ends_no_sign_in(expired, instance, error, carried_out):
     with failing_store(error, carried_out=carried_out) as told:
         assert expired.get(API).status_code == 200
     assert told
@@ -283,7 +254,7 @@ def test_failing_database_while_storing_ends_no_sign_in(
     assert not instance.calls("revocation")
 
 
-def test_rfr_12_parallel_calls_refresh_once(expired: Visitor, instance: Instance) -> None:
+def test_rfr_12_parallel_calls_refresh_once(expired, instance):
     instance.next_token_answer(delay=0.2)
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: expired.get(API).status_code, range(20)))
@@ -291,18 +262,14 @@ def test_rfr_12_parallel_calls_refresh_once(expired: Visitor, instance: Instance
     assert len(refreshes(instance)) == 1
 
 
-def test_rfr_10_pause_that_another_process_noted_is_kept(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_rfr_10_pause_that_another_process_noted_is_kept(expired, instance):
     SignIn.objects.update(retry_at=timezone.now() + timedelta(seconds=30), failures=5)
     assert expired.get(API).status_code == 503
     assert not refreshes(instance)
     assert expired.whoami()["user"] == "maria"
 
 
-def test_rfr_10_failing_instance_is_left_alone_by_everybody(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
+def test_rfr_10_failing_instance_is_left_alone_by_everybody(new_visitor, instance):
     visitors = [sign_in_expired(new_visitor(), instance) for _ in range(4)]
     instance.next_token_answer(status=503, times=4)
     for visitor in visitors:
@@ -310,9 +277,7 @@ def test_rfr_10_failing_instance_is_left_alone_by_everybody(
     assert len(refreshes(instance)) == 2
 
 
-def test_one_failing_sign_in_holds_up_no_other(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
+def test_one_failing_sign_in_holds_up_no_other(new_visitor, instance):
     one, other = (sign_in_expired(new_visitor(), instance) for _ in range(2))
     for _ in range(5):
         SignIn.objects.update(retry_at=None)
@@ -322,9 +287,7 @@ def test_one_failing_sign_in_holds_up_no_other(
 
 
 @pytest.mark.parametrize("answer", ["invalid_grant", "id token"])
-def test_rfr_10_back_off_ends_when_the_instance_answers(
-    new_visitor: Callable[..., Visitor], instance: Instance, answer: str
-) -> None:
+def test_rfr_10_back_off_ends_when_the_instance_answers(new_visitor, instance, answer):
     """Also where it says no: that is about the one who asked."""
     one, other = (sign_in_expired(new_visitor(), instance) for _ in range(2))
     instance.next_token_answer(status=503)
@@ -341,7 +304,7 @@ def test_rfr_10_back_off_ends_when_the_instance_answers(
     assert len(refreshes(instance)) == 3
 
 
-def test_rfr_10_pauses_grow_from_failure_to_failure(expired: Visitor, instance: Instance) -> None:
+def test_rfr_10_pauses_grow_from_failure_to_failure(expired, instance):
     SignIn.objects.update(failures=3)
     instance.next_token_answer(status=503)
     before = timezone.now()
@@ -354,9 +317,7 @@ def test_rfr_10_pauses_grow_from_failure_to_failure(expired: Visitor, instance: 
     assert sign_in.retry_at - after <= timedelta(seconds=8) + (after - before)
 
 
-def test_pause_ends_when_somebody_has_signed_in(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
+def test_pause_ends_when_somebody_has_signed_in(new_visitor, instance):
     """The process that sees the instance answer lets the others ask again."""
     one, two, other = (sign_in_expired(new_visitor(), instance) for _ in range(3))
     instance.next_token_answer(status=503, grant_type="refresh_token", times=2)
@@ -369,9 +330,7 @@ def test_pause_ends_when_somebody_has_signed_in(
     assert other.get(API).status_code == 200
 
 
-def test_rfr_13_each_session_has_a_chain_of_its_own(
-    new_visitor: Callable[..., Visitor], instance: Instance
-) -> None:
+def test_rfr_13_each_session_has_a_chain_of_its_own(new_visitor, instance):
     one, other = (sign_in_expired(new_visitor(), instance) for _ in range(2))
     for visitor in (one, other):
         assert visitor.get(API).status_code == 200
@@ -386,9 +345,7 @@ def test_rfr_13_each_session_has_a_chain_of_its_own(
 
 
 @pytest.mark.parametrize("refused", [False, True], ids=["accepted", "refused"])
-def test_rfr_15_calls_with_short_tokens_renew_once_a_request(
-    expired: Visitor, instance: Instance, refused: bool
-) -> None:
+def test_rfr_15_calls_with_short_tokens_renew_once_a_request(expired, instance, refused):
     """The middleware renews, each of three calls finds the token over, and may be refused too."""
     instance.change("token_answer", lambda answer: answer.update(expires_in=0))
     if refused:
@@ -400,9 +357,7 @@ def test_rfr_15_calls_with_short_tokens_renew_once_a_request(
     assert expired.whoami()["user"] == "maria"
 
 
-def test_rfr_15_call_just_before_the_end_uses_a_valid_token(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_rfr_15_call_just_before_the_end_uses_a_valid_token(visitor, instance):
     instance.change("token_answer", lambda answer: answer.update(expires_in=5), times=1)
     visitor.sign_in("maria")
     instance.next_answer("api", status=401)
@@ -410,9 +365,7 @@ def test_rfr_15_call_just_before_the_end_uses_a_valid_token(
     assert len(refreshes(instance)) == 1
 
 
-def test_all_that_a_refresh_takes_fits_into_its_lease(
-    expired: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_all_that_a_refresh_takes_fits_into_its_lease(expired, instance, settings):
     """Metadata, tokens and keys, each of them just within the deadline of a single exchange."""
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
     for endpoint in ("discovery", "token", "jwks"):
@@ -427,13 +380,13 @@ def test_all_that_a_refresh_takes_fits_into_its_lease(
     assert stored().id_token == first.id_token
 
 
-def notice_of(visitor: Visitor, instance: Instance) -> Any:
+def notice_of(visitor, instance):
     """The instance's word that the person's sessions are over, to be brought by anybody."""
     form = urlencode({"logout_token": instance.logout_token(sub="maria")})
     return visitor.relay("/backchannel-signout", form)
 
 
-def test_id_token_of_an_unknown_key_ends_no_sign_in(expired: Visitor, instance: Instance) -> None:
+def test_id_token_of_an_unknown_key_ends_no_sign_in(expired, instance):
     first = stored()
     instance.change("logout_token", header(kid="none's"), times=1)
     # This minute's look for an unknown key.
@@ -445,9 +398,7 @@ def test_id_token_of_an_unknown_key_ends_no_sign_in(expired: Visitor, instance: 
 
 
 @pytest.mark.parametrize("delay", [0, 6], ids=["at once", "slowly"])
-def test_sign_in_ended_during_its_refresh_stays_ended(
-    expired: Visitor, instance: Instance, delay: float
-) -> None:
+def test_sign_in_ended_during_its_refresh_stays_ended(expired, instance, delay):
     instance.next_token_answer(delay=0.7)
     instance.next_answer("revocation", delay=delay)
     started = time.monotonic()
@@ -466,9 +417,7 @@ def test_sign_in_ended_during_its_refresh_stays_ended(
     assert expired.whoami()["user"] == ""
 
 
-def test_refused_refresh_ends_nothing_renewed_meanwhile(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_refused_refresh_ends_nothing_renewed_meanwhile(expired, instance):
     """A process that slept past its lease is told that the token it had is spent."""
     newer = dataclasses.replace(stored(), access_token="newer", expires_at=int(time.time()) + 300)
     instance.next_token_answer(delay=0.7, status=400, json={"error": "invalid_grant"})
@@ -481,7 +430,7 @@ def test_refused_refresh_ends_nothing_renewed_meanwhile(
     assert SignIn.objects.get().ended is None
 
 
-def test_refused_token_of_another_process_is_renewed(expired: Visitor, instance: Instance) -> None:
+def test_refused_token_of_another_process_is_renewed(expired, instance):
     """This request has not renewed anything yet, and the token is not a new one."""
     now = int(time.time())
     found = dataclasses.replace(stored(), access_token="old", expires_at=now + 3000, lifetime=3600)
@@ -491,9 +440,7 @@ def test_refused_token_of_another_process_is_renewed(expired: Visitor, instance:
     assert expired.whoami()["generation"] == 3
 
 
-def test_waiting_for_a_renewal_lasts_no_longer_than_a_lease(
-    expired: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_waiting_for_a_renewal_lasts_no_longer_than_a_lease(expired, instance, settings):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 0.1}
     SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=20))
     started = time.monotonic()
@@ -502,9 +449,7 @@ def test_waiting_for_a_renewal_lasts_no_longer_than_a_lease(
     assert not refreshes(instance)
 
 
-def test_refused_refresh_ends_nothing_during_another_renewal(
-    expired: Visitor, instance: Instance
-) -> None:
+def test_refused_refresh_ends_nothing_during_another_renewal(expired, instance):
     instance.next_token_answer(delay=0.7, status=400, json={"error": "invalid_grant"})
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(expired.get, "/private")
@@ -516,9 +461,7 @@ def test_refused_refresh_ends_nothing_during_another_renewal(
 
 
 @pytest.mark.parametrize(("exchange", "longest"), [(1, 4), (100, 40)])
-def test_lease_lasts_as_long_as_two_exchanges(
-    expired: Visitor, instance: Instance, settings: Any, exchange: int, longest: int
-) -> None:
+def test_lease_lasts_as_long_as_two_exchanges(expired, instance, settings, exchange, longest):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": exchange}
     instance.next_token_answer(delay=0.5)
     with ThreadPoolExecutor(1) as pool:
@@ -531,9 +474,7 @@ def test_lease_lasts_as_long_as_two_exchanges(
     assert longest - 2 < left <= longest
 
 
-def test_lost_answer_is_asked_for_again_only_if_time_is_left(
-    expired: Visitor, instance: Instance, settings: Any
-) -> None:
+def test_lost_answer_is_asked_for_again_only_if_time_is_left(expired, instance, settings):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "DEADLINE": 1}
     instance.next_answer("discovery", delay=0.8)
     instance.next_token_answer(hold=0.8, drop="before")
@@ -546,9 +487,7 @@ def test_lost_answer_is_asked_for_again_only_if_time_is_left(
     assert instance.refresh_tokens_refused == 0
 
 
-def test_session_without_refresh_token_lasts_one_access_token(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_session_without_refresh_token_lasts_one_access_token(visitor, instance):
     instance.change(
         "token_answer", lambda answer: answer.update(expires_in=2, refresh_token=None), times=1
     )
@@ -564,11 +503,11 @@ def test_session_without_refresh_token_lasts_one_access_token(
 
 
 @contextmanager
-def saving_receiver(signal: Signal) -> Iterator[list[SignIn]]:
+def saving_receiver(signal):
     """A site that writes back the row it is told of; the rows it was told of."""
     told: list[SignIn] = []
 
-    def receive(sign_in: SignIn, **_kwargs: Any) -> None:
+    def receive(sign_in, **_kwargs):
         told.append(sign_in)
         sign_in.save()
 
@@ -579,7 +518,7 @@ def saving_receiver(signal: Signal) -> Iterator[list[SignIn]]:
         signal.disconnect(receive)
 
 
-def test_receiver_of_a_renewal_has_the_row_as_it_was_stored(expired: Visitor) -> None:
+def test_receiver_of_a_renewal_has_the_row_as_it_was_stored(expired):
     first = stored()
     with saving_receiver(tokens_refreshed) as told:
         assert expired.get(API).status_code == 200
@@ -591,9 +530,7 @@ def test_receiver_of_a_renewal_has_the_row_as_it_was_stored(expired: Visitor) ->
 
 
 @pytest.mark.parametrize("how", ["signed out", "refused"])
-def test_receiver_of_an_end_has_the_row_as_it_was_ended(
-    expired: Visitor, instance: Instance, how: str
-) -> None:
+def test_receiver_of_an_end_has_the_row_as_it_was_ended(expired, instance, how):
     first = stored()
     with saving_receiver(sign_in_ended) as told:
         if how == "signed out":
@@ -615,11 +552,11 @@ class SiteTestCase(TestCase):
     """As a site would test its pages: all in one transaction, which no other connection sees."""
 
     @pytest.fixture(autouse=True)
-    def _instance(self, instance_id: Instance, instance_sign_in: Callable[..., Any]) -> None:
+    def _instance(self, instance_id, instance_sign_in):
         self.instance = instance_id
         self.sign_in = instance_sign_in
 
-    def test_call_inside_a_transaction_is_renewed(self) -> None:
+    def test_call_inside_a_transaction_is_renewed(self):
         self.sign_in(self.client, "maria")
         self.instance.next_answer("api", status=401)
         answer = self.client.get("/api-in-atomic")

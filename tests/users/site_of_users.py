@@ -23,7 +23,7 @@ from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from erpnet_instanceid.testing import Instance, run_instance
+from erpnet_instanceid.testing import run_instance
 from erpnet_instanceid.testing.pytest_plugin import bring_back
 
 from ..storm.mariadb import use_pymysql
@@ -58,16 +58,16 @@ class ChosenDatabase:
 
     alias = "default"
 
-    def db_for_read(self, _model: Any, **_hints: Any) -> str:
+    def db_for_read(self, _model, **_hints):
         return type(self).alias
 
     db_for_write = db_for_read
 
-    def allow_relation(self, _first: Any, _second: Any, **_hints: Any) -> bool:
+    def allow_relation(self, _first, _second, **_hints):
         return True
 
 
-def set_up(app: str, databases: dict[str, Any], instance: Instance) -> None:
+def set_up(app, databases, instance):
     label = app.rpartition(".")[2]
     own = [] if app == "django.contrib.auth" else [app]
     settings.configure(
@@ -106,7 +106,7 @@ def set_up(app: str, databases: dict[str, Any], instance: Instance) -> None:
     django.setup()
 
 
-def sign_in(instance: Instance, login: str) -> tuple[int, Any]:
+def sign_in(instance, login):
     """The status of the callback, and the user of the visitor's next request."""
     client = Client(raise_request_exception=False)
     started = client.get("/signin?" + urlencode({"next": "/plain"}))
@@ -116,7 +116,7 @@ def sign_in(instance: Instance, login: str) -> tuple[int, Any]:
     return response.status_code, get_user(request)
 
 
-def visit(instance: Instance, alias: str) -> dict[str, Any]:
+def visit(instance, alias):
     ChosenDatabase.alias = alias
     call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
     return {
@@ -127,7 +127,7 @@ def visit(instance: Instance, alias: str) -> dict[str, Any]:
     }
 
 
-def step(instance: Instance, alias: str, login: str, changes: dict[str, Any]) -> dict[str, Any]:
+def step(instance, alias, login, changes):
     if login not in instance.people:
         instance.people.add(login, "", email=f"{login[:20]}@company.example")
     person = instance.people[login]
@@ -144,13 +144,13 @@ def step(instance: Instance, alias: str, login: str, changes: dict[str, Any]) ->
     }
 
 
-def unverified(instance: Instance) -> int:
+def unverified(instance):
     """The status for somebody whose e-mail the instance has not verified."""
     instance.people.add("unverified", "No Proof", email="no-proof@company.example")
     return sign_in(instance, "unverified")[0]
 
 
-def linked(instance: Instance) -> list[str]:
+def linked(instance):
     """The verified addresses by which a new person takes over the local user of LOCAL."""
     adopted = []
     settings = {**instance.settings(), "LINK_USERS_BY": "email"}
@@ -169,7 +169,7 @@ def linked(instance: Instance) -> list[str]:
     return adopted
 
 
-def deleted(instance: Instance) -> int:
+def deleted(instance):
     """The status for somebody whose user the site's manager hides, where it hides any."""
     model = get_user_model()
     if hasattr(model, "is_deleted"):
@@ -177,11 +177,11 @@ def deleted(instance: Instance) -> int:
     return sign_in(instance, "maria")[0]
 
 
-def _fields(user: Any) -> list[Any]:
+def _fields(user):
     return user._meta.concrete_fields if user.is_authenticated else []
 
 
-def _write_of_a_user(statement: str) -> str:
+def _write_of_a_user(statement):
     verb, _, rest = statement.replace("`", '"').partition(" ")
     table = get_user_model()._meta.db_table
     is_write = verb in ("INSERT", "UPDATE") and f'"{table}"' in rest
@@ -189,7 +189,7 @@ def _write_of_a_user(statement: str) -> str:
     return verb if is_write and 'SET "last_login"' not in rest else ""
 
 
-def main() -> None:
+def main():
     app, databases = sys.argv[1], json.load(sys.stdin)
     use_pymysql()
     warnings.simplefilter("ignore")

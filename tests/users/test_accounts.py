@@ -15,11 +15,10 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from erpnet_instanceid.models import Account
-from erpnet_instanceid.testing import Instance, Token, new_key
+from erpnet_instanceid.testing import new_key
 
 from ..support.backend import ISSUER, denied, sign_in
 from ..support.outcomes import begin
-from ..support.visitor import Visitor
 
 Configure = Callable[..., None]
 User = get_user_model()
@@ -27,20 +26,20 @@ User = get_user_model()
 PROFILE = ("id", "name", "email", "email_verified", "user_type", "is_admin", "locale")
 
 
-def bare_access_token(instance: Instance) -> None:
+def bare_access_token(instance):
     """An access token that says nothing of the person, so that the site asks userinfo."""
 
-    def strip(token: Token) -> None:
+    def strip(token):
         for name in PROFILE:
             token.claims.pop(name, None)
 
     instance.change("access_token", strip)
 
 
-def claims(instance: Instance, target: str = "access_token", **changes: Any) -> None:
+def claims(instance, target="access_token", **changes):
     """Sets claims in a token, or takes them out where that is ``...``."""
 
-    def change(token: Token) -> None:
+    def change(token):
         for name, value in changes.items():
             token.claims[name] = value
             if value is ...:
@@ -49,7 +48,7 @@ def claims(instance: Instance, target: str = "access_token", **changes: Any) -> 
     instance.change(target, change)
 
 
-def signed_in_user(visitor: Visitor) -> Any:
+def signed_in_user(visitor):
     return User.objects.get(username=visitor.whoami()["user"])
 
 
@@ -57,12 +56,12 @@ def signed_in_user(visitor: Visitor) -> Any:
 
 
 @pytest.mark.usefixtures("site")
-def test_id_that_is_spelled_like_a_login_is_not_that_login() -> None:
+def test_id_that_is_spelled_like_a_login_is_not_that_login():
     assert sign_in("maria") != sign_in("other", id="maria")
 
 
 @pytest.mark.usefixtures("site")
-def test_uin_15_equal_email_links_no_user_unless_the_site_asks() -> None:
+def test_uin_15_equal_email_links_no_user_unless_the_site_asks():
     local = User.objects.create_superuser("maria", "maria@company.example")
     owner = User.objects.create_user("owner", "owner@company.example")
 
@@ -74,7 +73,7 @@ def test_uin_15_equal_email_links_no_user_unless_the_site_asks() -> None:
     assert [account.user for account in Account.objects.all()] == [user]
 
 
-def test_uin_18_person_of_another_instance_is_another_user(site: Configure) -> None:
+def test_uin_18_person_of_another_instance_is_another_user(site):
     user = sign_in(id="8c4f")
     site(INSTANCE_URL="https://other.test")
 
@@ -87,14 +86,14 @@ def test_uin_18_person_of_another_instance_is_another_user(site: Configure) -> N
 
 
 @pytest.mark.usefixtures("site")
-def test_uin_19_reassigned_login_is_another_user() -> None:
+def test_uin_19_reassigned_login_is_another_user():
     old, new = sign_in(id="8c4f"), sign_in(id="other")
     assert (old.username, new.username) == ("maria", "maria@op.test")
     assert set(Account.objects.values_list("sub", "user")) == {("maria", old.pk), ("maria", new.pk)}
 
 
 @pytest.mark.usefixtures("site")
-def test_uin_19_renamed_login_is_the_same_user() -> None:
+def test_uin_19_renamed_login_is_the_same_user():
     user = sign_in(id="8c4f")
     first = timezone.now() - timedelta(days=9)
     Account.objects.update(created=first, changed=first)
@@ -109,7 +108,7 @@ def test_uin_19_renamed_login_is_the_same_user() -> None:
 
 
 @pytest.mark.usefixtures("site")
-def test_uin_19_swapped_logins_keep_their_users() -> None:
+def test_uin_19_swapped_logins_keep_their_users():
     maria, admin = sign_in("maria", id="m"), sign_in("admin", id="a")
     assert sign_in("maria", id="a") == admin
     assert sign_in("admin", id="m") == maria
@@ -117,7 +116,7 @@ def test_uin_19_swapped_logins_keep_their_users() -> None:
 
 
 @pytest.mark.usefixtures("site")
-def test_fld_07_account_kept_by_sub_takes_its_first_id() -> None:
+def test_fld_07_account_kept_by_sub_takes_its_first_id():
     user = sign_in()
     assert sign_in(id="8c4f") == sign_in("maria.ivanova", id="8c4f") == user
     account = Account.objects.get()
@@ -125,19 +124,19 @@ def test_fld_07_account_kept_by_sub_takes_its_first_id() -> None:
 
 
 @pytest.mark.usefixtures("site")
-def test_fld_07_sign_in_without_the_known_id_is_refused() -> None:
+def test_fld_07_sign_in_without_the_known_id_is_refused():
     sign_in(id="8c4f")
     assert denied() == "identity_incomplete"
 
 
 @pytest.mark.usefixtures("site")
-def test_fld_07_second_id_of_a_reused_name_is_another_user() -> None:
+def test_fld_07_second_id_of_a_reused_name_is_another_user():
     sign_in()
     assert sign_in(id="8c4f") != sign_in(id="other")
 
 
 @pytest.mark.usefixtures("site")
-def test_uin_13_former_administrator_loses_the_right() -> None:
+def test_uin_13_former_administrator_loses_the_right():
     """On the user, and so in every browser."""
     for is_admin in ("true", "false"):
         user = sign_in(is_admin=is_admin)
@@ -147,9 +146,7 @@ def test_uin_13_former_administrator_loses_the_right() -> None:
 # Userinfo
 
 
-def test_uin_03_unreachable_userinfo_is_a_temporary_failure(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
+def test_uin_03_unreachable_userinfo_is_a_temporary_failure(visitor, instance, configure):
     configure(DEADLINE=0.5)
     bare_access_token(instance)
     instance.always("userinfo", delay=30)
@@ -161,18 +158,14 @@ def test_uin_03_unreachable_userinfo_is_a_temporary_failure(
     begin(visitor, instance).assert_signed_in()
 
 
-def test_uin_03_no_user_type_without_a_userinfo_endpoint(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_uin_03_no_user_type_without_a_userinfo_endpoint(visitor, instance):
     bare_access_token(instance)
     instance.change("discovery", lambda document: document.pop("userinfo_endpoint") and None)
     attempt = begin(visitor, instance)
     attempt.assert_denied("user_type_refused")
 
 
-def test_uin_05_userinfo_is_asked_with_the_token_in_a_header(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
+def test_uin_05_userinfo_is_asked_with_the_token_in_a_header(visitor, instance, configure):
     configure(SCOPE="openid profile email offline_access")
     bare_access_token(instance)
     given: dict[str, Any] = {}
@@ -197,9 +190,7 @@ OPAQUE = "0123456789ABCDEF" * 4
 
 
 @pytest.mark.parametrize("login", ["maria", "admin"])
-def test_uin_09_opaque_access_token_makes_userinfo_the_source(
-    visitor: Visitor, instance: Instance, login: str
-) -> None:
+def test_uin_09_opaque_access_token_makes_userinfo_the_source(visitor, instance, login):
     instance.change("access_token", lambda _: OPAQUE)
 
     begin(visitor, instance, login).assert_signed_in(login=login)
@@ -211,13 +202,11 @@ def test_uin_09_opaque_access_token_makes_userinfo_the_source(
     assert Account.objects.get().key == login
 
 
-def forged(token: Token) -> None:
+def forged(token):
     token.sign_with = new_key()
 
 
-def test_uin_11_access_token_that_does_not_hold_gives_no_rights(
-    visitor: Visitor, instance: Instance
-) -> None:
+def test_uin_11_access_token_that_does_not_hold_gives_no_rights(visitor, instance):
     claims(instance, "id_token", user_type="InternalUser", name="Plain Maria")
     claims(instance, is_admin="true", name="Admin Maria", id="other")
     instance.change("access_token", forged)
@@ -231,7 +220,7 @@ def test_uin_11_access_token_that_does_not_hold_gives_no_rights(
     assert instance.calls("userinfo") == []
 
 
-def test_uin_11_expired_access_token_is_renewed_once(visitor: Visitor, instance: Instance) -> None:
+def test_uin_11_expired_access_token_is_renewed_once(visitor, instance):
     claims(instance, "id_token", user_type="InternalUser")
     instance.change(
         "access_token", lambda token: token.claims.update(exp=token.claims["iat"] - 3600), times=1
@@ -250,9 +239,7 @@ def test_uin_11_expired_access_token_is_renewed_once(visitor: Visitor, instance:
 
 
 @pytest.mark.parametrize("user_type", ["ExternalCommunityUser", ...], ids=str)
-def test_uin_12_other_kinds_of_users_stay_out(
-    visitor: Visitor, instance: Instance, user_type: Any
-) -> None:
+def test_uin_12_other_kinds_of_users_stay_out(visitor, instance, user_type):
     claims(instance, user_type=user_type)
     instance.change("userinfo", lambda told: told.pop("user_type") and None)
     attempt = begin(visitor, instance)

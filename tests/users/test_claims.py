@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from erpnet_instanceid.users.claims import is_true, merge_claims, text
@@ -33,12 +31,12 @@ from erpnet_instanceid.users.claims import is_true, merge_claims, text
         ([], {}),
     ],
 )
-def test_merges_claims(sources: list[dict[str, Any]], merged: dict[str, Any]) -> None:
+def test_merges_claims(sources, merged):
     assert merge_claims(sources) == merged
 
 
 @pytest.mark.parametrize("value", [True, "true", "True", "TRUE"])
-def test_uin_08_true_is_read_in_each_spelling(value: Any) -> None:
+def test_uin_08_true_is_read_in_each_spelling(value):
     assert is_true(value)
 
 
@@ -51,7 +49,7 @@ def test_uin_08_true_is_read_in_each_spelling(value: Any) -> None:
         "truе",
     ],
 )
-def test_uin_06_other_values_are_false(value: Any) -> None:
+def test_uin_06_other_values_are_false(value):
     assert not is_true(value)
 
 
@@ -68,5 +66,5 @@ def test_uin_06_other_values_are_false(value: Any) -> None:
         *((control, None) for control in ("a\0b", "a\nb", "a\u2028b", "\ud800")),
     ],
 )
-def test_text_of_a_claim(value: Any, shown: str | None) -> None:
+def test_text_of_a_claim(value, shown):
     assert text(value) == shown

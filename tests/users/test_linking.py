@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -13,11 +12,9 @@ from django.test import Client
 from django.test.utils import register_lookup
 
 from erpnet_instanceid.models import Account
-from erpnet_instanceid.testing import Instance
 from erpnet_instanceid.users.linking import adopt, users_to_link
 
 from ..support.backend import denied, sign_in
-from ..support.visitor import Visitor
 
 User = get_user_model()
 Configure = Callable[..., None]
@@ -35,13 +32,13 @@ CLAIMS = {
 class Anything(IExact):
     """A database that takes every text for the same."""
 
-    def as_sql(self, _compiler: Any, _connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, _compiler, _connection):
         return "1 = 1", []
 
 
 @pytest.fixture
-def link_by(settings: Any, db: None) -> Configure:
-    def change(by: str, **keys: Any) -> None:
+def link_by(settings, db):
+    def change(by, **keys):
         settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "LINK_USERS_BY": by, **keys}
 
     return change
@@ -73,9 +70,7 @@ VERIFIED = {"email_verified": True}
     ],
     ids=str,
 )
-def test_fld_03_local_user_has_the_same_name_or_address(
-    link_by: Configure, by: str, local: dict[str, str], changes: dict[str, Any], is_same: bool
-) -> None:
+def test_fld_03_local_user_has_the_same_name_or_address(link_by, by, local, changes, is_same):
     link_by(by)
     user = User.objects.create(**{"username": "local", **local})
     email, username = User._meta.get_field("email"), User._meta.get_field("username")
@@ -87,7 +82,7 @@ def test_fld_03_local_user_has_the_same_name_or_address(
         assert users_to_link(User, {**CLAIMS, **changes}) == ([user] if is_same else [])
 
 
-def test_user_is_linked_to_one_person(site: Configure) -> None:
+def test_user_is_linked_to_one_person(site):
     site(LINK_USERS_BY="username")
     local = User.objects.create_user("maria")
 
@@ -95,7 +90,7 @@ def test_user_is_linked_to_one_person(site: Configure) -> None:
     assert sign_in("maria", id="another person").username == "maria@op.test"
 
 
-def test_two_users_of_one_email_are_nobody(site: Configure) -> None:
+def test_two_users_of_one_email_are_nobody(site):
     site(LINK_USERS_BY="email")
     for name in ("one", "two"):
         User.objects.create_user(name, "maria@company.example")
@@ -103,7 +98,7 @@ def test_two_users_of_one_email_are_nobody(site: Configure) -> None:
     assert denied(email="maria@company.example", email_verified=True) == "several_users"
 
 
-def test_inactive_user_is_not_linked(site: Configure) -> None:
+def test_inactive_user_is_not_linked(site):
     site(LINK_USERS_BY="username")
     User.objects.create_user("maria", is_active=False)
 
@@ -111,7 +106,7 @@ def test_inactive_user_is_not_linked(site: Configure) -> None:
     assert not Account.objects.exists()
 
 
-def test_creates_nobody_where_the_site_does_not_want_it(site: Configure) -> None:
+def test_creates_nobody_where_the_site_does_not_want_it(site):
     site(CREATE_USERS=False)
     assert denied() == "unknown_user"
     assert not User.objects.exists()
@@ -123,7 +118,7 @@ def test_creates_nobody_where_the_site_does_not_want_it(site: Configure) -> None
     assert sign_in() == local
 
 
-def test_login_name_is_no_address(link_by: Configure) -> None:
+def test_login_name_is_no_address(link_by):
     """Where the e-mail is the username, the verified one counts."""
 
     class NamedByEmail(User):  # type: ignore[misc, valid-type]
@@ -141,7 +136,7 @@ def test_login_name_is_no_address(link_by: Configure) -> None:
     assert users_to_link(NamedByEmail, CLAIMS) == [local]
 
 
-def test_fld_05_user_is_taken_over_once(link_by: Configure) -> None:
+def test_fld_05_user_is_taken_over_once(link_by):
     link_by("email")
     local = User.objects.create_user("local", "mike@sense.example")
     adopt(local, CLAIMS)
@@ -151,9 +146,7 @@ def test_fld_05_user_is_taken_over_once(link_by: Configure) -> None:
 
 
 @pytest.mark.parametrize("by", ["username", "email"])
-def test_fld_04_prepared_password_and_session_end(
-    visitor: Visitor, instance: Instance, configure: Configure, by: str
-) -> None:
+def test_fld_04_prepared_password_and_session_end(visitor, instance, configure, by):
     configure(LINK_USERS_BY=by)
     instance.people["maria"].email_verified = True
     name = "maria" if by == "username" else "prepared"
@@ -170,9 +163,7 @@ def test_fld_04_prepared_password_and_session_end(
     assert visitor.get("/private").status_code == 200
 
 
-def test_link_keeps_password_if_the_site_says_so(
-    visitor: Visitor, configure: Configure, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_link_keeps_password_if_the_site_says_so(visitor, configure, caplog):
     configure(LINK_USERS_BY="username", LINK_KEEPS_PASSWORD=True)
     User.objects.create_user("maria", password="local")
     local = Client()
@@ -186,9 +177,7 @@ def test_link_keeps_password_if_the_site_says_so(
     assert "by=username password=kept" in caplog.text
 
 
-def test_known_person_keeps_a_password_that_came_later(
-    visitor: Visitor, configure: Configure
-) -> None:
+def test_known_person_keeps_a_password_that_came_later(visitor, configure):
     configure(LINK_USERS_BY="username")
     visitor.sign_in()
     user = User.objects.get()

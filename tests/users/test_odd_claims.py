@@ -45,7 +45,7 @@ ODD_CLAIMS: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("name", ODD_CLAIMS)
-def test_clm_17_odd_claim_does_no_harm(name: str) -> None:
+def test_clm_17_odd_claim_does_no_harm(name):
     for number, value in enumerate(ODD_CLAIMS[name]):
         try:
             user = sign_in(f"person{number}", **{**KNOWN, name: value})
@@ -57,7 +57,7 @@ def test_clm_17_odd_claim_does_no_harm(name: str) -> None:
         assert (user.is_staff, user.is_superuser) == (False, False), value
 
 
-def test_clm_17_odd_claim_does_not_replace_a_known_value() -> None:
+def test_clm_17_odd_claim_does_not_replace_a_known_value():
     sign_in(**KNOWN)
     for name in ("name", "email"):
         for value in ODD_CLAIMS[name]:
@@ -70,10 +70,8 @@ def test_clm_17_odd_claim_does_not_replace_a_known_value() -> None:
 
 @pytest.mark.parametrize("has_id", [True, False], ids=["id", "sub alone"])
 @pytest.mark.parametrize("logins", [LOGINS, LOGINS[::-1]], ids=["", "backwards"])
-def test_clm_09_logins_that_look_alike_are_different_people(
-    logins: list[str], has_id: bool
-) -> None:
-    def users() -> list[int]:
+def test_clm_09_logins_that_look_alike_are_different_people(logins, has_id):
+    def users():
         ids = [{"id": f"id {login}"} if has_id else {} for login in logins]
         return [sign_in(login, **more).pk for login, more in zip(logins, ids, strict=True)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -18,11 +17,11 @@ User = get_user_model()
 Configure = Callable[..., None]
 
 
-def hashed(key: str) -> str:
+def hashed(key):
     return f"instanceid-{hashlib.sha256((ISSUER + key).encode()).hexdigest()[:16]}"
 
 
-def username(sub: str, **claims: Any) -> str:
+def username(sub, **claims):
     names = usernames(User, {"iss": ISSUER, "sub": sub, **claims})
     return free_name(User, names, "username")
 
@@ -45,18 +44,18 @@ def username(sub: str, **claims: Any) -> str:
     ],
 )
 @pytest.mark.usefixtures("site")
-def test_username(sub: str, taken: list[str], expected: str) -> None:
+def test_username(sub, taken, expected):
     for name in taken:
         User.objects.create_user(name)
     assert username(sub) == expected
 
 
 @pytest.mark.usefixtures("site")
-def test_username_is_made_of_the_id_where_there_is_one() -> None:
+def test_username_is_made_of_the_id_where_there_is_one():
     assert username("m" * 200, id="8c4f") == hashed("8c4f")
 
 
-def email_of(characters: int) -> str:
+def email_of(characters):
     email = "m" * 20 + "@" + (".".join(["x" * 60] * 5))[: characters - 24] + ".bg"
     assert len(email) == characters
     return email
@@ -74,7 +73,7 @@ def email_of(characters: int) -> str:
     ],
     ids=str,
 )
-def test_profile(site: Configure, claims: dict[str, Any], values: dict[str, Any]) -> None:
+def test_profile(site, claims, values):
     assert profile(User, claims) == values
 
 
@@ -82,9 +81,7 @@ def test_profile(site: Configure, claims: dict[str, Any], values: dict[str, Any]
     ("flags", "values"),
     [(["is_staff"], {"is_staff": True}), (["is_staff", "is_wizard"], {"is_staff": True}), ([], {})],
 )
-def test_flags_are_those_that_the_site_names_and_has(
-    site: Configure, flags: list[str], values: dict[str, bool]
-) -> None:
+def test_flags_are_those_that_the_site_names_and_has(site, flags, values):
     site(ADMIN_FLAGS=flags)
     assert profile(User, {"is_admin": "true"}) == values
 
@@ -93,22 +90,20 @@ def test_flags_are_those_that_the_site_names_and_has(
     ("longest", "characters", "fits"),
     [(254, 254, True), (254, 255, False), (30, 31, False), (320, 270, True), (None, 270, True)],
 )
-def test_email_fits_the_field_or_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, longest: int | None, characters: int, fits: bool
-) -> None:
+def test_email_fits_the_field_or_is_left_out(monkeypatch, longest, characters, fits):
     """A database that looks at lengths would refuse the whole user."""
     monkeypatch.setattr(User._meta.get_field("email"), "max_length", longest)
     email = email_of(characters)
     assert profile(User, {"email": email}) == ({"email": email} if fits else {})
 
 
-def test_email_that_is_the_username_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_email_that_is_the_username_stays(monkeypatch):
     """It is by that name that the site knows its users."""
     monkeypatch.setattr(User, "USERNAME_FIELD", "email")
     assert profile(User, {"email": "other@company.example"}) == {}
 
 
-def test_user_types_have_groups(site: Configure) -> None:
+def test_user_types_have_groups(site):
     groups = {
         "InternalUser": ["employees", "everybody"],
         "ExternalCommunityUser": ["customers", "everybody"],
@@ -124,6 +119,6 @@ def test_user_types_have_groups(site: Configure) -> None:
     assert names(user, "InternalUser") == {"customers", "everybody", "own"}
 
 
-def names(user: Any, user_type: str | None) -> set[str]:
+def names(user, user_type):
     set_groups(user, {} if user_type is None else {"user_type": user_type})
     return set(user.groups.values_list("name", flat=True))

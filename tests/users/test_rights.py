@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -15,7 +14,6 @@ from erpnet_instanceid.api.profile import rights_at_profile
 from erpnet_instanceid.backends import InstanceIDBackend
 from erpnet_instanceid.models import Account, SignIn, fingerprint
 from erpnet_instanceid.oidc.errors import SignInDenied, SignInExpired
-from erpnet_instanceid.testing import Instance, Token
 from erpnet_instanceid.users.rights import check_user_type, follow
 
 from ..support.visitor import Visitor
@@ -25,23 +23,21 @@ NewVisitor = Callable[..., Visitor]
 Configure = Callable[..., None]
 
 
-def sign_in_expired(visitor: Visitor, instance: Instance, login: str = "admin") -> Visitor:
+def sign_in_expired(visitor, instance, login="admin"):
     """Signed in, with an access token that the next page has to renew."""
     instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
     visitor.sign_in(login)
     return visitor
 
 
-def renewals(instance: Instance) -> int:
+def renewals(instance):
     return len(instance.calls("token", "refresh_token"))
 
 
 # Rights that a renewal applies
 
 
-def test_fld_06_demoted_administrator_loses_it_in_all_browsers(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_fld_06_demoted_administrator_loses_it_in_all_browsers(new_visitor, instance):
     other, visitor = new_visitor(), new_visitor()
     other.sign_in("admin")
     sign_in_expired(visitor, instance)
@@ -57,9 +53,7 @@ def test_fld_06_demoted_administrator_loses_it_in_all_browsers(
     assert other.whoami()["user"] == visitor.whoami()["user"] == "admin"
 
 
-def test_fld_06_refused_user_type_is_out_in_every_browser(
-    new_visitor: NewVisitor, instance: Instance
-) -> None:
+def test_fld_06_refused_user_type_is_out_in_every_browser(new_visitor, instance):
     other, visitor, colleague = new_visitor(), new_visitor(), new_visitor()
     other.sign_in("admin")
     colleague.sign_in("maria")
@@ -75,15 +69,13 @@ def test_fld_06_refused_user_type_is_out_in_every_browser(
     assert Session.objects.count() == 1
 
 
-def test_session_that_cannot_be_deleted_spares_no_other(
-    new_visitor: NewVisitor, instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_session_that_cannot_be_deleted_spares_no_other(new_visitor, instance, monkeypatch):
     stuck, other, visitor = new_visitor(), new_visitor(), new_visitor()
     for browser in (stuck, other):
         browser.sign_in("maria")
     key, delete = stuck.whoami()["session"], SessionStore.delete
 
-    def delete_others(session: SessionStore, session_key: str | None = None) -> None:
+    def delete_others(session, session_key=None):
         if session_key == key:
             raise OSError
         delete(session, session_key)
@@ -99,9 +91,7 @@ def test_session_that_cannot_be_deleted_spares_no_other(
 
 
 @pytest.mark.parametrize("where", ["/private", "/api"])
-def test_fld_17_deactivated_user_gets_no_renewal(
-    visitor: Visitor, instance: Instance, where: str
-) -> None:
+def test_fld_17_deactivated_user_gets_no_renewal(visitor, instance, where):
     sign_in_expired(visitor, instance, "maria")
     User.objects.update(is_active=False)
     instance.forget_requests()
@@ -113,7 +103,7 @@ def test_fld_17_deactivated_user_gets_no_renewal(
         SignIn.objects.latest("started").api()
 
 
-def test_fld_17_deactivated_user_has_no_api_for_later(visitor: Visitor, instance: Instance) -> None:
+def test_fld_17_deactivated_user_has_no_api_for_later(visitor, instance):
     visitor.sign_in()
     User.objects.update(is_active=False)
 
@@ -126,13 +116,11 @@ def test_fld_17_deactivated_user_has_no_api_for_later(visitor: Visitor, instance
 
 
 class Breaking(InstanceIDBackend):
-    def update_user(self, user: Any, claims: Any) -> Any:
+    def update_user(self, user, claims):
         raise KeyError("department")
 
 
-def test_sites_own_mistake_costs_no_sign_in(
-    visitor: Visitor, instance: Instance, settings: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_sites_own_mistake_costs_no_sign_in(visitor, instance, settings, caplog):
     sign_in_expired(visitor, instance, "maria")
     settings.AUTHENTICATION_BACKENDS = [
         f"{__name__}.Breaking",
@@ -148,9 +136,7 @@ def test_sites_own_mistake_costs_no_sign_in(
 # RIGHTS_FROM
 
 
-def test_profile_is_asked_once_for_a_renewal(
-    visitor: Visitor, instance: Instance, configure: Configure
-) -> None:
+def test_profile_is_asked_once_for_a_renewal(visitor, instance, configure):
     configure(RIGHTS_FROM="profile")
     sign_in_expired(visitor, instance)
     # The instance goes on with the claims of the first token.
@@ -163,12 +149,7 @@ def test_profile_is_asked_once_for_a_renewal(
     assert len(instance.calls("me")) == 1
 
 
-def test_profile_that_fails_costs_no_sign_in(
-    visitor: Visitor,
-    instance: Instance,
-    configure: Configure,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_profile_that_fails_costs_no_sign_in(visitor, instance, configure, caplog):
     configure(RIGHTS_FROM="profile")
     sign_in_expired(visitor, instance)
     instance.always("me", status=500, json={"message": "no", "code": 1, "type": "Error"})
@@ -179,9 +160,7 @@ def test_profile_that_fails_costs_no_sign_in(
 
 
 @pytest.mark.parametrize("answer", [{"status": 503}, {"json": {}}], ids=["fails", "tells nothing"])
-def test_old_claims_give_no_right_back(
-    visitor: Visitor, instance: Instance, configure: Configure, answer: dict[str, Any]
-) -> None:
+def test_old_claims_give_no_right_back(visitor, instance, configure, answer):
     configure(RIGHTS_FROM="profile")
     sign_in_expired(visitor, instance)
     # /me said so at a renewal before, and the token goes on with the claims of the first one.
@@ -194,9 +173,7 @@ def test_old_claims_give_no_right_back(
 
 
 @pytest.mark.parametrize("page", ["/admin/", "/async/identity"])
-def test_profile_that_hangs_delays_a_page_once(
-    visitor: Visitor, instance: Instance, configure: Configure, page: str
-) -> None:
+def test_profile_that_hangs_delays_a_page_once(visitor, instance, configure, page):
     configure(RIGHTS_FROM="profile", DEADLINE=2)
     sign_in_expired(visitor, instance)
     instance.always("auto_discovery", delay=30)
@@ -213,9 +190,7 @@ def test_profile_that_hangs_delays_a_page_once(
 
 
 @pytest.mark.parametrize("refusal", ["user type", "deactivated"])
-def test_uin_14_refused_sign_in_ends_the_persons_others(
-    new_visitor: NewVisitor, instance: Instance, refusal: str
-) -> None:
+def test_uin_14_refused_sign_in_ends_the_persons_others(new_visitor, instance, refusal):
     other, colleague, visitor = new_visitor(), new_visitor(), new_visitor()
     other.sign_in("maria")
     colleague.sign_in("admin")
@@ -231,11 +206,11 @@ def test_uin_14_refused_sign_in_ends_the_persons_others(
     assert SignIn.objects.filter(account__sub="maria", ended=None).count() == 0
 
 
-def without_type(token: Token) -> None:
+def without_type(token):
     del token.claims["user_type"]
 
 
-def test_sign_in_without_a_type_ends_nothing(new_visitor: NewVisitor, instance: Instance) -> None:
+def test_sign_in_without_a_type_ends_nothing(new_visitor, instance):
     other, visitor = new_visitor(), new_visitor()
     other.sign_in("maria")
     instance.change("access_token", without_type)
@@ -250,14 +225,14 @@ def test_sign_in_without_a_type_ends_nothing(new_visitor: NewVisitor, instance: 
 
 
 @pytest.fixture
-def account(db: None) -> Account:
+def account(db):
     user = User.objects.create_user("maria", is_staff=True, is_superuser=True)
     issuer, sub = "https://op.test/id", "maria"
     mark = fingerprint(issuer, "id", "1")
     return Account.objects.create(user=user, fingerprint=mark, issuer=issuer, key="1", sub=sub)
 
 
-def test_fld_06_type_groups_and_name_follow(account: Account, configure: Configure) -> None:
+def test_fld_06_type_groups_and_name_follow(account, configure):
     types = {"InternalUser": ["employees"], "ExternalCommunityUser": ["customers"]}
     configure(USER_TYPE_GROUPS=types, ALLOWED_USER_TYPES=list(types))
     follow(account, {"user_type": "InternalUser"})
@@ -271,31 +246,29 @@ def test_fld_06_type_groups_and_name_follow(account: Account, configure: Configu
 
 
 @pytest.mark.parametrize("claims", [{}, {"id": "another", "is_admin": "false"}], ids=str)
-def test_follow_takes_no_right_away(account: Account, claims: dict[str, Any]) -> None:
+def test_follow_takes_no_right_away(account, claims):
     """A missing claim says nothing, and neither do those of another person."""
     follow(account, claims)
     assert User.objects.get().is_superuser
 
 
 class Picky(InstanceIDBackend):
-    def verify_claims(self, claims: Any) -> bool:
+    def verify_claims(self, claims):
         return bool(claims["email"].endswith("@company.example"))
 
 
-def test_verify_claims_is_asked_at_a_renewal(account: Account, settings: Any) -> None:
+def test_verify_claims_is_asked_at_a_renewal(account, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Picky"]
     with pytest.raises(SignInDenied, match="claims_refused"):
         follow(account, {"user_type": "InternalUser", "email": "maria@elsewhere.example"})
 
 
-def test_profile_tells_rights(instance: Instance) -> None:
+def test_profile_tells_rights(instance):
     instance.always("me", json={"isActive": False, "isAdmin": None, "userType": "InternalUser"})
     assert rights_at_profile("token") == {"is_active": False, "user_type": "InternalUser"}
 
 
-def test_follow_writes_nothing_where_nothing_changed(
-    account: Account, django_assert_num_queries: Callable[..., Any]
-) -> None:
+def test_follow_writes_nothing_where_nothing_changed(account, django_assert_num_queries):
     claims = {"user_type": "InternalUser", "is_admin": "true", "name": "Maria Ivanova"}
     follow(account, claims)
 
@@ -303,7 +276,7 @@ def test_follow_writes_nothing_where_nothing_changed(
         follow(account, claims)
 
 
-def test_follow_refuses_a_person_who_is_not_active(account: Account) -> None:
+def test_follow_refuses_a_person_who_is_not_active(account):
     with pytest.raises(SignInDenied, match="inactive_user"):
         follow(account, {"is_active": False})
 
@@ -319,7 +292,7 @@ ODD_TYPES = ["", None, "internaluser", "InternalUser ", ["InternalUser"], {"Inte
 
 
 @pytest.mark.parametrize("user_type", [*NO_LOGIN, *ODD_TYPES], ids=str)
-def test_uin_12_type_stays_out_with_any_settings(configure: Configure, user_type: Any) -> None:
+def test_uin_12_type_stays_out_with_any_settings(configure, user_type):
     configure(ALLOWED_USER_TYPES=["InternalUser", *NO_LOGIN])
     with pytest.raises(SignInDenied, match="user_type_refused"):
         check_user_type({"sub": "maria", "user_type": user_type})

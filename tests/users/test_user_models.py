@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,21 +28,19 @@ FLOWER = "🌸"
 
 
 @pytest.fixture(scope="module")
-def mariadb_directory() -> Iterator[Path]:
+def mariadb_directory():
     with mariadb.run_mariadb() as directory:
         yield directory
 
 
 @pytest.fixture(scope="module")
-def postgres_database() -> Iterator[dict[str, Any]]:
+def postgres_database():
     with postgres.run_postgres() as database:
         yield database
 
 
 @pytest.fixture
-def databases(
-    tmp_path: Path, mariadb_directory: Path, postgres_database: dict[str, Any]
-) -> dict[str, Any]:
+def databases(tmp_path, mariadb_directory, postgres_database):
     """The Django settings of four empty databases, by alias."""
     name = f"site_{tmp_path.name}"[:40]
     postgres.execute(postgres_database, f'CREATE DATABASE "{name}"')
@@ -61,7 +57,7 @@ def databases(
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_visitors_get_a_complete_user(app: str, databases: dict[str, Any]) -> None:
+def test_visitors_get_a_complete_user(app, databases):
     """At the first save, in one statement. What a column cannot hold keeps nobody out."""
     for alias, told in _sign_in(app, databases).items():
         people = told["people"]
@@ -77,7 +73,7 @@ def test_visitors_get_a_complete_user(app: str, databases: dict[str, Any]) -> No
         assert told["deleted"] == (403 if app.endswith("own_login") else 302), alias
 
 
-def _sign_in(app: str, databases: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _sign_in(app, databases):
     run = subprocess.run(
         [sys.executable, "-m", "tests.users.site_of_users", app],
         input=json.dumps(databases),
@@ -91,7 +87,7 @@ def _sign_in(app: str, databases: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return json.loads(run.stdout)  # type: ignore[no-any-return]
 
 
-def _assert_complete(person: dict[str, Any], alias: str) -> None:
+def _assert_complete(person, alias):
     user, told = person["user"], person["told"]
     assert user.get("email", user.get("mail")) == told["email"], alias
     assert user.get("is_superuser", told["is_admin"]) == told["is_admin"], alias

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -12,10 +11,10 @@ from django.db import models
 class People(BaseUserManager["User"]):
     def create_user(
         self,
-        email: str,
-        date_of_birth: datetime.date | None = None,
-        password: str | None = None,
-    ) -> User:
+        email,
+        date_of_birth=None,
+        password=None,
+    ):
         if not email:
             raise ValueError("Users must have an email address")
         user = self.model(email=self.normalize_email(email), date_of_birth=date_of_birth)
@@ -35,5 +34,5 @@ class User(AbstractBaseUser):
     objects: Any = People()
 
     @property
-    def is_staff(self) -> bool:
+    def is_staff(self):
         return self.is_admin

@@ -9,7 +9,7 @@ from django.db import models
 
 
 class People(BaseUserManager["User"]):
-    def _create_user(self, email: str, password: str | None, **fields: Any) -> User:
+    def _create_user(self, email, password, **fields):
         if not email:
             raise ValueError("The given email must be set")
         user = self.model(email=self.normalize_email(email), **fields)
@@ -17,7 +17,7 @@ class People(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+    def create_user(self, email, password=None, **fields):
         fields.setdefault("is_staff", False)
         fields.setdefault("is_superuser", False)
         return self._create_user(email, password, **fields)

@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 
 
 class People(BaseUserManager["User"]):
-    def get_queryset(self) -> models.QuerySet[User]:
+    def get_queryset(self):
         return super().get_queryset().filter(is_deleted=False)
 
 
@@ -33,6 +33,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         constraints = [models.UniqueConstraint(Lower("login"), name="one_login_in_any_case")]
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args, **kwargs):
         self.full_clean()
         super().save(*args, **kwargs)

@@ -12,12 +12,12 @@ from django.db.models.functions import Lower
 class People(UserManager["User"]):
     def create_user(  # type: ignore[override]
         self,
-        username: str,
-        email: str,
-        first_name: str,
-        last_name: str,
-        password: str | None = None,
-    ) -> User:
+        username,
+        email,
+        first_name,
+        last_name,
+        password=None,
+    ):
         if not email:
             raise ValueError("a user needs an e-mail address")
         return super().create_user(
