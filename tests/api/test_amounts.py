@@ -1,7 +1,5 @@
 """Numbers are read exactly."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """Rows API of the cases, and what else `user_api`, `service_api` and `SignIn.api` promise."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import json

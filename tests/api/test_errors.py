@@ -1,7 +1,5 @@
 """The exceptions that a site may catch."""
 
-from __future__ import annotations
-
 import json
 import pickle
 
@@ -50,7 +48,7 @@ def kinds(kind):
 @pytest.mark.parametrize("module", [errors, api])
 def test_each_exception_can_be_imported(module, kind):
     assert getattr(module, kind.__name__) is kind
-    assert kind.__name__ in module.__all__  # type: ignore[attr-defined]
+    assert kind.__name__ in module.__all__
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -1,7 +1,5 @@
 """Printouts come as downloads."""
 
-from __future__ import annotations
-
 import base64
 import json
 
@@ -29,7 +27,7 @@ def order(service):
 
 
 def content(response):
-    return b"".join(response)  # type: ignore[arg-type]
+    return b"".join(response)
 
 
 @pytest.mark.parametrize("answer", ["json", "text", "file"])

@@ -1,7 +1,5 @@
 """The calls of one token queue here, not at the instance."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time

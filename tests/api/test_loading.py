@@ -1,7 +1,5 @@
 """A site that only signs in does not pay for what it does not use."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """No value changes what a filter means."""
 
-from __future__ import annotations
-
 import datetime
 import enum
 import re
@@ -40,10 +38,7 @@ class State(enum.Enum):
             {"ProductGroup": Reference("General_Products_ProductGroups", str(KEY))},
             f"ProductGroup eq 'General_Products_ProductGroups({KEY})'",
         ),
-        (
-            {"DocumentDate__ge": datetime.date(2020, 1, 1)},
-            "DocumentDate ge 2020-01-01T00:00:00Z",
-        ),
+        ({"DocumentDate__ge": datetime.date(2020, 1, 1)}, "DocumentDate ge 2020-01-01T00:00:00Z"),
         ({"QuantityValue__ge": Decimal("5.555")}, "QuantityValue ge 5.555"),
         ({"LineAmountValue__le": Decimal("1E+3")}, "LineAmountValue le 1000"),
         ({"Party__PartyName__contains": "com"}, "contains(Party/PartyName,'com')"),

@@ -1,7 +1,5 @@
 """Where an `InstanceSession` sends a token, whatever address it is given, and over what."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import os
@@ -9,9 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 import requests
@@ -90,7 +86,7 @@ def chunks():
     yield b"of it"
 
 
-BODIES_READ_ONCE: dict[str, Callable[[], dict[str, Any]]] = {
+BODIES_READ_ONCE = {
     "file": lambda: {"data": io.BytesIO(b"all of it")},
     "generator": lambda: {"data": chunks()},
     "form with a file": lambda: {"files": {"f": io.BytesIO(b"all of it")}},

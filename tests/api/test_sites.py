@@ -1,7 +1,5 @@
 """Where the instance's other sites are: looked up once a day, over real HTTP."""
 
-from __future__ import annotations
-
 from time import monotonic
 
 import pytest

@@ -1,7 +1,5 @@
 """Transactions at the instance: begun, committed or rolled back, and never left open."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -213,7 +211,6 @@ def test_killed_process_does_not_keep_the_next_one_out(service, instance):
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, repr(settings)], stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         os.kill(process.pid, signal.SIGKILL)
     assert instance.open_transactions == 1

@@ -1,9 +1,6 @@
 """Every system check: what makes it speak, and what silences it."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
@@ -68,7 +65,7 @@ urlpatterns = [path("sso/", include("erpnet_instanceid.urls"))]
 class WithOwnPage:
     """A URLconf with a sign-in page of the site's own."""
 
-    urlpatterns: list[Any] = [
+    urlpatterns = [
         *urlpatterns,
         path("", lambda request: None),
         path("own/login/", lambda request: None, name="own"),
@@ -78,20 +75,20 @@ class WithOwnPage:
 class WithLanguages:
     """A URLconf whose addresses begin with a language."""
 
-    urlpatterns: list[Any] = i18n_patterns(*urlpatterns)
+    urlpatterns = i18n_patterns(*urlpatterns)
 
 
 class WithoutURLs:
     """A URLconf that lacks the app's URLs."""
 
-    urlpatterns: list[Any] = []
+    urlpatterns = []
 
 
 class Elsewhere:
     """Sends the app to a database of its own."""
 
     def db_for_write(self, model, **_hints):
-        return "elsewhere" if model._meta.app_label == "erpnet_instanceid" else None  # type: ignore[attr-defined]
+        return "elsewhere" if model._meta.app_label == "erpnet_instanceid" else None
 
     def allow_relation(self, *_objects, **_hints):
         return True
@@ -140,7 +137,7 @@ def test_checks_run_with_the_security_ones(settings):
 
 
 # Each row: the id, wrong keys, keys that silence it, a word of its text.
-KEYS_OF_THE_DICT: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+KEYS_OF_THE_DICT = [
     ("E002", {"APLICATION_URI": "x"}, {}, "APPLICATION_URI?"),
     ("E003", {"INSTANCE_URL": None}, {}, "INSTANCE_URL"),
     ("E003", {"APPLICATION_URI": "  "}, {}, "APPLICATION_URI"),
@@ -314,7 +311,7 @@ JINJA = {"BACKEND": "django.template.backends.jinja2.Jinja2", "APP_DIRS": True}
 BULGARIAN = "https://rp.test/bg/sso/signin-callback"
 DEBUG, INSECURE = {"DEBUG": True}, {"SESSION_COOKIE_SECURE": False}
 # Each row: the id, wrong settings, settings that silence it, a word of its text.
-SITE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+SITE = [
     ("E020", backends(MODEL_BACKEND, "no.such"), backends(OWN_BACKEND, MODEL_BACKEND), OUR_BACKEND),
     (
         "E021",

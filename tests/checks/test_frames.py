@@ -1,7 +1,5 @@
 """E034, W019: a site in frames of other sites."""
 
-from __future__ import annotations
-
 import pytest
 
 from erpnet_instanceid.checks.of_frames import COOKIES, check_frames

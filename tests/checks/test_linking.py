@@ -1,7 +1,5 @@
 """The checks of ``--deploy`` about local users."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.checks import run_checks
 

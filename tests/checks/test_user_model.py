@@ -1,7 +1,5 @@
 """The checks that ask whether the app can create users of the site's user model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -35,7 +33,7 @@ def demanding_model():
 
         USERNAME_FIELD = "login"
         REQUIRED_FIELDS = ["phone"]
-        objects: Any = WithTenant()
+        objects = WithTenant()
 
         class Meta:
             app_label = "tests"
@@ -50,7 +48,7 @@ def easy_model():
         locale = models.CharField(max_length=5)
 
         REQUIRED_FIELDS = ["email", "first_name", "last_name", "born", "locale"]
-        objects: Any = UserManager()
+        objects = UserManager()
 
         class Meta:
             app_label = "tests"
@@ -64,7 +62,7 @@ def numbered_model():
         number = models.BigIntegerField(unique=True)
 
         USERNAME_FIELD = "number"
-        objects: Any = BaseUserManager()
+        objects = BaseUserManager()
 
         class Meta:
             app_label = "tests"

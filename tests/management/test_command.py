@@ -1,7 +1,5 @@
 """The command line of `manage.py instanceid`."""
 
-from __future__ import annotations
-
 import io
 import subprocess
 import sys

@@ -1,13 +1,9 @@
 """`manage.py instanceid doctor`: what an operator reads."""
 
-from __future__ import annotations
-
 import io
 import json
 import re
 import socket
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,7 +11,7 @@ from django.db import OperationalError, connection
 
 from erpnet_instanceid.management.doctor.redirects import onward
 from erpnet_instanceid.oidc.http import Answer
-from erpnet_instanceid.testing import Instance, application_secret_hash
+from erpnet_instanceid.testing import application_secret_hash
 
 from ..support.proxy import run_proxy
 
@@ -26,8 +22,6 @@ REFUSED = (
     f"BAD   The instance does not accept {CALLBACK}\n"
     "      Register it as ImpersonateLoginUrl, to the character.\n"
 )
-
-Spoil = Callable[[Instance], Any]
 
 
 def told(*arguments):
@@ -91,7 +85,7 @@ def ahead(seconds):
 
 OTHER = "https://op.test/id"
 # Each row: what is spoilt at the instance, the first BAD line, a word of its cure.
-FAULTS: list[tuple[Spoil, str, str]] = [
+FAULTS = [
     (always("jwks", status=503), "The instance's keys cannot be read. {url}/id", "No token can be"),
     (always("jwks", body="<html>"), "something that is not JSON. (not_json)", "No token can be"),
     (always("jwks", json={"keys": 5}), "not a JSON Web Key Set. (malformed_", "No token can be"),
@@ -206,7 +200,7 @@ def test_site_behind_a_good_proxy(live_server, instance, trusted):
 
 TOLD = {"X-Forwarded-Proto": "https"}
 # Each row: keyword arguments of the proxy, settings of the site, a word of the cure.
-PROXIES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+PROXIES = [
     ({"headers": {}}, {}, "SECURE_PROXY_SSL_HEADER"),
     ({"headers": TOLD}, {"SECURE_PROXY_SSL_HEADER": None}, "SECURE_PROXY_SSL_HEADER"),
     ({"headers": {}}, {"SECURE_SSL_REDIRECT": True}, "SECURE_PROXY_SSL_HEADER"),
@@ -334,8 +328,7 @@ def test_address_is_tried_again_with_the_least_request(instance):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [{"status": 503}, {"drop": "before"}, {"body": '<input name="p" type="password">'}],
+    "answer", [{"status": 503}, {"drop": "before"}, {"body": '<input name="p" type="password">'}]
 )
 def test_answer_that_tells_nothing_is_for_the_operator(instance, answer):
     instance.always("authorize", **answer)

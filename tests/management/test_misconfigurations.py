@@ -1,11 +1,8 @@
 """Fifty ways to set a site up wrongly: the doctor's first line names cause and cure."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -26,7 +23,7 @@ MOZILLA = "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
 
 
 class NoURLs:
-    urlpatterns: list[Any] = []
+    urlpatterns = []
 
 
 def first_line(*arguments):
@@ -44,7 +41,7 @@ def sound_site(settings, db, instance):
 
 
 # Each row: keys of the dict, what the first line says is wrong, and what it says to do.
-KEYS: list[tuple[dict[str, Any], str, str]] = [
+KEYS = [
     ({"APPLICATION_SECRET": ""}, '["APPLICATION_SECRET"] is missing', "instanceid register"),
     ({"INSTANCE_URL": None}, '["INSTANCE_URL"] is missing', "https://mycompany.my.erp.net"),
     ({"INSTANCE_UR": "x"}, '["INSTANCE_UR"] is not a setting', "mean INSTANCE_URL?"),
@@ -81,7 +78,7 @@ KEYS: list[tuple[dict[str, Any], str, str]] = [
     ({"SCOPE": "openid offline_access write"}, "does not list the scope 'write'", "Take it out of"),
 ]
 # The same for the site's other settings.
-SETTINGS: list[tuple[dict[str, Any], str, str]] = [
+SETTINGS = [
     ({"ERPNET_INSTANCEID": None}, "ERPNET_INSTANCEID is missing", "INSTANCE_URL, APPLICATION_URI"),
     ({"AUTHENTICATION_BACKENDS": BACKEND}, "must be a list", "square brackets"),
     ({"AUTHENTICATION_BACKENDS": []}, "AUTHENTICATION_BACKENDS lacks the backend", BACKEND),

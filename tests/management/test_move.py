@@ -1,9 +1,6 @@
 """`manage.py instanceid move`: the accounts of an instance that has another address now."""
 
-from __future__ import annotations
-
 import io
-from collections.abc import Callable
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -12,11 +9,7 @@ from django.core.management import CommandError, call_command
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.testing import run_instance
 
-from ..support.visitor import Visitor
-
 User = get_user_model()
-NewVisitor = Callable[..., Visitor]
-Configure = Callable[..., None]
 
 
 @pytest.fixture

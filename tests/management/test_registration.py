@@ -1,7 +1,5 @@
 """`manage.py instanceid register` and `install-link`: what an operator reads."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io

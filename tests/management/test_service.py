@@ -1,10 +1,7 @@
 """Registering and examining an application that calls the instance's APIs as itself."""
 
-from __future__ import annotations
-
 import io
 import json
-from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,7 +11,6 @@ from erpnet_instanceid.conf import conf
 from erpnet_instanceid.management.doctor.service import examine_service, tell_limits
 
 SITE = "https://backend.example.com"
-Configure = Callable[..., None]
 
 
 def run(*arguments):

@@ -1,7 +1,5 @@
 """Signs in to the site of one file. Runs where the wheel is installed with its extra `testing`."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -19,7 +17,6 @@ def main(python, site, folder):
             [python, site, folder], env=environment, stdout=subprocess.PIPE, text=True
         )
         try:
-            assert process.stdout is not None
             sign_in(f"http://localhost:{process.stdout.readline().strip()}")
         finally:
             process.terminate()

@@ -1,7 +1,5 @@
 """A whole site in one file, of Django and the wheel alone."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

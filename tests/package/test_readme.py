@@ -1,7 +1,5 @@
 """The command that the README prints for a clone starts the demo."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -19,15 +17,9 @@ def test_demo_starts_as_printed(tmp_path):
     (command,) = re.findall(r"^ {4}(python3 .* demo)$", README, flags=re.M)
     clone = shutil.copytree(TREE, tmp_path / "clone", ignore=NOT_CLONED)
     process = subprocess.Popen(
-        command,
-        shell=True,
-        cwd=clone,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+        command, shell=True, cwd=clone, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
-        assert process.stdout is not None
         shop = next(line.split()[-1] for line in process.stdout if "The shop:" in line)
         assert "Corner &amp; Oak" in build_opener(ProxyHandler({})).open(shop).read().decode()
     finally:

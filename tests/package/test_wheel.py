@@ -1,7 +1,5 @@
 """The wheel is sound, and holds all that a site needs: templates, static files, translations."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

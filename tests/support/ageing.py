@@ -1,7 +1,5 @@
 """Time that has passed, without a wait."""
 
-from __future__ import annotations
-
 
 def older_by(seconds, held):
     """The session's entry, as if its tokens had come so much earlier."""

@@ -1,7 +1,5 @@
 """The backend alone, without a sign-in at the instance. Its site is the fixture ``site``."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.auth import authenticate
 from django.test import RequestFactory

@@ -1,7 +1,5 @@
 """The ids of the system checks, as the code gives them."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`manage.py demo` in processes of its own."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -1,14 +1,9 @@
 """An event loop for work that uses the database."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TypeVar
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
-
-T = TypeVar("T")
 
 
 def run_async(work):

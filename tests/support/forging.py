@@ -1,14 +1,6 @@
 """Ways to spoil a token before it is signed: each returns a function for `Instance.change`."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
-from erpnet_instanceid.testing import Token
-
-Forge = Callable[[Token], Any]
-MISSING: Any = object()
+MISSING = object()
 
 
 def named(value):

@@ -5,8 +5,6 @@ sent and sets. The places where none may be are noted as they come into being, a
 compared when the test is over. `tests/conftest.py` lays a watch over every test that signs in.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re
@@ -57,8 +55,8 @@ class Watch:
 
     def __init__(self, site=""):
         self.site_port = urlsplit(site).port if site else None
-        self._secrets: dict[str, tuple[str, bool]] = {}
-        self._noted: list[tuple[str, str, bool]] = []
+        self._secrets = {}
+        self._noted = []
 
     # Secrets
 
@@ -150,7 +148,7 @@ class Watch:
             shown = _without_what_is_meant(value) if name == "Location" else value
             self.note(f"header {name} of {request.path}", shown)
         if not response.streaming:
-            text = response.content.decode(errors="replace")  # type: ignore[attr-defined]
+            text = response.content.decode(errors="replace")
             text = FORM_FOR_INSTANCE.sub("", text)
             self.note(f"page {request.path}", text)
 

@@ -6,8 +6,6 @@ cases. `tests/support/leaks.py` watches that no secret is shown or logged.
     attempt.assert_refused(response, "invalid_grant", token_requests=1)
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter
@@ -162,14 +160,7 @@ class Attempt:
     def bring(self, **values):
         return self.visitor.bring(self.answer, self.changed(**values))
 
-    def assert_refused(
-        self,
-        response,
-        code=None,
-        *,
-        is_over=True,
-        **more,
-    ):
+    def assert_refused(self, response, code=None, *, is_over=True, **more):
         """As `assert_rejected`. Where the attempt ``is_over``, the right answer comes too late."""
         corrected = self.answer if is_over else None
         assert_rejected(self.visitor, response, self.before, code=code, corrected=corrected, **more)

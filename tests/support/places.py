@@ -1,7 +1,5 @@
 """Where a token reaches the site: beside the code, from the token endpoint, as a notice."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -15,14 +13,7 @@ class Place:
     target: str
     token_requests: int
 
-    def assert_refused(
-        self,
-        visitor,
-        instance,
-        forge,
-        *,
-        code=None,
-    ):
+    def assert_refused(self, visitor, instance, forge, *, code=None):
         """REJ0, REJ or LO400 for a token that ``forge`` changed before it was signed."""
         if self is LOGOUT:
             self._assert_notice_refused(visitor, instance, forge)

@@ -1,7 +1,5 @@
 """The code in the documentation, for tests that run it."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from dataclasses import dataclass

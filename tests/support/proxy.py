@@ -1,7 +1,5 @@
 """A reverse proxy that ends TLS, set up well or badly."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import contextmanager
 from http.client import HTTPConnection

@@ -1,7 +1,5 @@
 """A session engine whose store cannot be reached when a test says so."""
 
-from __future__ import annotations
-
 from django.contrib.sessions.backends import db
 from django.db import OperationalError
 
@@ -9,7 +7,7 @@ from django.db import OperationalError
 class SessionStore(db.SessionStore):
     """Django's own, but for the keys that cannot be deleted."""
 
-    stuck: set[str] = set()
+    stuck = set()
 
     @classmethod
     def get_model_class(cls):

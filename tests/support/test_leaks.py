@@ -1,7 +1,5 @@
 """The watch over secrets finds each kind of leak."""
 
-from __future__ import annotations
-
 import logging
 from urllib.parse import quote
 

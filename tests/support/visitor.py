@@ -1,7 +1,5 @@
 """A visitor: a browser's cookies and manners, over real HTTP."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
@@ -24,7 +22,7 @@ FORM = "application/x-www-form-urlencoded"
 class _TakesHTTPSOff(HTTPAdapter):
     """A proxy in front of the site: https to the browser, plain http to the site."""
 
-    def send(self, request, **kwargs):  # type: ignore[override]
+    def send(self, request, **kwargs):
         inner = request.copy()
         inner.url = str(request.url).replace("https:", "http:", 1)
         inner.headers["X-Forwarded-Proto"] = "https"
@@ -165,7 +163,7 @@ def _browser():
 
 def _same_site(cookie):
     # Browsers take a cookie without SameSite for Lax.
-    return str(cookie._rest.get("SameSite") or "Lax").lower()  # type: ignore[attr-defined]
+    return str(cookie._rest.get("SameSite") or "Lax").lower()
 
 
 def _onward(response):

@@ -5,8 +5,6 @@ redirect lives on: browsers drop tabs and newlines, take a backslash for a slash
 one nor two of them after a scheme.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from urllib.parse import unquote, urlsplit
