@@ -1,26 +1,18 @@
 """Rows POS of the cases: sign-ins that have to succeed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
 
 from erpnet_instanceid.models import Account, SignIn
-from erpnet_instanceid.testing import Token
 
 from ..support.forging import MISSING, claims, header, several
 from ..support.outcomes import assert_signed_in, begin, look
-from ..support.visitor import META_REFRESH, Visitor
-
-Configure = Callable[..., None]
-NewVisitor = Callable[..., Visitor]
+from ..support.visitor import META_REFRESH
 
 ID_TOKENS = ("front_id_token", "id_token")
 
@@ -85,7 +77,7 @@ def test_pos_05_profile_comes_from_the_access_token(visitor, instance, configure
     configure(LINK_USERS_BY="email")
     local = get_user_model().objects.create_user("local", "admin@company.example")
     instance.people["admin"].email_verified = False
-    tokens: list[Token] = []
+    tokens = []
     for name in (*ID_TOKENS, "access_token"):
         instance.change(name, tokens.append)
 
@@ -289,5 +281,5 @@ def test_pos_20_query_answer_keeps_the_anonymous_session(
 
 
 def _attributes(cookie):
-    rest: dict[str, Any] = cookie._rest  # type: ignore[attr-defined]
+    rest = cookie._rest
     return {"path": cookie.path, "domain": cookie.domain, "secure": cookie.secure, **rest}

@@ -1,11 +1,7 @@
 """Rows HYG of the cases. That no test here lets a secret out is watched by `conftest.py`."""
 
-from __future__ import annotations
-
 import logging
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -26,8 +22,6 @@ from erpnet_instanceid.views.reporting import sensitive_request
 
 from ..support.outcomes import begin
 from ..views import home
-
-Configure = Callable[..., None]
 
 urlpatterns = [path("", home, name="home")]
 
@@ -96,7 +90,7 @@ def test_hyg_01_error_mails_hold_no_secret(visitor, configure, monkeypatch, flow
     get_environ = WSGIRequestHandler.get_environ
 
     def as_servers_do(handler):
-        environ: dict[str, Any] = get_environ(handler)
+        environ = get_environ(handler)
         return {**environ, **dict.fromkeys(names, handler.path)}
 
     monkeypatch.setattr(WSGIRequestHandler, "get_environ", as_servers_do)
@@ -136,7 +130,7 @@ def test_hyg_01_error_report_shows_posted_values_in_debug_only(settings, debug):
 
 
 def test_hyg_02_tokens_are_sealed_at_rest(visitor, instance):
-    given: dict[str, str] = {}
+    given = {}
     instance.change("token_answer", given.update)
     begin(visitor, instance).assert_signed_in()
 

@@ -1,12 +1,9 @@
 """Rows KEY of the cases: the instance's metadata and keys, and what they may not talk us into.
 How both are read and kept is in tests/oidc/test_provider.py."""
 
-from __future__ import annotations
-
 import gzip
 import secrets
 import time
-from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,10 +14,6 @@ from erpnet_instanceid.testing import Token, run_instance
 
 from ..support.outcomes import assert_unavailable, begin, look, within
 from ..support.places import FRONT
-from ..support.visitor import Visitor
-
-Configure = Callable[..., None]
-NewVisitor = Callable[..., Visitor]
 
 MEGABYTE = 1024 * 1024
 

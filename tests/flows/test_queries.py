@@ -1,7 +1,5 @@
 """The cost of a sign-in for the site: database statements and calls to the instance."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from contextlib import contextmanager
@@ -28,8 +26,8 @@ TRANSACTION = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b
 class Cost:
     """The cost of one request to the site."""
 
-    statements: list[str] = field(default_factory=list)
-    transactions: list[str] = field(default_factory=list)
+    statements = field(default_factory=list)
+    transactions = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
 
 

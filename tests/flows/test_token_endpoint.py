@@ -1,8 +1,6 @@
 """Rows TOK of the cases: what the token endpoint's answer does to a sign-in. How the answer is
 read is in tests/oidc."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

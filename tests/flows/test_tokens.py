@@ -1,8 +1,6 @@
 """Spoilt tokens at each place where one comes in: beside the code, from the token endpoint, and as
 a notice. What each check refuses is in tests/oidc."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.auth import get_user_model
 

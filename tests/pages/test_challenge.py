@@ -1,8 +1,6 @@
 """The answer to a visitor whose sign-in has ended: a page goes through the instance and comes
 back, a script is told where its page has to go."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qs, urlsplit
 
 import pytest

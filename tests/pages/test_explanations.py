@@ -1,7 +1,5 @@
 """A page's words for a developer, and a log line's for the operator."""
 
-from __future__ import annotations
-
 import pytest
 
 from erpnet_instanceid.oidc.errors import (

@@ -1,7 +1,5 @@
 """Forms that a sign-in came between: kept for their sender, and shown before they are sent."""
 
-from __future__ import annotations
-
 import functools
 import re
 import time

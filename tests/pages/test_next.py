@@ -1,7 +1,5 @@
 """Rows NXT of the cases: where a visitor lands, and that it is never another site."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from urllib.parse import parse_qsl, urlencode, urlsplit

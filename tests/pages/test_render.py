@@ -1,7 +1,5 @@
 """The pages carry the name of the site."""
 
-from __future__ import annotations
-
 import pytest
 
 

@@ -1,7 +1,5 @@
 """Which pages a visitor may be sent on to."""
 
-from __future__ import annotations
-
 import pytest
 from django.http import HttpResponseRedirect
 from django.test import RequestFactory

@@ -1,7 +1,5 @@
 """In query mode the code is in an address, which servers log."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

@@ -1,7 +1,5 @@
 """Cookies and references that only look like those of an attempt."""
 
-from __future__ import annotations
-
 import pytest
 
 pytestmark = pytest.mark.usefixtures("instance")

@@ -3,8 +3,6 @@
 ``tests/oidc/test_authorization.py`` has each fault of an answer; here each kind comes once by HTTP.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import re
@@ -12,9 +10,7 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Callable
 from http.cookies import SimpleCookie
-from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
@@ -22,7 +18,6 @@ import requests
 from django.core import mail
 from django.urls import include, path
 
-from erpnet_instanceid.testing import AuthorizationAnswer
 from erpnet_instanceid.views.signin import SignInView
 
 from ..support.outcomes import (
@@ -34,8 +29,6 @@ from ..support.outcomes import (
     within,
 )
 from ..support.visitor import FORM
-
-Fields = list[tuple[str, str]]
 
 LONG = 10 * 1024
 SCRIPT = "<script>alert(1)</script>\r\nX-Injected: y\nerpnet_instanceid signed_in"
@@ -53,7 +46,7 @@ def test_answer_without_state_has_a_reference_of_its_own(visitor):
 class AskingSignInView(SignInView):
     """A site's own view, with parameters of its own."""
 
-    extra: dict[str, Any] = {}
+    extra = {}
 
     def get_extra_params(self, request):
         return self.extra
@@ -265,7 +258,7 @@ def test_cbk_09_other_methods_are_not_allowed(visitor, instance):
 
 
 def multipart(answer):
-    files: Any = {
+    files = {
         "code": (None, answer["code"]),
         "state": (None, answer["state"]),
         "id_token": ("id_token.txt", answer["id_token"], "text/plain"),
@@ -275,7 +268,7 @@ def multipart(answer):
     return prepared.body, prepared.headers["Content-Type"]
 
 
-NO_FORMS: dict[str, Callable[[AuthorizationAnswer], tuple[str | bytes, str | None]]] = {
+NO_FORMS = {
     "json": lambda answer: (json.dumps(dict(answer.fields)), "application/json"),
     "text": lambda answer: (urlencode(answer.fields), "text/plain"),
     "multipart": multipart,

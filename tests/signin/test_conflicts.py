@@ -1,7 +1,5 @@
 """A database that gives work up because of another transaction, as with SERIALIZABLE."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import InternalError, OperationalError, connection
@@ -18,7 +16,7 @@ class SerializationFailure(Exception):
 
 def give_up_once():
     """A database that gives up each statement that writes, once."""
-    seen: set[str] = set()
+    seen = set()
 
     def give_up(execute, sql, params, many, context):
         if sql.startswith(("UPDATE", "INSERT", "DELETE")) and sql not in seen:

@@ -1,7 +1,5 @@
 """The server's part in a frame's sign-in; tests/browser/test_frames.py has the browser's part."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from urllib.parse import urlencode

@@ -1,7 +1,5 @@
 """The heads of responses stay small: an nginx as it is installed takes 4 kB."""
 
-from __future__ import annotations
-
 import secrets
 from urllib.parse import urlencode
 

@@ -1,7 +1,5 @@
 """Rows TPI of the cases: a sign-in that somebody else begins."""
 
-from __future__ import annotations
-
 from urllib.parse import urlencode, urlsplit
 
 import pytest

@@ -1,7 +1,5 @@
 """The language of a sign-in: of the instance's pages, and of this site afterwards."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qs, urlsplit
 
 import pytest

@@ -1,7 +1,5 @@
 """A page that sends a visitor who has just signed in to sign in again: not without end."""
 
-from __future__ import annotations
-
 import logging
 import time
 
@@ -48,7 +46,7 @@ def assert_told(response):
 
 
 def test_visitor_without_a_right_is_told(visitor, caplog):
-    failures: list[object] = []
+    failures = []
     told = lambda **given: failures.append(given["error"])  # noqa: E731
     sign_in_failed.connect(told)
 

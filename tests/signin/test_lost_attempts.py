@@ -1,13 +1,10 @@
 """An attempt is not lost, or the sign-in starts again by itself, or the page says why it cannot."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import time
 import uuid
 from html import unescape
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -36,7 +33,7 @@ def next_start(response):
 
 
 def test_sign_in_without_its_cookie_starts_again_twice(visitor, caplog):
-    address: str | None = "/signin?" + urlencode({"next": "/private?month=11"})
+    address = "/signin?" + urlencode({"next": "/private?month=11"})
     for restarts in (1, 2, 3):
         started = visitor.get(str(address)).headers["Location"]
         answer = visitor.at(started)
@@ -142,7 +139,7 @@ def test_start_moves_to_the_host_of_the_callback(
 
 
 def test_fld_13_answer_of_two_letters_costs_little(instance):
-    pairs: list[tuple[str, Any]] = [("id_token", "ab" * 60_000), ("code", "abba" * 30_000)]
+    pairs = [("id_token", "ab" * 60_000), ("code", "abba" * 30_000)]
     started = time.thread_time()
     with pytest.raises(AttemptError) as raised:
         answers.carry(RequestFactory().get("/"), HttpResponse(), answers.Answer([*pairs, *pairs]))

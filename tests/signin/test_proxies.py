@@ -1,7 +1,5 @@
 """A proxy that ends https, and a site that does not know."""
 
-from __future__ import annotations
-
 import pytest
 
 from erpnet_instanceid.signin import proxies

@@ -1,7 +1,5 @@
 """Rows REQ of the cases: the authorization request."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape

@@ -1,10 +1,7 @@
 """Rows STA of the cases: one answer belongs to one attempt of one browser."""
 
-from __future__ import annotations
-
 import secrets
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -20,9 +17,6 @@ from ..support.outcomes import (
     begin,
     look,
 )
-from ..support.visitor import Visitor
-
-NewVisitor = Callable[..., Visitor]
 
 
 def attempt_cookies(visitor):
@@ -154,7 +148,7 @@ def flipped(value, position):
     return value[:position] + ("A" if value[position] != "A" else "B") + value[position + 1 :]
 
 
-SPOILED: dict[str, Callable[[str, str], str]] = {
+SPOILED = {
     "flipped": lambda name, value: f"{name}={flipped(value, len(value) // 2)}",
     "truncated": lambda name, value: f"{name}={value[:-8]}",
     "empty": lambda name, value: f"{name}=",

@@ -1,7 +1,5 @@
 """Nobody finds an answer in a request later; tests/surroundings/test_collectors.py has the rest."""
 
-from __future__ import annotations
-
 import pytest
 
 from erpnet_instanceid.oidc.errors import AttemptError

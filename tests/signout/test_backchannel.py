@@ -3,12 +3,8 @@
 ``tests/oidc/test_id_token.py`` has each fault of a logout token; one of each row comes by HTTP.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from secrets import token_hex
-from typing import Any
 
 import pytest
 import requests
@@ -30,10 +26,7 @@ from ..support.outcomes import (
 )
 from ..support.places import LOGOUT
 from ..support.sessions import SessionStore
-from ..support.visitor import FORM, Visitor
-
-Configure = Callable[..., None]
-NewVisitor = Callable[..., Visitor]
+from ..support.visitor import FORM
 
 ADDRESS = "/backchannel-signout"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -179,7 +172,7 @@ def test_notice_ends_what_it_names(sessions, named, ended):
     assert end_named_sign_ins({**NOTICE, **named}) == len(ended)
 
     rows = SignIn.objects.exclude(ended=None)
-    assert {(row.sid, row.account.issuer) for row in rows} == {(sid, ISSUER) for sid in ended}  # type: ignore[union-attr]
+    assert {(row.sid, row.account.issuer) for row in rows} == {(sid, ISSUER) for sid in ended}
 
 
 @pytest.mark.parametrize("named", [{"sub": "maria"}, {"sid": None}], ids=["sub", "sid"])
@@ -227,7 +220,7 @@ def test_lbc_19_a_notice_that_failed_can_be_sent_again(sessions, stuck_keys, set
 
 
 MULTIPART = b'--x\r\nContent-Disposition: form-data; name="logout_token"\r\n\r\nTOKEN\r\n--x--\r\n'
-NO_NOTICES: list[tuple[bytes, str | None]] = [
+NO_NOTICES = [
     (b"", FORM),
     (b"other=x", FORM),
     (b"logout_token=", FORM),
@@ -292,7 +285,7 @@ def test_lbc_21_23_optional_members_of_a_notice_are_accepted(new_visitor, instan
 
 
 def test_lbc_22_other_tokens_are_no_notices(visitor, instance):
-    answers: list[dict[str, Any]] = []
+    answers = []
     instance.change("token_answer", lambda answer: answers.append(dict(answer)))
     attempt = begin(visitor, instance)
     attempt.bring()

@@ -1,9 +1,6 @@
 """Rows LFC of the cases: the instance shows the site's sign-out address in a frame."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable
 from html import unescape
 from urllib.parse import urlencode
 
@@ -14,9 +11,6 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.signals import sign_in_ended
 
 from ..support.outcomes import assert_ended, assert_nothing_came_of_it, look
-from ..support.visitor import Visitor
-
-NewVisitor = Callable[..., Visitor]
 
 ADDRESS = "/frontchannel-signout"
 FRAME = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}
@@ -43,7 +37,7 @@ def assert_empty_page(response):
 def test_lfc_01_frame_ends_the_session(visitor, instance):
     visitor.sign_in()
     key = visitor.whoami()["session"]
-    reasons: list[str] = []
+    reasons = []
 
     def note(reason, **_kwargs):
         reasons.append(reason)

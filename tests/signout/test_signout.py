@@ -1,10 +1,7 @@
 """Rows LRP of the cases: a visitor signs out, here and then at the instance."""
 
-from __future__ import annotations
-
 import re
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
@@ -24,10 +21,7 @@ from ..support.outcomes import (
     look,
     within,
 )
-from ..support.visitor import Visitor, parameters
-
-Configure = Callable[..., None]
-NewVisitor = Callable[..., Visitor]
+from ..support.visitor import parameters
 
 
 def replayed(visitor, new_visitor):
@@ -45,7 +39,7 @@ def test_lrp_01_signs_out_here_and_at_the_instance(visitor, instance, settings, 
     instance.register(logout_urls=[back])
     # An ID token lives for five minutes: by the time of the sign-out it has ended.
     instance.clock_offset = -310
-    issued: list[str] = []
+    issued = []
     instance.change("token_answer", lambda answer: issued.append(answer["id_token"]))
     visitor.sign_in()
     key = visitor.whoami()["session"]
