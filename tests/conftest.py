@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import django
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
+from django.db import connections
 from django.db.models.signals import post_migrate
 
 from erpnet_instanceid.oidc import adapter, http
@@ -109,6 +110,26 @@ def new_visitor(live_server, instance):
 @pytest.fixture
 def visitor(new_visitor):
     return new_visitor()
+
+
+@pytest.fixture
+def atomic_requests(transactional_db):
+    """A site whose views each run in a transaction."""
+    connections.settings["default"]["ATOMIC_REQUESTS"] = True
+    yield
+    connections.settings["default"]["ATOMIC_REQUESTS"] = False
+
+
+@pytest.fixture
+def receive():
+    """Connects a receiver to a signal until the test ends: `receive(signed_in, note)`."""
+    with contextlib.ExitStack() as connected:
+
+        def connect(signal, receiver):
+            signal.connect(receiver)
+            connected.callback(signal.disconnect, receiver)
+
+        yield connect
 
 
 @pytest.fixture

@@ -1,21 +1,18 @@
 """Rows KEY of the cases: the instance's metadata and keys, and what they may not talk us into.
 How both are read and kept is in tests/oidc/test_provider.py."""
 
-import gzip
+import logging
 import secrets
 import time
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.oidc import fetched, provider
-from erpnet_instanceid.testing import Token, run_instance
+from erpnet_instanceid.oidc import provider
+from erpnet_instanceid.testing import run_instance
 
-from ..support.outcomes import assert_unavailable, begin, look, within
+from ..support.outcomes import assert_unavailable, begin, look
 from ..support.places import FRONT
-
-MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture
@@ -24,7 +21,7 @@ def quick_retry(monkeypatch):
     monkeypatch.setattr(provider, "RETRY_SECONDS", 0.0)
 
 
-def assert_start_fails(visitor, instance, code=None):
+def assert_start_fails(visitor, instance, code):
     """UPF at the start of a sign-in: nobody is sent anywhere."""
     before = look(visitor, instance)
     response = visitor.get("/signin")
@@ -41,10 +38,8 @@ def test_key_01_metadata_of_another_issuer_stops_the_sign_in(visitor, instance, 
 
     assert_start_fails(visitor, instance, code="issuer_mismatch")
 
-    (told,) = (
-        r for r in caplog.records if r.name == "erpnet_instanceid" and r.levelname == "ERROR"
-    )
-    assert instance.issuer in told.getMessage()
+    (told,) = (line for name, level, line in caplog.record_tuples if level == logging.ERROR)
+    assert instance.issuer in told
     instance.heal()
     begin(visitor, instance).assert_signed_in()
 
@@ -60,31 +55,6 @@ def test_key_02_keys_are_fetched_from_where_the_metadata_says(visitor, instance)
     assert [call.path for call in instance.calls("other")] == [f"/id{somewhere}"]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param({"drip": 1}, id="key_04 drip"),
-        pytest.param(
-            {
-                "body": gzip.compress(b'{"a": "' + b"x" * 64 * MEGABYTE + b'"}', 9),
-                "headers": {"Content-Encoding": "gzip"},
-            },
-            id="key_05 bomb",
-        ),
-    ],
-)
-@pytest.mark.usefixtures("quick_retry")
-def test_metadata_that_cannot_be_had_passes(visitor, instance, configure, fault):
-    configure(DEADLINE=0.5)
-    instance.always("discovery", **fault)
-
-    with within(2):
-        assert_start_fails(visitor, instance)
-
-    instance.heal()
-    begin(visitor, instance).assert_signed_in()
-
-
 # Keys
 
 
@@ -97,32 +67,6 @@ def test_key_06_07_keys_are_fetched_again_after_a_failure(visitor, instance):
 
     begin(visitor, instance).assert_signed_in()
 
-    assert len(instance.calls("jwks")) == 3
-
-
-def test_key_09_unknown_keys_are_not_looked_for_again_and_again(
-    visitor, new_visitor, instance, monkeypatch
-):
-    good = visitor.at(visitor.start())
-    visitor.bring(good)
-    before = look(visitor, instance)
-
-    def bring_unknown_key():
-        token = Token.parse(good["id_token"], instance.keys.current)
-        token.header["kid"] = secrets.token_hex(16)
-        state = parse_qs(urlsplit(visitor.start()).query)["state"][0]
-        fields = [("state", state), ("code", "some-code"), ("id_token", token.serialize())]
-        assert "(unknown_key)" in visitor.bring(good, fields).text
-
-    for _ in range(20):
-        bring_unknown_key()
-    assert visitor.whoami() == before.who
-    begin(new_visitor(), instance).assert_signed_in()
-    assert len(instance.calls("jwks")) == 2
-
-    # A minute later.
-    monkeypatch.setattr(fetched, "RENEWAL_SECONDS", 0.0)
-    bring_unknown_key()
     assert len(instance.calls("jwks")) == 3
 
 
@@ -165,7 +109,7 @@ def test_key_13_another_instance_is_not_taken_for_the_old_one(
         configure(**other.settings())
         instance.forget_requests()
         newcomer = new_visitor()
-        FRONT.assert_refused(newcomer, other, signed_by_the_old_one)
+        FRONT.assert_refused(newcomer, other, signed_by_the_old_one, code="unknown_key")
         # The other instance's maria is somebody else.
         begin(newcomer, other).assert_signed_in(login="maria@127.0.0.1")
 

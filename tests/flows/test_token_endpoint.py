@@ -4,26 +4,16 @@ read is in tests/oidc."""
 import logging
 
 import pytest
+from django.core import mail
 
 from ..support.outcomes import begin
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        pytest.param({"error": "invalid_grant"}, "invalid_grant", id="tok_02 refused"),
-        pytest.param(
-            {"json": {"access_token": "x", "token_type": "DPoP"}},
-            "token_type_refused",
-            id="tok_08 DPoP",
-        ),
-    ],
-)
-def test_refused_code_ends_the_sign_in(visitor, instance, fault, code):
+def test_tok_02_refused_code_ends_the_sign_in(visitor, instance):
     attempt = begin(visitor, instance)
     description = f"code {attempt.answer['code']} is spent"
-    instance.next_token_answer(**fault, error_description=description)
-    attempt.assert_refused(attempt.bring(), code, token_requests=1)
+    instance.next_token_answer(error="invalid_grant", error_description=description)
+    attempt.assert_refused(attempt.bring(), "invalid_grant", token_requests=1)
 
 
 @pytest.mark.parametrize(
@@ -36,16 +26,30 @@ def test_tok_04_unusable_answer_is_not_asked_for_again(visitor, instance, config
     attempt.assert_unavailable(attempt.bring(), token_requests=1)
 
 
-def test_tok_02_refused_application_is_the_operators_to_mend(visitor, instance, caplog):
+@pytest.mark.parametrize(
+    ("fault", "level", "code"),
+    [
+        pytest.param({"status": 500}, "WARNING", "server_error", id="hyg_01 failing instance"),
+        pytest.param(
+            {"status": 401, "error": "invalid_client"},
+            "ERROR",
+            "invalid_client",
+            id="tok_02 refused application",
+        ),
+    ],
+)
+def test_failure_is_logged_once_and_not_mailed(visitor, instance, caplog, fault, level, code):
     attempt = begin(visitor, instance)
     description = f"bad secret {instance.application_secret}"
-    instance.next_token_answer(status=401, error="invalid_client", error_description=description)
+    instance.next_token_answer(**fault, error_description=description)
 
-    attempt.assert_unavailable(attempt.bring(), token_requests=1, code="invalid_client")
+    attempt.assert_unavailable(attempt.bring(), token_requests=1, code=code)
 
-    (told,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert told.name == "erpnet_instanceid"
-    assert "invalid_client" in told.getMessage()
+    assert mail.outbox == []
+    (told,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert (told.name, told.levelname) == ("erpnet_instanceid", level)
+    assert told.getMessage().startswith("sign_in_failed ")
+    assert code in told.getMessage()
 
 
 def test_token_issued_while_the_site_waited_signs_in(visitor, instance, configure):

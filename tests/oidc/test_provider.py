@@ -329,7 +329,7 @@ def test_many_threads_look_for_an_unknown_key_once(instance, provider):
     assert len(instance.calls("jwks")) == 2
 
 
-def test_unknown_key_is_looked_for_at_most_once_a_minute(instance, provider, clock):
+def test_key_09_unknown_key_is_looked_for_once_a_minute(instance, provider, clock):
     verify(provider, signed(instance))
     for _ in range(10):
         assert refusal(provider, signed(instance, kid="made up")) == "unknown_key"
