@@ -1,7 +1,5 @@
 """The site under test, for servers that speak ASGI."""
 
-from __future__ import annotations
-
 from django.core.asgi import get_asgi_application
 
 application = get_asgi_application()

@@ -1,7 +1,5 @@
 """Writes docs/cases.rst: which test shows which case. ``python -m tests.cases_table``."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import defaultdict
@@ -45,7 +43,7 @@ or a table (HYG-01) is watched by ``tests/support/leaks.py`` in every test that 
 
 def tests_by_case():
     """Case id to tests, as ``file::function``."""
-    found: dict[str, list[str]] = defaultdict(list)
+    found = defaultdict(list)
     for path in sorted((TREE / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -57,7 +55,7 @@ def tests_by_case():
                 continue
             match = NAME.match(name)
             for number in filter(None, match.groups()[1:] if match else ()):
-                case = f"{match[1].upper()}-{number}"  # type: ignore[index]
+                case = f"{match[1].upper()}-{number}"
                 found[case].append(f"{path.relative_to(TREE).as_posix()}::{name}")
     return dict(found)
 

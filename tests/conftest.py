@@ -1,12 +1,9 @@
 """Fixtures of most tests: a stand-in instance, a live site, and visitors."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket
 import time
-from typing import Any
 from urllib.parse import urlsplit
 
 import django
@@ -54,7 +51,7 @@ def pytest_terminal_summary(terminalreporter):
 
 def pytest_sessionfinish(session):
     # A browser or a database that is not there may not pass for a test that passed.
-    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -96,7 +93,7 @@ def site(settings, db):
 @pytest.fixture
 def new_visitor(live_server, instance):
     """Makes visitors of the live site, each with a browser of their own."""
-    visitors: list[Visitor] = []
+    visitors = []
 
     def make(**kwargs):
         visitors.append(Visitor(live_server.url, **kwargs))

@@ -1,12 +1,9 @@
 """Writes tests/public_names.txt, what sites import: ``python -m tests.public_names``."""
 
-from __future__ import annotations
-
 import inspect
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import django
 
@@ -54,7 +51,7 @@ def _class(cls, listed):
     parents and of libraries."""
     parents = ", ".join(base.__name__ for base in cls.__bases__ if base is not object)
     yield f"    class {cls.__name__}({parents})" if parents else f"    class {cls.__name__}"
-    members: dict[str, Any] = {}
+    members = {}
     for parent in reversed(cls.__mro__):
         is_ours = parent.__module__.startswith(PACKAGE)
         if parent is cls or (is_ours and parent not in listed):

@@ -1,12 +1,9 @@
 """The site under test: the contract of the README, and nothing else."""
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 SECRET_KEY = "tests only: not a secret, but long enough for a key of every purpose"
 DEBUG = False
@@ -67,7 +64,7 @@ TEMPLATES = [
 
 _files = Path(os.environ.get("TESTS_DIRECTORY") or tempfile.gettempdir())
 if os.environ.get("TESTS_DATABASE") == "postgresql":
-    DATABASES: dict[str, dict[str, Any]] = {
+    DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": os.environ.get("PGDATABASE", "postgres"),

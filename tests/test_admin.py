@@ -1,10 +1,5 @@
 """The admin: a row that is deleted there has ended first."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
@@ -14,15 +9,11 @@ from django.utils import timezone
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.signals import sign_in_ended
 
-from .support.visitor import Visitor
-
-NewVisitor = Callable[..., Visitor]
-
 
 @pytest.fixture
 def ends():
     """Reason and login of each end that the signal reports."""
-    told: list[tuple[str, Any]] = []
+    told = []
 
     def note(sign_in, reason, **_kwargs):
         told.append((reason, sign_in.account and sign_in.account.sub))
@@ -97,7 +88,7 @@ def test_nobody_adds_or_changes_a_row(new_visitor, new_operator, model):
     """Even with every permission."""
     new_visitor().sign_in("maria")
     operator = new_operator(*(f"{verb}_{model}" for verb in ("view", "add", "change", "delete")))
-    row: Any = (Account if model == "account" else SignIn).objects.get()
+    row = (Account if model == "account" else SignIn).objects.get()
     table = f"/admin/erpnet_instanceid/{model}/"
 
     for address in (f"{table}add/", f"{table}{row.pk}/change/"):

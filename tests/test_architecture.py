@@ -1,7 +1,5 @@
 """Imports run one way, and what a library does is known in one place."""
 
-from __future__ import annotations
-
 import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -230,7 +228,7 @@ def _private_names_of(tree):
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             own.add(node.id)
         elif _is_own_attribute(node):
-            own.add(node.attr)  # type: ignore[attr-defined]
+            own.add(node.attr)
     return own
 
 

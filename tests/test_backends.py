@@ -1,9 +1,5 @@
 """`InstanceIDBackend`: what keeps a visitor out, and the methods to override."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import aauthenticate, authenticate, get_user_model
@@ -15,11 +11,8 @@ from erpnet_instanceid.models import Account, SignIn
 
 from .support.backend import ISSUER, denied, sign_in
 from .support.outcomes import begin
-from .support.visitor import Visitor
 
 User = get_user_model()
-NewVisitor = Callable[..., Visitor]
-Configure = Callable[..., None]
 
 
 @pytest.mark.usefixtures("site")
@@ -120,7 +113,7 @@ def test_lets_nobody_in_by_password_sync_or_async(settings):
 class Recorder(InstanceIDBackend):
     """Notes each call with its claims, and then does as the app does."""
 
-    calls: list[str] = []
+    calls = []
 
     def get_userinfo(self, access_token, id_token, payload):
         assert (access_token, id_token) == ("opaque", "id token")
@@ -309,7 +302,7 @@ class Nobody(InstanceIDBackend):
 class BehindReplica(InstanceIDBackend):
     """A site that reads users from a replica, which does not have the new ones yet."""
 
-    reads_from: str | None = None
+    reads_from = None
 
     def get_user(self, user_id):
         type(self).reads_from = "replica"

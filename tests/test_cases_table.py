@@ -1,7 +1,5 @@
 """The table of cases in the docs is the one that the tests make."""
 
-from __future__ import annotations
-
 from .cases_table import TABLE, table
 
 

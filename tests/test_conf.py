@@ -1,9 +1,5 @@
 """One dict of settings, read at each use."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -16,7 +12,7 @@ KEYS = {
     "APPLICATION_SECRET": "the secret of this site",
 }
 # Each optional key: its promised default, and another value.
-PROMISED: dict[str, tuple[Any, Any]] = {
+PROMISED = {
     "ISSUER": ("https://mycompany.my.erp.net/id", "https://op.test/other"),
     "SCOPE": ("openid profile offline_access read", "openid"),
     "RESPONSE_TYPE": ("code id_token", "code"),

@@ -1,9 +1,5 @@
 """A cookie of ours counts only where the raw header names it once, byte for byte."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 from django.test import AsyncRequestFactory, RequestFactory
 
@@ -17,7 +13,7 @@ def over_wsgi(header):
 
 
 def over_asgi(header):
-    factory: Any = AsyncRequestFactory()
+    factory = AsyncRequestFactory()
     scope = factory._base_scope(path="/", scheme="https", headers=[(b"cookie", header)])
     return factory.request(**scope)
 

@@ -1,7 +1,5 @@
 """Row CLM-16, and views that want a fresh sign-in."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qs, urlsplit
 
 import pytest

@@ -1,7 +1,5 @@
 """The docs name what the code names, and the reference's example of the admin works."""
 
-from __future__ import annotations
-
 import ast
 import re
 from importlib import import_module

@@ -1,7 +1,5 @@
 """The oldest versions of the dependencies are free of known advisories, and are tested."""
 
-from __future__ import annotations
-
 import configparser
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Every sentence for visitors has its Bulgarian one."""
 
-from __future__ import annotations
-
 import ast
 import gettext as catalogues
 import re

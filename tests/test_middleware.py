@@ -1,11 +1,7 @@
 """`TokenRefreshMiddleware`: when it renews, when it signs out, and at which cost."""
 
-from __future__ import annotations
-
 import time
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
@@ -26,9 +22,6 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.tokens.engine import delete_session
 
 from .support.ageing import older_by
-
-Get = Callable[[str], Any]
-Later = Callable[[float], None]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

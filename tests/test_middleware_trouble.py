@@ -1,9 +1,5 @@
 """What `TokenRefreshMiddleware` makes of sessions that are odd, and of stores that refuse."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
@@ -52,7 +48,7 @@ def refuse_writes(execute, sql, params, many, context):
     return execute(sql, params, many, context)
 
 
-ODD: list[Any] = [
+ODD = [
     {"v": 99},
     {"v": 1, "sign_in": "x"},
     "text",

@@ -1,10 +1,7 @@
 """mozilla-django-oidc's classes: where their settings come from, and what they may not do."""
 
-from __future__ import annotations
-
 import ast
 import inspect
-from typing import Any
 
 import mozilla_django_oidc.auth
 import mozilla_django_oidc.views
@@ -17,7 +14,7 @@ from erpnet_instanceid.views.callback import SignInCallbackView
 from erpnet_instanceid.views.signin import SignInView
 from erpnet_instanceid.views.signout import SignOutView
 
-CLASSES: list[Any] = [InstanceIDBackend, SignInView, SignInCallbackView, SignOutView]
+CLASSES = [InstanceIDBackend, SignInView, SignInCallbackView, SignOutView]
 REFUSED = [
     (InstanceIDBackend, "verify_token"),
     (InstanceIDBackend, "get_payload_data"),

@@ -1,7 +1,5 @@
 """A test's name is one short sentence; its docstring says the rest."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

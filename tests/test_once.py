@@ -1,7 +1,5 @@
 """One value in a process, for any number of threads, and in its forks."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time
@@ -9,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from erpnet_instanceid.once import MOST, Once, once
+from erpnet_instanceid.once import MOST, once
 
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
@@ -63,7 +61,7 @@ def test_forgotten_value_is_made_anew():
 @pytest.mark.filterwarnings(MANY_THREADS)
 @pytest.mark.parametrize("inherited", [True, False])
 def test_child_takes_the_value_over_or_makes_its_own(inherited):
-    made: Once[[str], Made] = once(inherited=inherited)(slowly)
+    made = once(inherited=inherited)(slowly)
     before = made("x")
     # A thread that makes another one holds the lock, and is not there in the child.
     making = threading.Thread(target=made, args=("y",))

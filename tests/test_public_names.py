@@ -1,7 +1,5 @@
 """The names that sites import, and how they are called, change by decision only."""
 
-from __future__ import annotations
-
 from erpnet_instanceid import api, errors
 
 from .public_names import TABLE, table

@@ -1,7 +1,5 @@
 """README.rst, followed to the letter by somebody with a new project."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -63,7 +61,7 @@ def test_a_new_project_gets_as_far_as_a_content_doctor(instance, tmp_path):
 
     (register,) = commands("instanceid register")
     told = project.run(*register)
-    secret = re.search(r"ERPNET_APPLICATION_SECRET=(\S+)", told)[1]  # type: ignore[index]
+    secret = re.search(r"ERPNET_APPLICATION_SECRET=(\S+)", told)[1]
     instance.register(
         application_uri="backend.example.com", secret=secret, login_urls=[f"{SITE}/signin-callback"]
     )

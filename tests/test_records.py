@@ -1,7 +1,5 @@
 """Stored records: by name, with a version, and unreadable without an error."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

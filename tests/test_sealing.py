@@ -1,7 +1,5 @@
 """A sealed text opens for its purpose, in time, under the site's keys, and not otherwise."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

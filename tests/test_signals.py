@@ -1,7 +1,5 @@
 """The arguments that receivers of the signals get."""
 
-from __future__ import annotations
-
 import pytest
 
 from erpnet_instanceid.signals import sign_in_ended
@@ -10,7 +8,7 @@ from erpnet_instanceid.signals import sign_in_ended
 @pytest.fixture
 def endings():
     """The people whose sign-ins have ended, and why."""
-    heard: list[tuple[str, str]] = []
+    heard = []
 
     def receiver(*, sign_in, reason, **_kwargs):
         assert sign_in.account is not None

@@ -1,7 +1,5 @@
 """docs/tutorial.rst followed to the letter, and then the tests of docs/testing.rst."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The pages of the site under test."""
 
-from __future__ import annotations
-
 from django.contrib import admin
 from django.urls import include, path
 

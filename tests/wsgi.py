@@ -1,7 +1,5 @@
 """The site under test, for servers that speak WSGI."""
 
-from __future__ import annotations
-
 from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()

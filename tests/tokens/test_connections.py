@@ -1,7 +1,5 @@
 """The database connections that a renewal works on."""
 
-from __future__ import annotations
-
 from contextvars import ContextVar
 
 import pytest
@@ -29,7 +27,7 @@ def test_rollback_without_autocommit_undoes_no_renewal(client, instance_sign_in)
 @pytest.mark.django_db(transaction=True)
 def test_other_thread_has_the_callers_context():
     """A site may choose a role or a schema by it, for each new connection."""
-    role: ContextVar[str] = ContextVar("role")
+    role = ContextVar("role")
     role.set("of the caller")
     with transaction.atomic():
         assert beside_transaction(role.get) == "of the caller"

@@ -1,7 +1,5 @@
 """A sign-in ends with its session, and a form does not open one."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet

@@ -1,7 +1,5 @@
 """The app's entry in the Django session, and what the sign-in's row knows of the session."""
 
-from __future__ import annotations
-
 from uuid import uuid4
 
 import pytest

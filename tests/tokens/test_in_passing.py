@@ -1,7 +1,5 @@
 """Renewals that a request could do without, and those that go on after it."""
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 import threading

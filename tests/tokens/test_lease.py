@@ -1,7 +1,5 @@
 """The lease: which process may spend a refresh token, and what a late one may still do."""
 
-from __future__ import annotations
-
 import time
 from datetime import timedelta
 

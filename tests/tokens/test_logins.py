@@ -1,8 +1,5 @@
 """Somebody acts as another user: impersonation, and a local password over a sign-in."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 import pytest
@@ -15,11 +12,9 @@ from rest_framework.response import Response
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.session import get_identity, get_tokens
 
-from ..support.visitor import Visitor
 from ..urls import urlpatterns as pages
 
 User = get_user_model()
-NewVisitor = Callable[..., Visitor]
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -137,7 +132,6 @@ WAYS = {
     "loginas": (by_loginas, back_by_loginas),
 }
 each_way = pytest.mark.parametrize(("away", "back"), WAYS.values(), ids=WAYS)
-Step = Callable[[Visitor], None]
 
 
 def row():

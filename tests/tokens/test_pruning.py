@@ -1,7 +1,5 @@
 """Rows that nobody needs go, and no others."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Rows RFR of the cases, for one visitor; `tests/storm` has many, and several processes."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -216,7 +214,7 @@ def test_rfr_11_refresh_without_refresh_token_keeps_the_old_one(expired, instanc
 @contextmanager
 def failing_store(error, *, carried_out):
     """A database that fails once while new tokens are stored. Yields the failed statements."""
-    told: list[str] = []
+    told = []
 
     def wrapper(execute, sql, params, many, context):
         if told or not (sql.startswith("UPDATE") and '"tokens" =' in sql):
@@ -505,7 +503,7 @@ def test_session_without_refresh_token_lasts_one_access_token(visitor, instance)
 @contextmanager
 def saving_receiver(signal):
     """A site that writes back the row it is told of; the rows it was told of."""
-    told: list[SignIn] = []
+    told = []
 
     def receive(sign_in, **_kwargs):
         told.append(sign_in)

@@ -5,13 +5,10 @@
 Prints as JSON what became of each person. A process of its own: a site has one user model.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import sys
 import warnings
-from typing import Any
 from urllib.parse import urlencode
 
 import django
@@ -29,7 +26,7 @@ from erpnet_instanceid.testing.pytest_plugin import bring_back
 from ..storm.mariadb import use_pymysql
 
 # The people who sign in, in this order: the login, and what is changed at the instance before.
-STEPS: list[tuple[str, dict[str, Any]]] = [
+STEPS = [
     ("maria", {"name": "Мария Иванова"}),
     ("admin", {"name": "Елена Петрова"}),
     ("rose", {"name": "Роза 🌸 Иванова"}),

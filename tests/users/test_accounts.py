@@ -4,11 +4,7 @@
 ``tests/users/test_claims.py`` the values of claims; here a few of each come with a sign-in.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -20,7 +16,6 @@ from erpnet_instanceid.testing import new_key
 from ..support.backend import ISSUER, denied, sign_in
 from ..support.outcomes import begin
 
-Configure = Callable[..., None]
 User = get_user_model()
 
 PROFILE = ("id", "name", "email", "email_verified", "user_type", "is_admin", "locale")
@@ -168,7 +163,7 @@ def test_uin_03_no_user_type_without_a_userinfo_endpoint(visitor, instance):
 def test_uin_05_userinfo_is_asked_with_the_token_in_a_header(visitor, instance, configure):
     configure(SCOPE="openid profile email offline_access")
     bare_access_token(instance)
-    given: dict[str, Any] = {}
+    given = {}
     instance.change("token_answer", given.update)
 
     begin(visitor, instance, "admin").assert_signed_in(login="admin")

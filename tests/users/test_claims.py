@@ -1,7 +1,5 @@
 """A visitor as the claims describe them."""
 
-from __future__ import annotations
-
 import pytest
 
 from erpnet_instanceid.users.claims import is_true, merge_claims, text

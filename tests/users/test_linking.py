@@ -1,9 +1,5 @@
 """LINK_USERS_BY: who takes over a local user, and what that ends."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
@@ -17,7 +13,6 @@ from erpnet_instanceid.users.linking import adopt, users_to_link
 from ..support.backend import denied, sign_in
 
 User = get_user_model()
-Configure = Callable[..., None]
 
 CLAIMS = {
     "iss": "https://op.test/id",
@@ -121,7 +116,7 @@ def test_creates_nobody_where_the_site_does_not_want_it(site):
 def test_login_name_is_no_address(link_by):
     """Where the e-mail is the username, the verified one counts."""
 
-    class NamedByEmail(User):  # type: ignore[misc, valid-type]
+    class NamedByEmail(User):
         USERNAME_FIELD = "email"
 
         class Meta:

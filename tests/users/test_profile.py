@@ -1,9 +1,6 @@
 """A user's fields as the claims tell them: username, name, e-mail, flags and groups."""
 
-from __future__ import annotations
-
 import hashlib
-from collections.abc import Callable
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -14,7 +11,6 @@ from erpnet_instanceid.users.profile import free_name, profile, set_groups, user
 from ..support.backend import ISSUER
 
 User = get_user_model()
-Configure = Callable[..., None]
 
 
 def hashed(key):

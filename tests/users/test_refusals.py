@@ -1,7 +1,5 @@
 """The reading of errors that a database or a model raises."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, OperationalError

@@ -1,9 +1,6 @@
 """Rights follow what the instance says while somebody stays signed in."""
 
-from __future__ import annotations
-
 import time
-from collections.abc import Callable
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -16,11 +13,7 @@ from erpnet_instanceid.models import Account, SignIn, fingerprint
 from erpnet_instanceid.oidc.errors import SignInDenied, SignInExpired
 from erpnet_instanceid.users.rights import check_user_type, follow
 
-from ..support.visitor import Visitor
-
 User = get_user_model()
-NewVisitor = Callable[..., Visitor]
-Configure = Callable[..., None]
 
 
 def sign_in_expired(visitor, instance, login="admin"):

@@ -1,7 +1,5 @@
 """The addresses of a site that has nothing but this app."""
 
-from __future__ import annotations
-
 from django.urls import include, path
 
 urlpatterns = [path("", include("erpnet_instanceid.urls"))]

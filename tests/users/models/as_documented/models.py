@@ -1,20 +1,11 @@
 """AbstractBaseUser as Django's documentation shows it, with a date that may be missing."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 
 class People(BaseUserManager["User"]):
-    def create_user(
-        self,
-        email,
-        date_of_birth=None,
-        password=None,
-    ):
+    def create_user(self, email, date_of_birth=None, password=None):
         if not email:
             raise ValueError("Users must have an email address")
         user = self.model(email=self.normalize_email(email), date_of_birth=date_of_birth)
@@ -31,7 +22,7 @@ class User(AbstractBaseUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["date_of_birth"]
-    objects: Any = People()
+    objects = People()
 
     @property
     def is_staff(self):

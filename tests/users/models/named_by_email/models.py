@@ -1,9 +1,5 @@
 """Django's user without a username: the e-mail is in its place."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 
@@ -17,9 +13,9 @@ class People(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    username = None  # type: ignore[assignment]
+    username = None
     email = models.EmailField(max_length=190, unique=True)
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
-    objects: Any = People()
+    REQUIRED_FIELDS = []
+    objects = People()

@@ -1,9 +1,5 @@
 """As cookiecutter-django makes it: one name, and the e-mail as the username."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 
@@ -25,11 +21,11 @@ class People(BaseUserManager["User"]):
 
 class User(AbstractUser):
     name = models.CharField(blank=True, max_length=255)
-    first_name = None  # type: ignore[assignment]
-    last_name = None  # type: ignore[assignment]
+    first_name = None
+    last_name = None
     email = models.EmailField(max_length=190, unique=True)
-    username = None  # type: ignore[assignment]
+    username = None
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
-    objects: Any = People()
+    REQUIRED_FIELDS = []
+    objects = People()

@@ -1,9 +1,5 @@
 """A user with a short login, no password, a check at each save, and no deletion for good."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
@@ -17,7 +13,7 @@ class People(BaseUserManager["User"]):
 
 class User(AbstractBaseUser, PermissionsMixin):
     # Everybody comes through the instance.
-    password = None  # type: ignore[assignment]
+    password = None
     login = models.CharField(max_length=30, unique=True, validators=[UnicodeUsernameValidator()])
     name = models.CharField(max_length=60)
     mail = models.EmailField(blank=True)
@@ -28,7 +24,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     USERNAME_FIELD = "login"
     EMAIL_FIELD = "mail"
     REQUIRED_FIELDS = ["name"]
-    objects: Any = People()
+    objects = People()
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("login"), name="one_login_in_any_case")]
