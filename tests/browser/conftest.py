@@ -12,13 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from .frames import HOSTS, Scene, run_scene
-from .sites import (
-    Demo,
-    install_second_provider,
-    run_second_provider,
-    run_watched_demo,
-)
+from .frames import HOSTS, run_scene
+from .sites import install_second_provider, run_second_provider, run_watched_demo
 
 CHROMIUM_ARGUMENTS = [
     "--headless",
@@ -96,7 +91,7 @@ def open_browser(chromium):
 @pytest.fixture(scope="package")
 def demos(tmp_path_factory):
     """Runs a demo for each SESSION_COOKIE_SAMESITE that is asked for, and keeps it."""
-    running: dict[str, Demo] = {}
+    running = {}
     with ExitStack() as stack:
 
         def demo_of(same_site):
@@ -126,7 +121,7 @@ def demo(demos, same_site):
 @pytest.fixture(scope="package")
 def scenes(tmp_path_factory):
     """Runs a scene for each interface that is asked for, WSGI or ASGI, and keeps it."""
-    running: dict[str, Scene] = {}
+    running = {}
     with ExitStack() as stack:
 
         def scene_of(interface):
