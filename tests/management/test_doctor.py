@@ -8,6 +8,7 @@ import socket
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.test import override_settings
 
 from erpnet_instanceid.management.doctor.redirects import onward
 from erpnet_instanceid.oidc.http import Answer
@@ -84,6 +85,7 @@ def ahead(seconds):
 
 
 OTHER = "https://op.test/id"
+MOVED = {"Location": OTHER}
 # Each row: what is spoilt at the instance, the first BAD line, a word of its cure.
 FAULTS = [
     (always("jwks", status=503), "The instance's keys cannot be read. {url}/id", "No token can be"),
@@ -92,6 +94,7 @@ FAULTS = [
     (keys({"kty": "RSA"}), "no key for RS256. Usable keys: 0.", "SIGNING_ALGORITHMS"),
     (only_other_algorithms, "no key for RS256. Usable keys: 1.", "SIGNING_ALGORITHMS"),
     (always("discovery", status=500), "HTTP status 500. (server_error)", '["INSTANCE_URL"]'),
+    (always("discovery", status=301, headers=MOVED), f"redirects to {OTHER}.", '["INSTANCE_URL"]'),
     (
         metadata(issuer=OTHER),
         f"itself '{OTHER}', and this site expects '{{url}}/id'.",
@@ -101,6 +104,7 @@ FAULTS = [
     (metadata(response_types_supported=["x"]), "list 'code id_token' in response_types", "['x']"),
     (metadata(response_modes_supported=["x"]), "not list 'form_post' in response_modes", "['x']"),
     (metadata(id_token_signing_alg_values_supported=["x"]), "list 'RS256' in id_token", "['x']"),
+    (metadata(scopes_supported=["x"]), "does not list the scope 'openid'", "Take it out of"),
     (metadata(code_challenge_methods_supported=["x"]), "list 'S256' in code_challenge", "['x']"),
     (ahead(600), "s behind the instance's.", "Keep it in time"),
     (ahead(-600), "s ahead of the instance's.", "Keep it in time"),
@@ -122,6 +126,9 @@ def test_shows_the_hash_of_a_wrong_secret_and_not_the_secret(instance, configure
     assert f"ApplicationUri         {instance.application_uri}\n" in text
     assert f"ApplicationSecretHash  {application_secret_hash('wrong-secret')}\n" in text
     assert "wrong-secret" not in text
+
+    configure(APPLICATION_SECRET=application_secret_hash("x"))
+    assert "looks like a hash: set it to the secret itself" in first_bad(blamed())
 
 
 @pytest.mark.parametrize("setting", ["INSTANCE_URL", "ISSUER"])
@@ -188,6 +195,28 @@ def test_json_of_a_fault(instance):
 
 # The site itself
 
+IN_CACHE = "django.contrib.sessions.backends.cache"
+
+
+@pytest.mark.parametrize(
+    ("changed", "cause", "cure"),
+    [
+        (
+            {"SESSION_ENGINE": IN_CACHE, "SESSION_CACHE_ALIAS": "x"},
+            "InvalidCacheBackendError",
+            "Check SESSION_ENGINE",
+        ),
+        ({"SESSION_COOKIE_DOMAIN": ".rp.test"}, "SESSION_COOKIE_DOMAIN", "own domain"),
+        ({"CSRF_COOKIE_DOMAIN": "rp.test"}, "refuses such a cookie from", "Leave CSRF"),
+        ({"SESSION_COOKIE_PATH": "/shop"}, "/signin-callback is not below it", '= "/"'),
+    ],
+)
+def test_session_that_would_be_lost_is_named_first(instance, changed, cause, cure):
+    with override_settings(**changed):
+        found = first_bad(blamed("--site", SITE))
+    assert cause in found
+    assert cure in found
+
 
 def test_site_behind_a_good_proxy(live_server, instance, trusted):
     tls = trusted.context(trusted.certificate())
@@ -213,12 +242,10 @@ PROXIES = [
 
 @pytest.mark.parametrize(("arguments", "changed", "word"), PROXIES)
 def test_fault_of_the_proxy_is_named_first(
-    live_server, instance, trusted, settings, arguments, changed, word
+    live_server, instance, trusted, arguments, changed, word
 ):
-    for name, value in changed.items():
-        setattr(settings, name, value)
     tls = trusted.context(trusted.certificate())
-    with run_proxy(live_server.url, tls, **arguments) as site:
+    with override_settings(**changed), run_proxy(live_server.url, tls, **arguments) as site:
         found = first_bad(blamed("--site", site + arguments.get("prefix", "")))
     assert word in found
     assert "signin" in found
