@@ -8,8 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -22,6 +21,8 @@ from .pool import bounded_pools, has_sent
 
 # How many hosts, and how many idle connections to each.
 POOL_SIZE = (4, 32)
+# From requests, from urllib3, and from Python's own http.client.
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
 CA_BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -54,8 +55,10 @@ class InstanceAdapter(HTTPAdapter):
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, **options: Any
     ) -> requests.Response:
-        with _proxy_named(request, options.get("proxies")), _headers_hidden():
+        try:
             return super().send(request, **options)
+        except FAILURES as error:
+            raise _explained(error, request, options.get("proxies")) from None
 
     def send_plainly(
         self,
@@ -72,7 +75,7 @@ class InstanceAdapter(HTTPAdapter):
         Cookies, hooks and the Response of requests take as long as the rest of the call.
         ``request`` needs an address and a method only.
         """
-        with _proxy_named(request, proxies), _headers_hidden():
+        try:
             pool: Any = self.get_connection_with_tls_context(request, verify, proxies=proxies)
             self.cert_verify(pool, request.url, verify, None)
             answer: urllib3.BaseHTTPResponse = pool.urlopen(
@@ -87,7 +90,9 @@ class InstanceAdapter(HTTPAdapter):
                 preload_content=False,
                 decode_content=False,
             )
-            return answer
+        except FAILURES as error:
+            raise _explained(error, request, proxies) from None
+        return answer
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         try:
@@ -121,32 +126,26 @@ def is_timeout(error: Exception) -> bool:
     return isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError)
 
 
-@contextmanager
-def _proxy_named(
-    request: requests.PreparedRequest, proxies: Mapping[str, str] | None
-) -> Iterator[None]:
+def _explained(
+    error: Exception, request: requests.PreparedRequest, proxies: Mapping[str, str] | None
+) -> Exception:
+    """``error``, or another one that says more than it, or less."""
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return _unsupported(_proxy_of(request, proxies))
+    if isinstance(error, requests.ConnectionError | urllib3.exceptions.HTTPError):
+        return _proxy_failure(error, _proxy_of(request, proxies)) or error
+    if isinstance(error, requests.RequestException):
+        return error
+    # Python's own refusal of a header quotes it, and the header may hold a token.
+    return requests.exceptions.InvalidHeader("A header cannot be sent.")
+
+
+def _proxy_failure(error: Exception, proxy: str | None) -> InstanceUnavailable | None:
     """Names the proxy, if it is the proxy that fails: it is down, or refuses to connect us."""
-    try:
-        yield
-    except requests.exceptions.InvalidProxyURL:
-        raise _unsupported(_proxy_of(request, proxies)) from None
-    except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-        proxy = _proxy_of(request, proxies)
-        if proxy is None or has_sent() or is_tls_failure(error) or is_timeout(error):
-            raise
-        setting = _proxy_variable(proxy)
-        raise InstanceUnavailable("proxy_failed", setting=setting, answer_lost=False) from None
-
-
-@contextmanager
-def _headers_hidden() -> Iterator[None]:
-    """Python's own refusal of a header quotes it, and the header may hold a token."""
-    try:
-        yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError):
-        raise
-    except ValueError:
-        raise requests.exceptions.InvalidHeader("A header cannot be sent.") from None
+    if proxy is None or has_sent() or is_tls_failure(error) or is_timeout(error):
+        return None
+    setting = _proxy_variable(proxy)
+    return InstanceUnavailable("proxy_failed", setting=setting, answer_lost=False)
 
 
 def _proxy_of(request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str | None:
