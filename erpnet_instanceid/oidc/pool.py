@@ -8,10 +8,10 @@ import io
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent import futures
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from urllib3.connection import HTTPConnection
@@ -37,10 +37,18 @@ class Bound:
     each_read: float = math.inf
     to_answer: float = 0.0
     sent: bool = False
+    _around: Bound | None = field(default=None, init=False, repr=False)
 
     def left(self) -> float:
         """Seconds that the next wait may last; infinite without a deadline."""
         return min(self.each_read, self.ends_at - time.monotonic())
+
+    def __enter__(self) -> Bound:
+        self._around, _now.bound = _now.bound, self
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        _now.bound = self._around
 
 
 class _Now(threading.local):
@@ -52,24 +60,17 @@ class _Now(threading.local):
 _now = _Now()
 
 
-@contextmanager
-def deadline(seconds: float, *, each_read: bool = False) -> Iterator[Bound]:
+def deadline(seconds: float, *, each_read: bool = False) -> AbstractContextManager[Bound]:
     """Bounds how long this thread waits for exchanges that begin inside the block.
 
     All of it together may take ``seconds``: looking up the name, connecting, sending, reading. With
     ``each_read`` each single wait may take so long, for an answer of any length. An inner bound
     never exceeds the one around it.
     """
-    around, outer = _now.bound, _bound()
+    outer = _bound()
     if each_read:
-        bound = Bound(outer.ends_at, min(seconds, outer.each_read))
-    else:
-        bound = Bound(min(time.monotonic() + seconds, outer.ends_at), outer.each_read)
-    _now.bound = bound
-    try:
-        yield bound
-    finally:
-        _now.bound = around
+        return Bound(outer.ends_at, min(seconds, outer.each_read))
+    return Bound(min(time.monotonic() + seconds, outer.ends_at), outer.each_read)
 
 
 def seconds_left() -> float:
