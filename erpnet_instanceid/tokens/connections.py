@@ -53,9 +53,17 @@ def give_back() -> None:
     Other requests can use them meanwhile. A connection without a pool stays: no other thread could
     use it, and the site may have set it up (``SET ROLE``, ``search_path``).
     """
+    pooled = [
+        alias
+        for alias, settings in connections.settings.items()
+        if settings.get("OPTIONS", {}).get("pool")
+    ]
+    if not pooled:
+        # As on most sites. Each API call comes here, and looking for connections takes longer.
+        return
     for connection in connections.all(initialized_only=True):
-        has_pool = bool(connection.settings_dict["OPTIONS"].get("pool"))
-        if has_pool and not connection.in_atomic_block and not _is_in_manual_mode(connection):
+        is_free = not connection.in_atomic_block and not _is_in_manual_mode(connection)
+        if connection.alias in pooled and is_free:
             connection.close()
 
 
