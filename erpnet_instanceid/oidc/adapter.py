@@ -94,6 +94,10 @@ class InstanceAdapter(HTTPAdapter):
             raise _explained(error, request, proxies) from None
         return answer
 
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        # requests looks for the proxy of this address even if there is no proxy at all.
+        return super().request_url(request, proxies) if proxies else request.path_url
+
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         try:
             manager = super().proxy_manager_for(proxy, **kwargs)
