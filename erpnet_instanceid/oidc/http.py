@@ -11,13 +11,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
-from requests.auth import AuthBase
+from requests.cookies import RequestsCookieJar
 from requests.utils import check_header_validity
 
 from .adapter import InstanceAdapter, environment, is_timeout, is_tls_failure
@@ -81,11 +80,11 @@ class Answer:
         return value
 
 
-class NoCredentials(AuthBase):
-    """Stops requests from sending credentials that it finds in ``.netrc``."""
+class NoCookies(RequestsCookieJar):
+    """Keeps no cookie of any answer."""
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass
 
 
 S = TypeVar("S", bound=requests.Session)
@@ -94,10 +93,10 @@ S = TypeVar("S", bound=requests.Session)
 def new_session(session_class: type[S]) -> S:
     """A session over the process's pool, without cookies and without credentials of the host."""
     session = session_class()
-    # requests would read proxies and certificates for each call; `environment` reads them once.
+    # requests would read proxies and certificates for each call; `environment` reads them once. It
+    # would also send a password from ``.netrc``.
     session.trust_env = False
-    session.auth = NoCredentials()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.cookies = NoCookies()
     adapter = _shared_adapter()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
