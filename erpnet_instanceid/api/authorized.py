@@ -105,7 +105,7 @@ class AuthorizedSession(requests.Session):
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
         """The options of a call, completed as requests does it, from an environment read once."""
-        found = environment(http.origin_of(url))
+        found = environment(self.origin if self._is_at_origin(url) else http.origin_of(url))
         if verify in (None, True) and found["verify"] is not True:
             verify = found["verify"]
         return {
@@ -132,7 +132,13 @@ class AuthorizedSession(requests.Session):
             resp.raw.close()
         return target
 
+    def _is_at_origin(self, url: str) -> bool:
+        """Quick for most addresses. False also for some that are written in another way."""
+        return url.startswith(f"{self.origin}/")
+
     def _is_own(self, url: str) -> bool:
+        if self._is_at_origin(url):
+            return True
         sent = requests.PreparedRequest()
         try:
             sent.prepare_url(url, None)
@@ -152,7 +158,7 @@ class AuthorizedSession(requests.Session):
     def _new_call(self, method: str, url: str, options: dict[str, Any]) -> Call:
         address = self.address(url)
         limits = limits_of(options.get("timeout"), self.limits)
-        options["timeout"] = (limits.connect, limits.deadline)
+        options["timeout"] = limits.timeout
         return Call(method, address, options, limits, Bearer(self.tokens.current()))
 
     def _with_language(self, headers: Mapping[str, Any], active: str | None) -> Mapping[str, Any]:
