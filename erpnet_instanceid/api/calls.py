@@ -47,7 +47,11 @@ class Call:
     admitted_by: Gate | None = None
     may_renew: bool = True
     refusals: int = 0
-    started: float = field(default_factory=time.monotonic)
+    # By the monotonic clock.
+    give_up_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.give_up_at = time.monotonic() + min(self.limits.deadline, seconds_left())
 
     @property
     def is_streamed(self) -> bool:
@@ -56,7 +60,7 @@ class Call:
     @property
     def patience(self) -> float:
         """Seconds that the call may still wait before it is sent."""
-        return min(self.started + self.limits.deadline - time.monotonic(), seconds_left())
+        return self.give_up_at - time.monotonic()
 
     def passes(self, gate: Gate) -> bool:
         admitted = self.admitted_by is gate or gate.enter_now(self.patience)
@@ -89,6 +93,8 @@ def limits_of(timeout: object, default: Limits) -> Limits:
 
     Raises ValueError, as requests does, for one that leaves no time.
     """
+    if timeout is None:
+        return default
     connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     limits = Limits(
         connect=default.connect if connect is None else float(connect),

@@ -75,12 +75,12 @@ def deadline(seconds: float, *, each_read: bool = False) -> AbstractContextManag
 
 def seconds_left() -> float:
     """How long this thread may still wait for the instance; infinite without a deadline."""
-    return _bound().left()
+    return math.inf if _now.bound is None else _now.bound.left()
 
 
 def has_sent() -> bool:
     """Whether this thread has begun to send, in the innermost `deadline`."""
-    return _bound().sent
+    return _now.bound is not None and _now.bound.sent
 
 
 def _bound() -> Bound:
