@@ -130,6 +130,13 @@ def receive():
 
 
 @pytest.fixture
+def later(monkeypatch):
+    """`later(901)`: it is so many seconds later for the whole process, browsers included."""
+    now = time.time
+    return lambda seconds: monkeypatch.setattr(time, "time", lambda: now() + seconds)
+
+
+@pytest.fixture
 def no_proxies(monkeypatch):
     """An environment that names no proxy, until the test does."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):

@@ -2,7 +2,6 @@
 
 import functools
 import re
-import time
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -180,17 +179,16 @@ def test_forged_form_is_refused_wherever_its_csrf_secret_is(checked):
     assert client.post("/order", form).status_code == 403
 
 
-def test_form_is_kept_for_an_hour(visitor, instance, monkeypatch):
+def test_form_is_kept_for_an_hour(visitor, instance, later):
     visitor.sign_in("maria")
     SignIn.objects.update(ended=timezone.now(), tokens="")
     instance.next_answer("api", status=401)
     visitor.post("/uncaught", {"note": "n"})
     visitor.sign_in("maria", "/signin-resume")
-    now = time.time()
 
-    monkeypatch.setattr(time, "time", lambda: now + 3590)
+    later(3590)
     assert 'name="note"' in visitor.get("/signin-resume").text
-    monkeypatch.setattr(time, "time", lambda: now + 3602)
+    later(3602)
     assert_form_is_gone(visitor)
 
 

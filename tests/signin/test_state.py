@@ -1,8 +1,6 @@
 """Rows STA of the cases: one answer belongs to one attempt of one browser."""
 
 import secrets
-import time
-from contextlib import contextmanager
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.contrib.sessions.models import Session
@@ -17,11 +15,6 @@ from ..support.outcomes import (
     begin,
     look,
 )
-
-
-def attempt_cookies(visitor):
-    return visitor.cookies("erpnet_signin_")
-
 
 # State of other sites and browsers
 
@@ -57,7 +50,7 @@ def test_sta_04_replay_in_the_same_browser_changes_nothing(visitor, instance):
 
 def test_sta_04_replay_with_the_old_cookies_changes_nothing(visitor, instance):
     answer = visitor.at(visitor.start(max_age="300"))
-    kept = attempt_cookies(visitor)
+    kept = visitor.cookies("erpnet_signin_")
     visitor.bring(answer)
     before = look(visitor, instance)
     for cookie in kept:
@@ -73,45 +66,34 @@ def test_sta_04_replay_with_the_old_cookies_changes_nothing(visitor, instance):
     assert_nothing_came_of_it(visitor, before)
 
 
-@contextmanager
-def later(monkeypatch, seconds):
-    """The whole process, stand-in and browsers included, so much later."""
-    now = time.time
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "time", lambda: now() + seconds)
-        yield
-
-
-def test_sta_06_answer_after_the_lifetime_is_refused(visitor, instance, monkeypatch):
+def test_sta_06_answer_after_the_lifetime_is_refused(visitor, instance, later):
     address = visitor.start()
-    with later(monkeypatch, 901):
-        honest = visitor.at(address)
-        before = look(visitor, instance)
-        response = visitor.bring(honest)
-        assert_rejected(visitor, response, before, code="attempt_expired", corrected=honest)
+    later(901)
+    honest = visitor.at(address)
+    before = look(visitor, instance)
+    response = visitor.bring(honest)
+    assert_rejected(visitor, response, before, code="attempt_expired", corrected=honest)
 
 
-def test_sta_06_lifetime_is_the_one_of_the_settings(visitor, instance, monkeypatch, configure):
+def test_sta_06_lifetime_is_the_one_of_the_settings(visitor, instance, later, configure):
     configure(SIGN_IN_LIFETIME=1800)
     address = visitor.start()
-
-    with later(monkeypatch, 1700):
-        honest = visitor.at(address)
-        before = look(visitor, instance)
-        assert_signed_in(visitor, visitor.bring(honest), before)
+    later(1700)
+    honest = visitor.at(address)
+    before = look(visitor, instance)
+    assert_signed_in(visitor, visitor.bring(honest), before)
 
 
 # Which attempt
 
 
-def test_sta_06_slow_answer_is_asked_for_again(visitor, instance, monkeypatch):
+def test_sta_06_slow_answer_is_asked_for_again(visitor, instance, later):
     answer = visitor.at(visitor.start())
     relayed = visitor.relay(answer.url, urlencode(answer.fields))
     # Not the browser's doing: it would have dropped the cookie by then.
     for cookie in visitor.cookies("erpnet"):
         cookie.expires = None
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 122)
+    later(122)
 
     response = visitor.arrive(relayed.headers["Location"])
 
@@ -125,49 +107,6 @@ def test_sta_07_answer_with_another_attempts_state_is_refused(visitor, instance)
     second.assert_refused(response, "claim_mismatch")
     # The other tab has not been touched.
     first.assert_signed_in()
-
-
-# The cookie
-
-
-def with_cookie_header(visitor, answer, header):
-    """Brings the answer with a Cookie header that ``header`` makes from name and value."""
-    (attempt,) = attempt_cookies(visitor)
-    onward = visitor.relay(answer.url, urlencode(answer.fields)).headers["Location"]
-    others = [f"{c.name}={c.value}" for c in visitor.http.cookies if c.name != attempt.name]
-    sent = "; ".join([*others, header(attempt.name, attempt.value or "")])
-    kept = list(visitor.http.cookies)
-    visitor.http.cookies.clear()
-    response = visitor.get(onward, headers={"Cookie": sent})
-    for cookie in kept:
-        visitor.http.cookies.set_cookie(cookie)
-    return response
-
-
-def flipped(value, position):
-    return value[:position] + ("A" if value[position] != "A" else "B") + value[position + 1 :]
-
-
-SPOILED = {
-    "flipped": lambda name, value: f"{name}={flipped(value, len(value) // 2)}",
-    "truncated": lambda name, value: f"{name}={value[:-8]}",
-    "empty": lambda name, value: f"{name}=",
-    "8 kB of garbage": lambda name, value: f"{name}={secrets.token_urlsafe(6000)}",
-    "not ASCII": lambda name, value: f"{name}=\xe9{value}",
-    "missing": lambda name, value: "",
-    "twice, garbage last": lambda name, value: f"{name}={value}; {name}=garbage",
-    "twice, empty first": lambda name, value: f"{name}=; {name}={value}",
-}
-
-
-def test_sta_08_spoiled_attempt_cookie_is_refused(visitor, instance):
-    attempt = begin(visitor, instance)
-    for header in SPOILED.values():
-        response = with_cookie_header(visitor, attempt.answer, header)
-        attempt.assert_refused(response, "unknown_attempt", is_over=False)
-
-    unspoiled = with_cookie_header(visitor, attempt.answer, lambda name, value: f"{name}={value}")
-    assert unspoiled.headers["Location"] == "/"
 
 
 # The session

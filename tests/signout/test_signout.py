@@ -10,7 +10,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
-from django.db import connections
 
 from erpnet_instanceid.models import SignIn
 
@@ -251,15 +250,14 @@ def test_lrp_06_return_that_nobody_asked_for(visitor, new_visitor, configure, in
     assert visitor.get("/customers").status_code == 200
 
 
-def test_lrp_06_return_of_long_ago_leads_nowhere(visitor, configure, monkeypatch):
+def test_lrp_06_return_of_long_ago_leads_nowhere(visitor, later):
     visitor.sign_in()
     state = parameters(visitor.post("/signout", {"next": "/plain"}).headers["Location"])["state"]
     back = f"/signout-callback?{urlencode({'state': state})}"
-    now = time.time()
 
-    monkeypatch.setattr(time, "time", lambda: now + 3590)
+    later(3590)
     assert visitor.arrive(back).headers["Location"] == "/plain"
-    monkeypatch.setattr(time, "time", lambda: now + 3602)
+    later(3602)
     assert visitor.arrive(back).status_code == 200
 
 
@@ -308,23 +306,19 @@ def test_lrp_08_the_other_browser_stays_signed_in(new_visitor, instance):
     assert SignIn.objects.filter(ended=None).count() == 1
 
 
-def test_sign_out_waits_three_seconds_for_the_revocation(visitor, instance):
+def test_sign_out_waits_three_seconds_for_the_revocation(visitor, instance, atomic_requests):
     """The wait is a courtesy, and holds nobody up: with ATOMIC_REQUESTS the row would be locked."""
     visitor.sign_in()
     key = visitor.whoami()["session"]
     instance.next_answer("revocation", hold=6)
-    connections.settings["default"]["ATOMIC_REQUESTS"] = True
-    try:
-        with ThreadPoolExecutor(1) as pool, within(4.5):
-            leaving = pool.submit(visitor.post, "/signout")
-            instance.wait_for_calls("revocation")
-            with within(1):
-                Group.objects.create(name="written meanwhile")
-            # It is over here already.
-            assert SignIn.objects.get().ended is not None
-            assert not Session.objects.filter(session_key=key).exists()
-            location = leaving.result().headers["Location"]
-    finally:
-        connections.settings["default"]["ATOMIC_REQUESTS"] = False
+    with ThreadPoolExecutor(1) as pool, within(4.5):
+        leaving = pool.submit(visitor.post, "/signout")
+        instance.wait_for_calls("revocation")
+        with within(1):
+            Group.objects.create(name="written meanwhile")
+        # It is over here already.
+        assert SignIn.objects.get().ended is not None
+        assert not Session.objects.filter(session_key=key).exists()
+        location = leaving.result().headers["Location"]
     assert location.startswith(f"{instance.issuer}/connect/endsession?")
     assert_ended(visitor, key)

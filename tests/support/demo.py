@@ -41,13 +41,14 @@ def run_demo(*arguments, stderr=None, **environment):
 
 
 @contextmanager
-def run_program(command, environment, stderr=None):
+def run_program(command, environment, stderr=None, pass_fds=()):
     process = subprocess.Popen(
         command,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
+        pass_fds=pass_fds,
         # Some are only the start of another program, which has to end as well.
         start_new_session=True,
     )
