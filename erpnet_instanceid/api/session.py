@@ -99,9 +99,9 @@ def open_session(tokens: TokenSource) -> InstanceSession:
     """A session over the process's pool of connections."""
     session = http.new_session(InstanceSession)
     session.tokens = tokens
-    session.origin = http.origin_of(conf.instance_url)
     session.directory = site_directory()
-    session.limits = conf.limits
+    session.origin = http.origin_of(session.directory.instance_url)
+    session.limits = session.directory.limits
     session.call_limits = CallLimits(conf.api_concurrency, conf.api_per_minute)
     session.max_bytes = conf.api_max_bytes
     return session
