@@ -123,6 +123,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_connections)
 
 
+# The addresses of the instance are asked for at each exchange.
+@functools.lru_cache(maxsize=64)
 def origin_of(url: str) -> str:
     """Scheme, host and port of ``url``. Equal strings mean equal origins."""
     parts = urlsplit(url)
@@ -194,10 +196,10 @@ def _send(
 
 def _read_whole(response: urllib3.BaseHTTPResponse, shown: str) -> bytes:
     body = b""
-    # Until a read returns nothing: only that read notices an answer that was cut off, and returns
-    # the connection to the pool.
-    while chunk := response.read(MAX_ANSWER_BYTES + 1 - len(body), decode_content=False):
-        body += chunk
+    # A whole answer closes itself, and returns the connection to the pool. One that was cut off
+    # stays open, and the next read raises.
+    while not response.closed:
+        body += response.read(MAX_ANSWER_BYTES + 1 - len(body), decode_content=False)
         if len(body) > MAX_ANSWER_BYTES:
             raise InvalidResponse("answer_too_large", url=shown, limit=MAX_ANSWER_BYTES)
     return body
