@@ -39,9 +39,9 @@ from ..signals import signed_in
 from ..tokens import backoff, notice_log
 from ..tokens.connections import give_back
 from ..tokens.endings import end, end_all_of, sign_out
-from ..tokens.engine import repeat_in_conflict
+from ..tokens.engine import filled_when_created, repeat_in_conflict, save_only_changes
 from ..tokens.entry import SessionEntry, new_entry, read_entry, write_entry
-from ..tokens.logins import own_login
+from ..tokens.logins import own_login, put_user
 from ..tokens.pruning import prune_now_and_then
 from ..users.refusals import constraint
 from .answers import Answer
@@ -191,19 +191,21 @@ def sign_visitor_in(
         account = sign_in.account
         if user is None or account is None:
             raise SignInDenied("no_user", sub=claims["sub"])
+    session, before = request.session, read_entry(request.session)
+    entry = new_entry(
+        session,
+        sign_in.pk,
+        1,
+        tokens,
+        target=target,
+        authenticated_at=authentication_time(claims),
+    )
     kept_forms.note_sign_in(request, user)
-    before, key_before = read_entry(request.session), request.session.session_key
-    repeat_in_conflict(request.session)
-    # Rotates an anonymous session's key; the session of another person is flushed.
-    with deleted_if_refused(sign_in), own_login(request):
-        _login(request, user)
-    if request.session.session_key in (key_before, None):
-        # Django keeps the key if the same user signs in again, and has none yet after a flush. The
-        # row needs a key by which a sign-out notice finds this session.
-        request.session.cycle_key()
+    with deleted_if_refused(sign_in):
+        _login(request, user, entry)
     row = {
         "account": account,
-        "session_key": request.session.session_key or "",
+        "session_key": session.session_key or "",
         "generation": 1,
         "tokens": sealed_tokens(tokens),
         "refreshed": timezone.now(),
@@ -214,15 +216,6 @@ def sign_visitor_in(
         if not sign_in.change(row, no_notice):
             sign_out(request)
             raise AttemptError("sign_in_ended")
-    entry = new_entry(
-        request.session,
-        sign_in.pk,
-        1,
-        tokens,
-        target=target,
-        authenticated_at=authentication_time(claims),
-    )
-    write_entry(request.session, entry)
     if before is not None:
         _end_replaced(before)
     logger.info(
@@ -236,7 +229,30 @@ def sign_visitor_in(
     return user
 
 
-def _login(request: HttpRequest, user: Any) -> None:
+def _login(request: HttpRequest, user: Any, entry: SessionEntry) -> None:
+    """Signs the user in with Django, on a session with a new key, and puts ``entry`` on it.
+
+    The session is stored once, complete: the browser gets its key after that.
+    """
+    session, former_key = request.session, request.session.session_key
+
+    def fill() -> None:
+        put_user(session, user)
+        write_entry(session, entry.with_key(session.session_key))
+
+    repeat_in_conflict(session)
+    save_only_changes(session)
+    # Rotates an anonymous session's key; the session of another person is flushed.
+    with own_login(request), filled_when_created(session, fill):
+        _django_login(request, user)
+        if session.session_key in (former_key, None):
+            # Django keeps the key if the same user signs in again, and has none yet after a flush.
+            # The row needs a key by which a sign-out notice finds this session.
+            session.cycle_key()
+    fill()
+
+
+def _django_login(request: HttpRequest, user: Any) -> None:
     try:
         tried_again(partial(auth.login, request, user))
     except ValidationError as error:

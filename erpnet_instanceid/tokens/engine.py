@@ -88,6 +88,43 @@ def _repeated(method: Callable[P, T]) -> Callable[P, T]:
     return repeated
 
 
+@contextmanager
+def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Iterator[None]:
+    """Calls ``fill`` when the session gets a new key inside the block, before it is stored.
+
+    Some engines store a session later than that: fill it after the block, too.
+    """
+    save = session.save
+
+    def fill_and_save(must_create: bool = False) -> None:
+        if must_create:
+            fill()
+        save(must_create)
+
+    session.save = fill_and_save  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        session.save = save  # type: ignore[method-assign]
+
+
+def save_only_changes(session: SessionBase) -> None:
+    """Makes ``session`` skip a save if its last one has stored the same content.
+
+    login() stores the session and then changes it, so Django stores it again after the view.
+    """
+    save, stored = session.save, b""
+
+    def save_changes(must_create: bool = False) -> None:
+        nonlocal stored
+        content = session.serializer().dumps(dict(session.items()))
+        if must_create or content != stored:
+            save(must_create)
+            stored = content
+
+    session.save = save_changes  # type: ignore[method-assign]
+
+
 def delete_session(session_key: str) -> None:
     """Deletes a session of the configured engine. Nothing happens where it does not exist."""
     if session_key:

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.contrib import auth
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import Error as DatabaseFailure
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -46,6 +48,15 @@ def own_login(request: HttpRequest) -> Iterator[None]:
     setattr(request, _KEY, None)
     yield
     setattr(request, _KEY, key)
+
+
+def put_user(session: SessionBase, user: Any) -> None:
+    """Puts on the session what Django's login() puts there."""
+    # A user model need not have it before Django 6.1.
+    auth_hash = getattr(user, "get_session_auth_hash", str)()
+    session[auth.SESSION_KEY] = user._meta.pk.value_to_string(user)
+    session[auth.BACKEND_SESSION_KEY] = user.backend
+    session[auth.HASH_SESSION_KEY] = auth_hash
 
 
 def has_left(request: HttpRequest) -> bool:

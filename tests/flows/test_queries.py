@@ -19,7 +19,7 @@ from ..support.visitor import FORM
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MOST_OF_A_CALLBACK = 7
+MOST_OF_A_CALLBACK = 6
 TRANSACTION = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b", re.IGNORECASE)
 
 

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model, login, logout
+from django.contrib.auth.signals import user_logged_in
 from django.http import HttpResponse, JsonResponse
 from django.urls import include, path
 from rest_framework.decorators import api_view, permission_classes
@@ -253,3 +254,21 @@ def test_local_sign_in_without_another_one_costs_one_query(visitor, new_visitor)
     assert visitor.whoami()["user"] == "local"
     assert visitor.whoami()["basket"] == ["tea"]
     assert visitor.get("/known").json() == {"sub": None, "tokens": False}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file"])
+def test_receiver_of_a_sign_in_adds_to_a_stored_session(client, instance_sign_in, settings, engine):
+    """The session is stored once, before the signal; what comes later is stored as well."""
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+
+    def add(*, request, **_):
+        request.session["was_stored"] = request.session.exists(request.session.session_key)
+
+    user_logged_in.connect(add)
+    try:
+        instance_sign_in(client, "maria")
+    finally:
+        user_logged_in.disconnect(add)
+    assert client.session["was_stored"] is True
+    assert client.get("/private").status_code == 200
