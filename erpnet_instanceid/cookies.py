@@ -127,5 +127,4 @@ def _sent(request: HttpRequest) -> Iterator[tuple[str, str]]:
     for position, pair in enumerate(request.META.get("HTTP_COOKIE", "").split(";")):
         # One blank follows each semicolon; any other belongs to somebody's name.
         name, _, value = (pair.removeprefix(" ") if position else pair).partition("=")
-        # Django quotes a value that ends in "=".
-        yield name, value.removeprefix('"').removesuffix('"')
+        yield name, value

@@ -14,10 +14,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from .oidc.jose import decode_base64url
+
 
 def seal(purpose: str, data: bytes) -> str:
-    """``data`` encrypted and authenticated, as text that fits a cookie."""
-    return _keyring(purpose).encrypt(data).decode("ascii")
+    """``data`` encrypted and authenticated, as text that cookies and addresses take as it is."""
+    return _keyring(purpose).encrypt(data).rstrip(b"=").decode("ascii")
 
 
 def unseal(purpose: str, text: str, *, max_age: int | None = None) -> bytes | None:
@@ -25,21 +27,24 @@ def unseal(purpose: str, text: str, *, max_age: int | None = None) -> bytes | No
 
     None where ``text`` was not sealed for it, or is older than ``max_age`` seconds.
     """
+    # Fernet skips characters that are not base64, so one seal would have many spellings.
+    data = decode_base64url(text)
+    if data is None:
+        return None
     try:
-        data = text.encode("ascii")
-        # Fernet skips characters that are not base64, so one seal would have many spellings.
-        if base64.urlsafe_b64encode(base64.urlsafe_b64decode(data)) != data:
-            return None
-        return _keyring(purpose).decrypt(data, ttl=max_age)
-    except (InvalidToken, ValueError):
+        return _keyring(purpose).decrypt(base64.urlsafe_b64encode(data), ttl=max_age)
+    except InvalidToken:
         return None
 
 
 def sealed_at(purpose: str, text: str) -> int | None:
     """When this was sealed for ``purpose``, in Unix seconds; None where it was not."""
+    data = decode_base64url(text)
+    if data is None:
+        return None
     try:
-        return _keyring(purpose).extract_timestamp(text.encode("ascii"))
-    except (InvalidToken, ValueError):
+        return _keyring(purpose).extract_timestamp(base64.urlsafe_b64encode(data))
+    except InvalidToken:
         return None
 
 

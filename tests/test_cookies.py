@@ -48,7 +48,3 @@ def test_name_that_comes_twice_does_not_count(sent):
 
 def test_bare_name_does_not_count_over_https(sent):
     assert cookies.only(sent(b"erpnet_answer=bare"), "erpnet_answer") == ""
-
-
-def test_quotes_that_django_adds_are_taken_off(sent):
-    assert cookies.only(sent(f'{NAME}="abc=="'.encode()), "erpnet_answer") == "abc=="

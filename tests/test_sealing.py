@@ -47,17 +47,14 @@ def test_text_sealed_for_one_purpose_does_not_open_for_another():
         lambda text: text + "A",
         lambda text: text + "\n",
         lambda text: text[:20] + "é" + text[21:],
-        lambda text: text.rstrip("="),
+        lambda text: text + "=",
         lambda text: text[:30] + ("B" if text[30] != "B" else "C") + text[31:],
         lambda text: "B" + text[1:],
         lambda text: "\ud800",
     ],
 )
 def test_changed_text_does_not_open(change):
-    # Of this length the text needs padding, which can be left out.
     sealed = seal("tokens", b"secret")
-    assert sealed.endswith("=")
-
     assert unseal("tokens", change(sealed)) is None
 
 
