@@ -50,8 +50,8 @@ def told_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> HttpRes
 
 def is_speculative(request: HttpRequest) -> bool:
     """Whether the browser only fetches ahead: a prefetch or a prerender, before any click."""
-    told = (request.headers.get(name, "") for name in TELL_PURPOSE)
-    return any(purpose.partition(";")[0].strip() in SPECULATIVE for purpose in told)
+    told = [request.headers.get(name, "") for name in TELL_PURPOSE]
+    return any(purpose.partition(";")[0].strip() in SPECULATIVE for purpose in told if purpose)
 
 
 def page_of_script(request: HttpRequest) -> str:

@@ -31,7 +31,7 @@ from .. import cookies, records
 from ..conf import redirect_field_name
 from .challenge import shows_page, sign_in_required
 from .failures import form_not_kept_page
-from .targets import has_own_urls
+from .targets import has_own_urls, signin_address
 
 FORM_KEY = "erpnet_instanceid_form"
 EARLIER_KEY = "erpnet_instanceid_earlier_csrf"
@@ -80,7 +80,7 @@ def answer(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
     Keeps the form and leads through sign-in to the page where its author can send it; drops a
     kept form that has just been sent.
     """
-    if not (needs_work(request, response) and has_own_urls()):
+    if not needs_work(request, response):
         return response
     if _is_lost_to_sign_in(request, response):
         return keep(request, getattr(request, _AUTHOR, None) or request.user)
@@ -146,16 +146,16 @@ def _is_lost_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> boo
     twice.
     """
     location = urlsplit(response.headers.get("Location", ""))
-    if location.path.rstrip("/") != reverse("erpnet_instanceid:signin"):
-        return False
     target = parse_qs(location.query).get(redirect_field_name(), [""])[-1]
-    own = (request.get_full_path(), request.build_absolute_uri())
-    return target in own and is_a_form(request)
+    if target not in (request.get_full_path(), request.build_absolute_uri()):
+        return False
+    leads_to_sign_in = has_own_urls() and location.path.rstrip("/") == signin_address()
+    return leads_to_sign_in and is_a_form(request)
 
 
 def _is_from_an_earlier_page(request: HttpRequest, response: HttpResponseBase) -> bool:
     """Whether a page that was open before the last sign-in posted this, and so met a 403."""
-    if response.status_code != 403 or not request.user.is_authenticated:
+    if response.status_code != 403 or not request.user.is_authenticated or not has_own_urls():
         return False
     sealed = request.session.get(EARLIER_KEY)
     earlier = records.unseal(EarlierSecret, "earlier csrf", sealed, max_age=EARLIER_SECONDS)

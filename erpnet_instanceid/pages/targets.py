@@ -77,8 +77,9 @@ def default_target() -> str:
 
 def callback_address(request: HttpRequest) -> str:
     """The ImpersonateLoginUrl, character by character as it has to be registered."""
-    path = reverse("erpnet_instanceid:signin_callback")
-    return conf.callback_url or request.build_absolute_uri(path)
+    return conf.callback_url or request.build_absolute_uri(
+        reverse("erpnet_instanceid:signin_callback")
+    )
 
 
 def signed_out_address(request: HttpRequest) -> str:
