@@ -64,9 +64,7 @@ def test_popup_asks_for_the_password_where_the_view_wants_it(visitor):
 
 def test_popup_that_fails_starts_again_for_its_frame(visitor):
     answer = visitor.at(visitor.get(opened(visitor)).headers["Location"])
-    fields = {"state": dict(answer.fields)["state"], "error": "access_denied"}
-    relayed = visitor.relay(answer.url, urlencode(fields))
-    failed = visitor.carried(relayed)
+    failed = visitor.bring(answer, [("state", answer["state"]), ("error", "access_denied")])
     assert failed.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
     again, somebody_else = re.findall(r'href="(/signin-popup[^"]+)"', failed.text)
     assert "prompt=login" in visitor.get(unescape(somebody_else)).headers["Location"]

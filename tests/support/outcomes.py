@@ -160,6 +160,11 @@ class Attempt:
     def bring(self, **values):
         return self.visitor.bring(self.answer, self.changed(**values))
 
+    def decline(self, error, **more):
+        """Brings an error in place of the answer."""
+        fields = {"state": self.answer["state"], "error": error, **more}
+        return self.visitor.bring(self.answer, list(fields.items()))
+
     def assert_refused(self, response, code=None, *, is_over=True, **more):
         """As `assert_rejected`. Where the attempt ``is_over``, the right answer comes too late."""
         corrected = self.answer if is_over else None
