@@ -251,17 +251,36 @@ def test_sig_23_token_of_another_kind_is_refused(issuer, kind):
         assert issuer.refusal(kind, header(typ=typ)) == "wrong_token_type", typ
 
 
-def test_lbc_04_to_11_claims_a_logout_token_must_have(issuer):
-    event = {"http://schemas.openid.net/event/foobar": {}}
-    for events in [MISSING, None, [], event, {LOGOUT_EVENT: None}, LOGOUT_EVENT]:
+def test_lbc_02_03_logout_token_is_signed_as_id_tokens_are(issuer):
+    for alg in ["none", "ES256"]:
+        assert issuer.refusal(LOGOUT, header(alg=alg)) == "algorithm_refused", alg
+
+
+def test_lbc_04_05_logout_token_tells_of_a_sign_out(issuer):
+    other = {"http://schemas.openid.net/event/foobar": {}}
+    for events in [MISSING, None, [], other, {LOGOUT_EVENT: None}, LOGOUT_EVENT]:
         assert issuer.refusal(LOGOUT, claims(events=events)) == "claim_mismatch events", events
-    for jti in [MISSING, None, "", 5]:
-        assert issuer.refusal(LOGOUT, claims(jti=jti)) == "claim_missing jti", jti
-    for sid in [None, "", 5, [], "x" * 256, "a\0b"]:
-        assert issuer.refusal(LOGOUT, claims(sid=sid)) == "malformed_claim sid", sid
+
+
+def test_lbc_06_10_logout_token_names_whom_and_has_no_nonce(issuer):
+    assert issuer.refusal(LOGOUT, claims(nonce="x")) == "claim_forbidden nonce"
     neither = claims(sub=MISSING, sid=MISSING)
     assert issuer.refusal(LOGOUT, neither) == "claim_missing sub or sid"
-    assert issuer.refusal(LOGOUT, claims(nonce="x")) == "claim_forbidden nonce"
+    for sid in [None, "", 5, [], "x" * 256, "a\0b"]:
+        assert issuer.refusal(LOGOUT, claims(sid=sid)) == "malformed_claim sid", sid
+    assert issuer.refusal(LOGOUT, claims(sub="", sid=None)) == "malformed_claim sub"
+
+
+def test_lbc_08_09_logout_token_is_of_this_issuer_for_this_site(issuer):
+    longer = lambda value: value + "INVALID"  # noqa: E731
+    assert issuer.refusal(LOGOUT, claims(aud=longer)) == "claim_mismatch aud"
+    assert issuer.refusal(LOGOUT, claims(iss=longer)) == "claim_mismatch iss"
+
+
+def test_lbc_11_logout_token_is_new_and_has_a_name(issuer):
+    for jti in [MISSING, None, "", 5]:
+        assert issuer.refusal(LOGOUT, claims(jti=jti)) == "claim_missing jti", jti
+    assert issuer.refusal(LOGOUT, claims(exp=lambda exp: exp - 600)) == "token_expired exp"
 
 
 def test_logout_token_may_name_the_session_or_the_person_alone(issuer):

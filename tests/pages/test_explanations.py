@@ -13,27 +13,17 @@ from erpnet_instanceid.pages.explanations import cure, sentence
 CURE = "Set ERPNET_INSTANCEID[&quot;ISSUER&quot;] to the name that the instance gives itself"
 
 
-@pytest.fixture
-def another_issuer(instance):
+def test_another_issuer_is_explained_to_developer_and_operator(client, instance, settings, caplog):
     instance.change("discovery", lambda found: found.update(issuer="https://op.test/id"))
-
-
-@pytest.mark.usefixtures("another_issuer")
-def test_page_shows_the_cure_with_debug_only(client, settings):
     assert CURE not in client.get("/signin").text
+    (record,) = [each for each in caplog.records if each.name == "erpnet_instanceid"]
+    assert record.levelname == "ERROR"
+    assert record.getMessage().endswith(" run='manage.py instanceid doctor'")
     settings.DEBUG = True
     page = client.get("/signin").text
     assert CURE in page
     assert "The instance calls itself &#x27;https://op.test/id&#x27;" in page
     assert "manage.py instanceid doctor" in page
-
-
-@pytest.mark.usefixtures("another_issuer")
-def test_log_line_says_to_run_the_doctor(client, caplog):
-    client.get("/signin")
-    (record,) = [each for each in caplog.records if each.name == "erpnet_instanceid"]
-    assert record.levelname == "ERROR"
-    assert record.getMessage().endswith(" run='manage.py instanceid doctor'")
 
 
 def test_visitors_own_trouble_has_no_cure(client, settings, caplog):

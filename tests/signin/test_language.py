@@ -25,13 +25,9 @@ def test_visitor_without_a_choice_gets_the_tokens_language(
     assert visitor.http.cookies.get("django_language") == language
 
 
-def test_choice_of_a_visitor_stays(visitor, configure):
-    configure(LANGUAGE_FROM_TOKEN=True)
-    visitor.http.cookies.set("django_language", "en")
+@pytest.mark.parametrize(("asks", "chosen"), [(True, "en"), (False, None)])
+def test_choice_of_a_visitor_stays(visitor, configure, asks, chosen):
+    configure(LANGUAGE_FROM_TOKEN=asks)
+    visitor.http.cookies.set("django_language", chosen)
     visitor.sign_in("maria")
-    assert visitor.http.cookies.get("django_language") == "en"
-
-
-def test_site_that_does_not_ask_gets_no_cookie(visitor):
-    visitor.sign_in("maria")
-    assert "django_language" not in visitor.http.cookies
+    assert visitor.http.cookies.get("django_language") == chosen

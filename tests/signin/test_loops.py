@@ -45,14 +45,12 @@ def assert_told(response):
     assert "no-store" in response.headers["Cache-Control"]
 
 
-def test_visitor_without_a_right_is_told(visitor, caplog):
+def test_visitor_without_a_right_is_told(visitor, caplog, receive):
     failures = []
-    told = lambda **given: failures.append(given["error"])  # noqa: E731
-    sign_in_failed.connect(told)
+    receive(sign_in_failed, lambda *, error, **_kwargs: failures.append(error))
 
     sign_ins, page = open_page(visitor, "maria")
 
-    sign_in_failed.disconnect(told)
     assert sign_ins == loops.MAX_IN_A_ROW
     assert_told(page)
     assert "Sign in as somebody else" in page.text
@@ -67,24 +65,16 @@ def test_visitor_without_a_right_is_told(visitor, caplog):
 
 
 def test_session_cookie_that_is_never_brought_back(visitor):
-    def lose():
-        visitor.http.cookies.set("sessionid", None)
-
+    lose = lambda: visitor.http.cookies.set("sessionid", None)  # noqa: E731
     sign_ins, page = open_page(visitor, "maria", "/private", between=lose)
-
     assert sign_ins == loops.MAX_IN_A_ROW
     assert_told(page)
 
 
 def test_tokens_without_life_and_without_renewal(visitor, instance):
-    def shorten(answer):
-        answer["expires_in"] = 0
-        answer.pop("refresh_token", None)
-
-    instance.change("token_answer", shorten)
-
+    short = {"expires_in": 0, "refresh_token": None}
+    instance.change("token_answer", lambda answer: answer.update(short))
     _sign_ins, page = open_page(visitor, "maria", "/private")
-
     assert_told(page)
 
 

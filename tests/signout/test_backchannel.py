@@ -24,7 +24,6 @@ from ..support.outcomes import (
     begin,
     look,
 )
-from ..support.places import LOGOUT
 from ..support.sessions import SessionStore
 from ..support.visitor import FORM
 
@@ -105,31 +104,6 @@ def test_lbc_01_session_ends_that_another_sign_in_had_begun(new_visitor, instanc
     assert_accepted(notify(visitor.site, instance.logout_token("maria", sid)))
 
     assert_ended(visitor, key)
-
-
-def unsigned(token):
-    token.header["alg"] = "none"
-    token.signature = b""
-
-
-@pytest.mark.parametrize(
-    "forge",
-    [
-        pytest.param(unsigned, id="lbc_02 unsigned"),
-        pytest.param(header(alg="ES256"), id="lbc_03 other algorithm"),
-        pytest.param(claims(events=MISSING), id="lbc_04 no events"),
-        pytest.param(
-            claims(events={"http://schemas.openid.net/event/foobar": {}}), id="lbc_05 other event"
-        ),
-        pytest.param(claims(nonce="x"), id="lbc_06 with a nonce"),
-        pytest.param(claims(aud=lambda aud: aud + "INVALID"), id="lbc_08 longer aud"),
-        pytest.param(claims(iss=lambda iss: iss + "INVALID"), id="lbc_09 longer iss"),
-        pytest.param(claims(sub="", sid=None), id="lbc_10 both void"),
-        pytest.param(claims(exp=lambda exp: exp - 600), id="lbc_11 expired"),
-    ],
-)
-def test_notice_that_fails_a_check_is_refused(visitor, instance, forge):
-    LOGOUT.assert_refused(visitor, instance, forge)
 
 
 ISSUER = "https://op.test/id"
@@ -219,7 +193,6 @@ def test_lbc_19_a_notice_that_failed_can_be_sent_again(sessions, stuck_keys, set
     assert not SignIn.objects.filter(account__sub="maria", account__issuer=ISSUER, ended=None)
 
 
-MULTIPART = b'--x\r\nContent-Disposition: form-data; name="logout_token"\r\n\r\nTOKEN\r\n--x--\r\n'
 NO_NOTICES = [
     (b"", FORM),
     (b"other=x", FORM),
@@ -231,16 +204,13 @@ NO_NOTICES = [
     (b"logout_token=TOKENx", FORM),
     (b"logout_token=TOKEN%00", FORM),
     (b"logout_token=%00", FORM),
-    (b"logout_token=\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd", FORM),
+    ("logout_token=токен".encode(), FORM),
     (b"logout_token=%ff%fe", FORM),
     (b"logout_token=" + b"A" * 2_000_000, FORM),
     (b"logout_token=TOKEN&x=" + b"A" * 2_000_000, FORM),
     (b"&".join(b"a%d=x" % n for n in range(5000)) + b"&logout_token=TOKEN", FORM),
+    # tests/signin/test_posted.py has more of this kind.
     (b'{"logout_token": "TOKEN"}', "application/json"),
-    (b"logout_token=TOKEN", "text/plain"),
-    (b"logout_token=TOKEN", None),
-    (MULTIPART, "multipart/form-data; boundary=x"),
-    (b"logout_token=TOKEN", f"{FORM}; charset=utf-16"),
 ]
 
 
@@ -304,26 +274,12 @@ def test_lbc_24_keys_that_cannot_be_fetched(new_visitor, instance):
     unknown = instance.logout_token("maria", sid)
     before = look(visitor, instance)
 
-    assert_notice_refused(notify(visitor.site, unknown), visitor, before, status=503)
+    # Looked for once in a while: tests/oidc/test_provider.py.
+    for status in (503, 400, 400):
+        assert_notice_refused(notify(visitor.site, unknown), visitor, before, status=status)
+    assert len(instance.calls("jwks")) == 2
     # A key that is known needs no fetching.
     assert_accepted(notify(visitor.site, known))
-    assert_ended(visitor, key)
-
-
-def test_lbc_24_unknown_keys_are_looked_for_once(new_visitor, instance):
-    visitor, key = signed_in(new_visitor)
-    sid = sid_of(key)
-    fetched = len(instance.calls("jwks"))
-    before = look(visitor, instance)
-
-    for number in range(100):
-        instance.change("logout_token", header(kid=f"{number:032X}"), times=1)
-        response = notify(visitor.site, instance.logout_token("maria", sid))
-        assert response.status_code in (400, 503)
-
-    assert_nothing_came_of_it(visitor, before)
-    assert len(instance.calls("jwks")) - fetched <= 1
-    assert_accepted(notify(visitor.site, instance.logout_token("maria", sid)))
     assert_ended(visitor, key)
 
 

@@ -34,19 +34,13 @@ def assert_empty_page(response):
     assert response.text == ""
 
 
-def test_lfc_01_frame_ends_the_session(visitor, instance):
+def test_lfc_01_frame_ends_the_session(visitor, instance, receive):
     visitor.sign_in()
     key = visitor.whoami()["session"]
     reasons = []
+    receive(sign_in_ended, lambda *, reason, **_kwargs: reasons.append(reason))
 
-    def note(reason, **_kwargs):
-        reasons.append(reason)
-
-    sign_in_ended.connect(note)
-    try:
-        assert_empty_page(frame(visitor, named(instance)))
-    finally:
-        sign_in_ended.disconnect(note)
+    assert_empty_page(frame(visitor, named(instance)))
 
     assert_ended(visitor, key)
     assert visitor.cookies("sessionid") == []
@@ -73,15 +67,11 @@ def test_lfc_01_sign_out_that_begins_at_the_instance(visitor, instance):
     asked = visitor.at_instance.post(
         f"{instance.issuer}/connect/endsession", data={"confirm": "yes"}, allow_redirects=False
     )
-    (address,) = _frames(asked.text)
+    (address,) = re.findall(r'<iframe[^>]* src="([^"]+)"', asked.text)
     assert not instance.has_session("maria")
 
-    assert_empty_page(visitor.get(address, headers=FRAME))
+    assert_empty_page(visitor.get(unescape(address), headers=FRAME))
     assert_ended(visitor, key)
-
-
-def _frames(page):
-    return [unescape(address) for address in re.findall(r'<iframe[^>]* src="([^"]+)"', page)]
 
 
 NOT_FRAMED = (

@@ -1,6 +1,5 @@
 """Rows LRP of the cases: a visitor signs out, here and then at the instance."""
 
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
@@ -87,27 +86,6 @@ def test_lrp_01_ends_at_the_instance_if_the_site_wants_so(visitor, instance, con
     assert not instance.has_session("maria")
 
 
-def test_lrp_01_id_token_too_long_for_an_address_is_posted(visitor, instance):
-    back = f"{visitor.site}/signout-callback"
-    instance.register(logout_urls=[back])
-    instance.change("id_token", lambda token: token.claims.update(roles=["role"] * 2000))
-    visitor.sign_in()
-    key = visitor.whoami()["session"]
-
-    response = visitor.post("/signout", {"next": "/plain?" + "x" * 2000})
-
-    assert_ended(visitor, key)
-    assert response.headers["Cache-Control"] == "no-store"
-    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', response.text))
-    assert set(fields) == {"id_token_hint", "post_logout_redirect_uri", "state"}
-    # RP-Initiated Logout 2: with the hint, the instance does not ask.
-    endpoint = f"{instance.issuer}/connect/endsession"
-    assert f'action="{endpoint}"' in response.text
-    done = visitor.at_instance.post(endpoint, data=fields, allow_redirects=False)
-    assert not instance.has_session("maria")
-    assert done.headers["Location"] == f"{back}?{urlencode({'state': fields['state']})}"
-
-
 def test_lrp_02_03_return_with_a_wrong_or_missing_state(visitor, instance, configure):
     visitor.sign_in()
     key = visitor.whoami()["session"]
@@ -139,12 +117,8 @@ def test_lrp_04_a_get_signs_nobody_out(visitor, instance):
     for method in ("GET", "HEAD"):
         for destination in ("document", "image", "iframe"):
             # With all cookies, as for SameSite=None.
-            response = visitor.http.request(
-                method,
-                f"{visitor.site}/signout",
-                headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": destination},
-                allow_redirects=False,
-            )
+            headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": destination}
+            response = visitor.http.request(method, visitor.site + "/signout", headers=headers)
             assert response.status_code in (200, 405)
             assert response.headers["X-Frame-Options"] == "DENY"
     assert_nothing_came_of_it(visitor, before)
@@ -233,19 +207,16 @@ def test_lrp_05_a_double_click(visitor, new_visitor, instance):
     assert len(instance.calls("revocation")) == 1
 
 
-@pytest.mark.parametrize("state", [None, "x", "of another"])
-def test_lrp_06_return_that_nobody_asked_for(visitor, new_visitor, configure, instance, state):
-    if state == "of another":
-        attacker = new_visitor()
-        attacker.sign_in("admin")
-        state = parameters(attacker.post("/signout").headers["Location"])["state"]
+def test_lrp_06_return_that_nobody_asked_for(visitor, new_visitor, instance):
+    attacker = new_visitor()
+    attacker.sign_in("admin")
+    state = parameters(attacker.post("/signout").headers["Location"])["state"]
     visitor.sign_in()
     before = look(visitor, instance)
 
-    query = "" if state is None else f"?{urlencode({'state': state})}"
-    response = visitor.arrive(f"/signout-callback{query}")
+    for query in ("", "?state=x", f"?{urlencode({'state': state})}"):
+        assert visitor.arrive(f"/signout-callback{query}").status_code in (200, 302)
 
-    assert response.status_code in (200, 302)
     assert_nothing_came_of_it(visitor, before)
     assert visitor.get("/customers").status_code == 200
 
