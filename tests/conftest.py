@@ -13,6 +13,7 @@ from django.db import connections
 from django.db.models.signals import post_migrate
 
 from erpnet_instanceid.oidc import adapter, http
+from erpnet_instanceid.signals import sign_in_ended
 
 from .support.leaks import Watch, watching
 from .support.tls import Trusted
@@ -31,22 +32,16 @@ ADMIN = "operator@rp.test"
 
 
 def pytest_terminal_summary(terminalreporter):
-    reports = [
-        report
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.stats.get(outcome, [])
-        if report.when == "call"
-    ]
     lines = [
         f"{report.nodeid.rpartition('::')[2]}: {told}"
-        for report in reports
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
         for name, told in report.user_properties
         if name == FIGURE
     ]
     if lines:
         terminalreporter.section("figures")
-        for line in lines:
-            terminalreporter.write_line(line)
+        terminalreporter.write_line("\n".join(lines))
 
 
 def pytest_sessionfinish(session):
@@ -110,6 +105,13 @@ def visitor(new_visitor):
 
 
 @pytest.fixture
+def maria(client, instance_sign_in):
+    """A test client, signed in."""
+    instance_sign_in(client, "maria")
+    return client
+
+
+@pytest.fixture
 def atomic_requests(transactional_db):
     """A site whose views each run in a transaction."""
     connections.settings["default"]["ATOMIC_REQUESTS"] = True
@@ -134,6 +136,17 @@ def later(monkeypatch):
     """`later(901)`: it is so many seconds later for the whole process, browsers included."""
     now = time.time
     return lambda seconds: monkeypatch.setattr(time, "time", lambda: now() + seconds)
+
+
+@pytest.fixture
+def ends(receive):
+    """Reason and login name of each sign-in that ends."""
+    told = []
+    receive(
+        sign_in_ended,
+        lambda sign_in, reason, **_: told.append((reason, sign_in.account and sign_in.account.sub)),
+    )
+    return told
 
 
 @pytest.fixture

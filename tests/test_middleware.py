@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
+from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -22,15 +22,9 @@ from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.tokens.engine import delete_session
 
 from .support.ageing import older_by
+from .support.processes import Process
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def maria(client, instance_sign_in):
-    """A client, signed in."""
-    instance_sign_in(client, "maria")
-    return client
 
 
 @pytest.mark.usefixtures("instance")
@@ -84,6 +78,23 @@ def end_sign_in(client):
     write_back(client, older_by(held["expires_at"] - time.time() + 1, held))
 
 
+@pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])
+def new_process(request, client):
+    """Starts a process of the site, on either path of the middleware, for the browser of
+    ``client``."""
+    return lambda: Process(client, request.param)
+
+
+@pytest.fixture
+def process(new_process):
+    return new_process()
+
+
+@pytest.fixture
+def get(process):
+    return process.get
+
+
 class LooksAtUserFirst:
     """A middleware of the site that asks who is there before the tokens are looked at."""
 
@@ -100,99 +111,54 @@ class LooksAtUserFirst:
         return await self.get_response(request)
 
 
-@pytest.mark.parametrize("client_class", [Client, AsyncClient])
-def test_page_that_renews_knows_the_rights_of_now(
-    client, instance, instance_sign_in, settings, client_class
-):
+@pytest.fixture
+def looks_first(settings):
+    *others, ours = settings.MIDDLEWARE
+    settings.MIDDLEWARE = [*others, f"{__name__}.LooksAtUserFirst", ours]
+
+
+@pytest.mark.usefixtures("looks_first")
+def test_page_that_renews_knows_the_rights_of_now(client, instance, instance_sign_in, get):
     instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
     instance_sign_in(client, "admin")
     instance.people["admin"].is_admin = False
-    *others, ours = settings.MIDDLEWARE
-    settings.MIDDLEWARE = [*others, f"{__name__}.LooksAtUserFirst", ours]
-    other = client_class()
-    other.cookies = client.cookies
-    get = async_to_sync(other.get) if client_class is AsyncClient else other.get
     assert get("/admin/").status_code == 403
 
 
-def test_async_view_sees_nobody_whose_sign_in_has_ended(maria, settings):
+@pytest.mark.usefixtures("looks_first")
+def test_async_view_sees_nobody_whose_sign_in_has_ended(maria):
     end_sign_in(maria)
-    *others, ours = settings.MIDDLEWARE
-    settings.MIDDLEWARE = [*others, f"{__name__}.LooksAtUserFirst", ours]
-    other = AsyncClient()
-    other.cookies = maria.cookies
-    assert async_to_sync(other.get)("/async/whoami").json()["user"] == ""
+    assert Process(maria, AsyncClient).get("/async/whoami").json()["user"] == ""
 
 
-@pytest.mark.parametrize("client_class", [Client, AsyncClient])
-def test_form_is_kept_for_the_user_whose_sign_in_has_ended(client, instance_sign_in, client_class):
-    instance_sign_in(client, "maria")
-    end_sign_in(client)
-    other = client_class()
-    other.cookies = client.cookies
-    post = async_to_sync(other.post) if client_class is AsyncClient else other.post
-    response = post("/private", {"text": "for maria alone"})
+def test_form_is_kept_for_the_user_whose_sign_in_has_ended(maria, instance_sign_in, process):
+    end_sign_in(maria)
+    response = process.post("/private", {"text": "for maria alone"})
     assert response.headers["Location"] == "/signin?next=%2Fsignin-resume"
 
-    instance_sign_in(client, "maria")
-    assert "for maria alone" in client.get("/signin-resume").text
+    instance_sign_in(maria, "maria")
+    assert "for maria alone" in maria.get("/signin-resume").text
     # Once it has been sent, it is gone.
-    other.cookies = client.cookies
-    assert post("/private", {"text": "for maria alone"}).status_code == 200
-    assert client.get("/signin-resume").status_code == 410
+    assert process.post("/private", {"text": "for maria alone"}).status_code == 200
+    assert maria.get("/signin-resume").status_code == 410
 
 
-def test_form_of_somebody_signed_in_is_theirs(client, instance_sign_in):
+def test_form_of_somebody_signed_in_is_theirs(maria, instance_sign_in):
     """The page sends them away for want of a right, and another person may sign in here next."""
-    instance_sign_in(client, "maria")
-    response = client.post("/permitted", {"text": "for maria alone"})
+    response = maria.post("/permitted", {"text": "for maria alone"})
     assert response["Location"] == "/signin?next=%2Fsignin-resume"
-    assert "for maria alone" in client.get("/signin-resume").text
-    instance_sign_in(client, "admin", next="/signin-resume")
-    assert client.get("/signin-resume").status_code == 410
+    assert "for maria alone" in maria.get("/signin-resume").text
+    instance_sign_in(maria, "admin", next="/signin-resume")
+    assert maria.get("/signin-resume").status_code == 410
 
 
 # When tokens are renewed, and who waits for that
 
 
 @pytest.fixture
-def later(monkeypatch):
-    """Sets the clock so many seconds after now."""
-    now = time.time()
-
-    def change(seconds):
-        monkeypatch.setattr(time, "time", lambda: now + seconds)
-
-    return change
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])
-def start_process(request, client):
-    """Starts a process of the site, on either path of the middleware; asks it for pages from then
-    on, with the cookies of ``client``."""
-
-    def start():
-        other = request.param()
-
-        def get(path):
-            other.cookies = client.cookies
-            return (async_to_sync(other.get) if request.param is AsyncClient else other.get)(path)
-
-        return get
-
-    return start
-
-
-@pytest.fixture
-def get(start_process):
-    """Asks one process for pages."""
-    return start_process()
-
-
-@pytest.fixture
-def generation(start_process):
+def generation(new_process):
     """Which tokens a page finds on the session, each time in another process."""
-    return lambda: int(start_process()("/async/whoami").json()["generation"])
+    return lambda: new_process().get("/async/whoami").json()["generation"]
 
 
 def refreshes(instance):
@@ -240,17 +206,6 @@ def test_page_goes_on_where_the_instance_is_away(maria, instance, later, generat
     assert refreshes(instance) == 1
 
 
-def test_unexpected_error_gives_the_lease_back(maria, instance, configure, later):
-    later(3700)
-    # Nothing that could be sent.
-    configure(APPLICATION_SECRET="\ud800")
-    with pytest.raises(UnicodeEncodeError):
-        maria.get("/plain")
-    assert SignIn.objects.get().leased_until is None
-    configure(APPLICATION_SECRET=instance.application_secret)
-    assert maria.get("/whoami").json()["generation"] == 2
-
-
 # Its cost with fresh tokens, and the changes that it sees all the same
 
 
@@ -296,41 +251,36 @@ def test_page_that_finds_older_tokens_has_them_seen_to(maria, instance, get, lat
 
 
 @pytest.fixture
-def remembered(client, instance_sign_in, settings):
-    """Asks a process that has seen the session of ``client``, and has a part that needs none."""
+def send(maria, settings):
+    """Sends a form to a process that knows the session, and has a part that needs none."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.AnswersByHeader"]
-    instance_sign_in(client, "maria")
-    other = Client()
-    other.cookies = client.cookies
-    for _ in range(2):
-        other.get("/plain")
-    return other
+    process = Process(maria)
+
+    def post(answer):
+        for _ in range(2):
+            assert process.get("/plain").status_code == 200
+        return process.post("/private", {"text": "x"}, headers={"X-Answer": answer})
+
+    return post
 
 
 @pytest.mark.parametrize("signs_in_again", [False, True])
 def test_kept_form_is_forgotten_by_the_page_that_takes_it(
-    client, remembered, instance_sign_in, signs_in_again
+    maria, send, instance_sign_in, signs_in_again
 ):
     """Also by one that does without the session: it must not be offered, and sent, twice."""
-    response = remembered.post("/private", {"text": "once"}, headers={"X-Answer": "sign-in"})
-    assert response["Location"] == "/signin?next=%2Fsignin-resume"
+    assert send("sign-in")["Location"] == "/signin?next=%2Fsignin-resume"
     if signs_in_again:
-        instance_sign_in(client, "maria")
-        remembered.cookies = client.cookies
-    assert "erpnet_instanceid_form" in client.session
-    assert remembered.get("/plain").status_code == 200
-    assert (
-        remembered.post("/private", {"text": "once"}, headers={"X-Answer": "done"}).content
-        == b"done"
-    )
-    assert "erpnet_instanceid_form" not in client.session
+        instance_sign_in(maria, "maria")
+    assert "erpnet_instanceid_form" in maria.session
+    assert send("done").content == b"done"
+    assert "erpnet_instanceid_form" not in maria.session
 
 
-def test_form_of_nobody_is_not_kept_where_their_session_is_gone(client, remembered):
+def test_form_of_nobody_is_not_kept_where_their_session_is_gone(maria, send):
     """No session is made for it either."""
-    delete_session(client.cookies["sessionid"].value)
-    response = remembered.post("/private", {"text": "lost"}, headers={"X-Answer": "nobody"})
-    assert response.status_code == 401
+    delete_session(maria.cookies["sessionid"].value)
+    assert send("nobody").status_code == 401
     assert Session.objects.count() == 0
 
 
@@ -353,7 +303,6 @@ class AnswersByHeader:
 
 
 def test_page_does_without_a_session_engine_that_is_away(maria, get, monkeypatch):
-
     def fail(_self):
         raise OSError("the database is away")
 

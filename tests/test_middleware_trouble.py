@@ -1,27 +1,19 @@
 """What `TokenRefreshMiddleware` makes of sessions that are odd, and of stores that refuse."""
 
 import pytest
-from asgiref.sync import async_to_sync
-from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache.backends.locmem import LocMemCache
-from django.db import InternalError, connection
 from django.test import AsyncClient, Client
 
 from erpnet_instanceid.models import SignIn
 
 from .support.ageing import older_by
+from .support.processes import Process
+from .support.refusing import is_write, refusing
 
 ENTRY = "erpnet_instanceid"
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def maria(client, instance_sign_in):
-    """A client, signed in."""
-    instance_sign_in(client, "maria")
-    return client
 
 
 def put(client, entry):
@@ -33,19 +25,6 @@ def put(client, entry):
 def make_due(client, seconds=3700):
     """Lets the tokens on the session be over."""
     put(client, older_by(seconds, client.session[ENTRY]))
-
-
-def in_another_process(client, kind=Client):
-    """A client of a process that has not seen the session yet."""
-    other = kind()
-    other.cookies = client.cookies
-    return other
-
-
-def refuse_writes(execute, sql, params, many, context):
-    if sql.startswith(("UPDATE", "INSERT", "DELETE")):
-        raise InternalError("cannot execute it in a read-only transaction")
-    return execute(sql, params, many, context)
 
 
 ODD = [
@@ -68,7 +47,7 @@ def test_odd_entry_signs_out_and_breaks_no_page(client, instance_sign_in, path):
         whole = client.session[ENTRY]
         is_part = isinstance(odd, dict) and "v" not in odd
         put(client, {**whole, **odd} if is_part else odd)
-        other = in_another_process(client)
+        other = Process(client)
         for _ in range(2):
             response = other.post(path) if path == "/signout" else other.get(path)
             assert response.status_code in (200, 302), odd
@@ -102,26 +81,21 @@ def cache_engine(settings, monkeypatch):
 
 
 @pytest.mark.parametrize("client_class", [Client, AsyncClient])
-def test_page_keeps_the_cookie_while_the_cache_is_away(
-    cache_engine, client, instance_sign_in, client_class
-):
-    instance_sign_in(client, "maria")
-    other = in_another_process(client, client_class)
-    get = async_to_sync(other.get) if client_class is AsyncClient else other.get
+def test_page_keeps_the_cookie_while_the_cache_is_away(cache_engine, maria, client_class):
+    process = Process(maria, client_class)
     cache_engine.is_away = True
-    response = get("/plain")
+    response = process.get("/plain")
     assert response.status_code == 200
     assert "sessionid" not in response.cookies
     assert "Cookie" not in response.get("Vary", "")
     cache_engine.is_away = False
-    assert get("/async/whoami").json()["user"] == "maria"
+    assert process.get("/async/whoami").json()["user"] == "maria"
 
 
-def test_new_session_key_waits_for_a_database_that_refuses(cache_engine, client, instance_sign_in):
-    instance_sign_in(client, "maria")
-    with connection.execute_wrapper(refuse_writes):
-        assert client.get("/cycle").status_code == 200
-    key = client.get("/whoami").json()["session"]
+def test_new_session_key_waits_for_a_database_that_refuses(cache_engine, maria):
+    with refusing(is_write):
+        assert maria.get("/cycle").status_code == 200
+    key = maria.get("/whoami").json()["session"]
     assert SignIn.objects.get().session_key == key
 
 
@@ -134,7 +108,7 @@ def test_ended_visitor_is_anonymous_though_the_engine_fails(maria, monkeypatch, 
         raise ConnectionError
 
     monkeypatch.setattr(SessionStore, method, fail)
-    assert in_another_process(maria).get("/whoami").json()["user"] == ""
+    assert Process(maria).get("/whoami").json()["user"] == ""
 
 
 def test_ended_visitor_meets_a_read_only_database(maria):
@@ -142,9 +116,8 @@ def test_ended_visitor_meets_a_read_only_database(maria):
     SignIn.objects.all().delete()
     # Their open tabs hold forms, for which the new session has to remember something.
     maria.cookies["csrftoken"] = "x" * 32
-    other = in_another_process(maria)
-    with connection.execute_wrapper(refuse_writes):
-        assert other.get("/plain").status_code == 200
+    with refusing(is_write):
+        assert Process(maria).get("/plain").status_code == 200
 
 
 class Around:
@@ -188,7 +161,7 @@ def test_site_may_have_sessions_of_its_own_kind(client, instance_sign_in, settin
     assert client.get("/whoami").json()["user"] == "maria"
     SignIn.objects.all().delete()
     make_due(client)
-    assert in_another_process(client).get("/whoami").json()["user"] == ""
+    assert Process(client).get("/whoami").json()["user"] == ""
 
 
 def test_visitor_signs_out_though_the_session_cannot_be_read(maria, monkeypatch):
@@ -208,19 +181,9 @@ def test_read_only_database_breaks_no_page_and_no_sign_out(
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     instance_sign_in(client, "maria")
     make_due(client, 3500)
-    with connection.execute_wrapper(refuse_writes):
+    with refusing(is_write):
         for path in ("/plain", "/whoami", "/api"):
-            assert in_another_process(client).get(path).status_code == 200
+            assert Process(client).get(path).status_code == 200
         response = client.post("/signout")
     assert response.status_code == 302
     assert response.cookies["sessionid"].value == ""
-
-
-def test_deactivated_user_has_no_renewals(maria, instance):
-    make_due(maria)
-    get_user_model().objects.update(is_active=False)
-    instance.forget_requests()
-    other = in_another_process(maria)
-    assert other.get("/plain").status_code == 200
-    assert other.get("/whoami").json()["user"] == ""
-    assert not instance.calls("token")

@@ -2,13 +2,9 @@
 
 import asyncio
 import dataclasses
-import threading
 import time
-from contextlib import contextmanager
 
 import pytest
-from django.db import InternalError, connection
-from django.db.backends.signals import connection_created
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
@@ -19,6 +15,7 @@ from erpnet_instanceid.tokens.renewal import renew, settle
 
 from ..storm.site import eventually
 from ..support.event_loop import run_async
+from ..support.refusing import refusing, stores_tokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,47 +27,17 @@ def row(client, instance_sign_in, instance):
     return SignIn.objects.get()
 
 
-@contextmanager
-def database_that_refuses(what):
-    """A database that is read-only for a while, for some statements of any thread."""
-    is_over = threading.Event()
-
-    def refuse(execute, sql, params, many, context):
-        if what(sql) and not is_over.is_set():
-            raise InternalError("cannot execute UPDATE in a read-only transaction")
-        return execute(sql, params, many, context)
-
-    def spoil(connection, **_kwargs):
-        connection.execute_wrappers.append(refuse)
-
-    connection_created.connect(spoil)
-    connection.execute_wrappers.append(refuse)
-    try:
-        yield
-    finally:
-        is_over.set()
-        connection_created.disconnect(spoil)
-        connection.close()
-        connection.execute_wrappers.clear()
+def renew_async(*args, **kwargs):
+    return run_async(arenew(*args, **kwargs))
 
 
-def stores_tokens(sql):
-    return sql.startswith("UPDATE") and '"tokens" =' in sql
-
-
+@pytest.mark.parametrize("renewal", [renew, renew_async])
 @pytest.mark.parametrize("wait", [False, True])
-def test_unexpected_error_is_raised_and_frees_the_row(row, configure, wait):
+def test_unexpected_error_is_raised_and_frees_the_row(row, configure, renewal, wait):
     # Nothing that could be sent.
     configure(APPLICATION_SECRET="\ud800")
     with pytest.raises(UnicodeEncodeError):
-        renew(row.pk, 1, wait=wait)
-    assert SignIn.objects.get().leased_until is None
-
-
-def test_unexpected_error_in_async_code_frees_the_row(row, configure):
-    configure(APPLICATION_SECRET="\ud800")
-    with pytest.raises(UnicodeEncodeError):
-        run_async(arenew(row.pk, 1, wait=True))
+        renewal(row.pk, 1, wait=wait)
     assert SignIn.objects.get().leased_until is None
 
 
@@ -98,7 +65,7 @@ def test_exchange_that_begins_late_spends_nothing(row, instance):
 def test_page_does_not_wait_for_a_database_that_refuses(row):
     """The tokens are stored behind it, once the database takes them."""
     started = time.monotonic()
-    with database_that_refuses(stores_tokens), pytest.raises(InstanceUnavailable):
+    with refusing(stores_tokens), pytest.raises(InstanceUnavailable):
         renew(row.pk, 1, wait=False)
     assert time.monotonic() - started < 1
     eventually(lambda: SignIn.objects.get().generation == 2)
@@ -116,10 +83,7 @@ def test_page_does_not_wait_for_keys_that_hang(row, instance):
 
 def test_database_that_refuses_for_long_means_later(row, monkeypatch):
     monkeypatch.setattr(lease, "STORE_DEADLINE_SECONDS", 0.3)
-    with (
-        database_that_refuses(stores_tokens),
-        pytest.raises(InstanceUnavailable, match="database_busy"),
-    ):
+    with refusing(stores_tokens), pytest.raises(InstanceUnavailable, match="database_busy"):
         renew(row.pk, 1, wait=True)
 
 

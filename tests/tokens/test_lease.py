@@ -11,6 +11,7 @@ from django.utils import timezone
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, SignInExpired
 from erpnet_instanceid.tokens import lease
+from erpnet_instanceid.tokens.refresh import lease_seconds
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +83,12 @@ def test_sign_in_without_a_user_has_nothing_to_renew(row):
     SignIn.objects.update(account=None)
     with pytest.raises(SignInExpired, match="sign_in_ended"):
         lease.load(row.pk)
+
+
+@pytest.mark.parametrize(("exchange", "seconds"), [(1, 4), (100, 40)])
+def test_lease_lasts_as_long_as_two_exchanges(site, exchange, seconds):
+    site(DEADLINE=exchange)
+    assert lease_seconds() == seconds
 
 
 @pytest.mark.parametrize("seconds", [41, 3600])
