@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django.test import Client, RequestFactory
+from hypothesis import reject
 
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.oidc.errors import InstanceIDError
@@ -19,14 +20,11 @@ from erpnet_instanceid.oidc.id_token import half_hash
 from erpnet_instanceid.signin.attempts import Plan, new_attempt
 from erpnet_instanceid.testing import Instance, Token
 
+from ..support.forging import several
+
 FORM = "application/x-www-form-urlencoded"
 CODE = "B6B3D9B3C1E0F8D7A1C2"
 ANSWERS = {200, 302, 303, 400, 403, 405, 413, 502, 503}
-Pairs = list[tuple[str, str]]
-
-
-def no_change(_token):
-    pass
 
 
 @dataclass
@@ -43,8 +41,8 @@ class Scene:
         conf.client.provider.verify(self.id_token(), algorithms=["RS256"], types=["jwt"])
         self.calls = len(self.instance.requests)
 
-    def id_token(self, bend=no_change):
-        """The front-channel ID token of the attempt, bent before it is signed."""
+    def id_token(self, *forges):
+        """The front-channel ID token of the attempt, changed before it is signed."""
         now = int(time.time())
         claims = {
             "iss": self.instance.issuer,
@@ -60,8 +58,12 @@ class Scene:
         }
         header = {"alg": "RS256", "kid": self.instance.kid, "typ": "JWT"}
         token = Token(header, claims, self.instance.private_key)
-        bend(token)
-        return token.serialize()
+        several(*forges)(token)
+        try:
+            return token.serialize()
+        except (TypeError, ValueError):
+            # JSON cannot write all that the changes make of it.
+            reject()
 
     def honest(self):
         return {"state": self.attempt.secrets.state, "code": CODE, "id_token": self.id_token()}

@@ -13,16 +13,28 @@ from erpnet_instanceid.api import sites
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.oidc import jose, provider, token_endpoint
 
+from ..support.forging import MISSING, claims, header, several
 from .scene import FORM, Scene, document
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "75"))
 often = settings(
-    max_examples=EXAMPLES,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "75")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+PROPERTIES = []
+
+
+def for_all(**strategies):
+    """A test with generated input, by hypothesis here and by atheris in ``__main__.py``."""
+
+    def decorate(test):
+        PROPERTIES.append((test, strategies))
+        return often(given(**strategies)(test))
+
+    return decorate
+
 
 scalars = st.one_of(
     st.none(),
@@ -37,38 +49,21 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-CLAIMS = [
-    "iss",
-    "aud",
-    "azp",
-    "sub",
-    "nonce",
-    "iat",
-    "nbf",
-    "exp",
-    "auth_time",
-    "c_hash",
-    "s_hash",
-    "at_hash",
-    "sid",
-    "events",
-    "jti",
-    "amr",
-]
-TOKEN_FIELDS = [
-    "access_token",
-    "id_token",
-    "refresh_token",
-    "token_type",
-    "expires_in",
-    "scope",
-    "error",
-]
-KEY_MEMBERS = ["kty", "kid", "use", "alg", "n", "e", "x", "y", "crv"]
+TIMES = ["iat", "nbf", "exp", "auth_time"]
+HASHES = ["c_hash", "s_hash", "at_hash"]
+CLAIMS = [*TIMES, *HASHES, "iss", "aud", "azp", "sub", "nonce", "sid", "events", "jti", "amr"]
 HEADERS = ["alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5u", "x5c", "cty", "zip"]
+KEY_MEMBERS = ["kty", "kid", "use", "alg", "n", "e", "x", "y", "crv"]
+TOKENS = ["access_token", "id_token", "refresh_token"]
+TOKEN_FIELDS = [*TOKENS, "token_type", "expires_in", "scope", "error"]
 PARAMETERS = ["state", "code", "id_token", "error", "error_description", "iss", "access_token"]
-gone = st.just("\0gone")
 FOREIGN = rsa.generate_private_key(65537, 2048)
+gone = st.just(MISSING)
+forges = st.builds(
+    lambda members, head: several(claims(**members), header(**head)),
+    st.dictionaries(st.sampled_from(CLAIMS), values | gone, max_size=4),
+    st.dictionaries(st.sampled_from(HEADERS), values | gone, max_size=2),
+)
 
 
 @pytest.fixture
@@ -76,40 +71,20 @@ def scene(instance, db):
     return Scene(instance)
 
 
-def apply(target, changes):
-    for name, value in changes.items():
-        if value == "\0gone":
-            target.pop(name, None)
-        else:
-            target[name] = value
-
-
-@often
-@given(
-    claims=st.dictionaries(st.sampled_from(CLAIMS), values | gone, max_size=3),
-    header=st.dictionaries(st.sampled_from(HEADERS), values | gone, max_size=2),
-    foreign=st.booleans(),
-)
-def test_bent_tokens_are_answered(scene, claims, header, foreign):
-    def bend(token):
-        apply(token.claims, claims)
-        apply(token.header, header)
+@for_all(forge=forges, payload=st.none() | st.binary(), foreign=st.booleans())
+def test_bent_tokens_are_answered(scene, forge, payload, foreign):
+    def for_another(token):
+        token.payload = payload
         if foreign:
             token.sign_with = FOREIGN
-        # Its nonce is another one, so it is not for us.
-        token.claims.setdefault("nonce", "x")
-        if token.claims["nonce"] == scene.attempt.secrets.nonce:
-            token.claims["nonce"] += "1"
+        if token.claims.get("nonce") == scene.attempt.secrets.nonce:
+            token.claims["nonce"] = "x"
 
-    try:
-        raw = scene.id_token(bend)
-    except (TypeError, ValueError):
-        return
+    raw = scene.id_token(forge, for_another)
     scene.answer([*{**scene.honest(), "id_token": raw}.items()])
 
 
-@often
-@given(position=st.integers(0, 10_000), piece=st.text(max_size=5), cut=st.integers(0, 40))
+@for_all(position=st.integers(0, 10_000), piece=st.text(max_size=5), cut=st.integers(0, 40))
 def test_damaged_tokens_are_answered(scene, position, piece, cut):
     honest = scene.honest()
     raw = honest["id_token"]
@@ -119,8 +94,7 @@ def test_damaged_tokens_are_answered(scene, position, piece, cut):
         scene.answer([*{**honest, "id_token": damaged}.items()])
 
 
-@often
-@given(
+@for_all(
     pairs=st.lists(
         st.tuples(st.sampled_from(PARAMETERS) | st.text(max_size=10), st.text(max_size=200)),
         max_size=8,
@@ -132,8 +106,7 @@ def test_any_parameters_are_answered(scene, pairs, keep):
     scene.answer([(keep, scene.honest()[keep]), *pairs])
 
 
-@often
-@given(
+@for_all(
     body=st.binary(max_size=400),
     content_type=st.sampled_from(
         [FORM, f"{FORM}; charset=utf-16", "application/json", "multipart/form-data; boundary=x", ""]
@@ -145,9 +118,8 @@ def test_any_body_is_answered(scene, body, content_type):
     scene.notice(b"logout_token=" + body)
 
 
-@often
-@given(
-    st.dictionaries(
+@for_all(
+    cookies=st.dictionaries(
         st.sampled_from(["erpnet_signin_REF", "erpnet_answer"]),
         # Characters that a header can hold.
         st.text(st.characters(min_codepoint=32, max_codepoint=255)),
@@ -157,27 +129,14 @@ def test_any_cookies_are_answered(scene, cookies):
     scene.cookies(cookies)
 
 
-@often
-@given(
-    claims=st.dictionaries(st.sampled_from(CLAIMS), values | gone, max_size=4),
-    header=st.dictionaries(st.sampled_from(HEADERS), values | gone, max_size=2),
-)
-def test_tokens_that_are_no_notices_end_nothing(scene, claims, header):
-    def bend(token):
-        apply(token.claims, claims)
-        apply(token.header, header)
-        # A logout token has no nonce, so this is not one.
-        token.claims["nonce"] = "n"
-
-    try:
-        raw = scene.id_token(bend)
-    except (TypeError, ValueError):
-        return
+@for_all(forge=forges)
+def test_tokens_that_are_no_notices_end_nothing(scene, forge):
+    # A logout token has no nonce, so this is not one.
+    raw = scene.id_token(forge, claims(nonce="n"))
     scene.notice(b"logout_token=" + raw.encode("utf-8", "surrogatepass"))
 
 
-@often
-@given(answer=st.dictionaries(st.sampled_from(TOKEN_FIELDS), values), text=st.text(max_size=300))
+@for_all(answer=st.dictionaries(st.sampled_from(TOKEN_FIELDS), values), text=st.text(max_size=300))
 def test_any_token_answer_is_read_or_refused(scene, answer, text):
     client = conf.client
     scene.parses(
@@ -186,8 +145,7 @@ def test_any_token_answer_is_read_or_refused(scene, answer, text):
     scene.parses(lambda: jose.read_token(text, algorithms=["RS256"], types=["jwt", ""]))
 
 
-@often
-@given(
+@for_all(
     document_=values,
     keys=st.lists(st.dictionaries(st.sampled_from(KEY_MEMBERS), values), max_size=4),
 )
