@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import socketserver
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -19,30 +22,30 @@ SHORT = Limits(connect=1, deadline=0.5)
 LONG = Limits(connect=5, deadline=20)
 
 
-class Wire:
+class Wire(socketserver.ThreadingTCPServer):
     """A server that does with each request what the test says, byte by byte."""
 
+    request_queue_size = 64
+    daemon_threads = True
+
     def __init__(self):
+        super().__init__(("127.0.0.1", 0), None)
+        self.address = "{}:{}".format(*self.server_address)
+        self.url = f"http://{self.address}/path"
         self.requests: list[bytes] = []
         self.connections = 0
-        self.serve: Serve = lambda connection, request: connection.sendall(OK)
         self.stopping = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        self.answers(OK)
+        threading.Thread(target=self.serve_forever, args=[0.01]).start()
 
-    @property
-    def address(self):
-        host, port = self._listener.getsockname()
-        return f"{host}:{port}"
+    def answers(self, *chunks, then_closes=False):
+        def serve(connection, _request):
+            for chunk in chunks:
+                connection.sendall(chunk)
+            if then_closes:
+                connection.close()
 
-    @property
-    def url(self):
-        return f"http://{self.address}/path"
-
-    def answers(self, *chunks):
-        self.serve = lambda connection, request: [connection.sendall(chunk) for chunk in chunks]
+        self.serve: Serve = serve
 
     def drips(self, start, rest=b"x", every=0.05):
         """``start``, then ``rest`` again and again."""
@@ -54,31 +57,23 @@ class Wire:
 
         self.serve = serve
 
+    def process_request(self, request, client_address):
+        self.connections += 1
+        super().process_request(request, client_address)
+
+    def finish_request(self, request, client_address):
+        with contextlib.suppress(OSError):
+            self.talk(request)
+
+    def talk(self, connection):
+        while (request := _read_request(connection)) is not None:
+            self.requests.append(request)
+            self.serve(connection, request)
+
     def close(self):
         self.stopping.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(timeout=5)
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self.connections += 1
-                self._open.append(connection)
-                thread = threading.Thread(target=self._talk, args=[connection], daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def _talk(self, connection):
-        with contextlib.suppress(OSError), connection:
-            while (request := _read_request(connection)) is not None:
-                self.requests.append(request)
-                self.serve(connection, request)
+        self.shutdown()
+        self.server_close()
 
 
 def _read_request(connection):
@@ -89,11 +84,8 @@ def _read_request(connection):
             return None
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-len")),
-        0,
-    )
-    while len(body) < length:
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    while length and len(body) < int(length[1]):
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body
 
@@ -113,46 +105,27 @@ def unavailable(wire, limits=SHORT):
     return failure(wire.url, limits=limits)
 
 
-class SocksProxy:
-    """A proxy as in RFC 1928, as much of it as a client needs."""
+@contextlib.contextmanager
+def lasting(least, most):
+    """Fails where the block does not take between so many seconds."""
+    started = time.monotonic()
+    yield
+    assert least < time.monotonic() - started < most
+
+
+class SocksProxy(Wire):
+    """A proxy as in RFC 1928, and in its own person every host that it is asked for."""
 
     def __init__(self):
         self.asked_for: list[tuple[str, int]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    @property
-    def address(self):
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=[client], daemon=True).start()
-
-    def _serve(self, client):
-        client.recv(257)
-        client.sendall(b"\x05\x00")
-        kind = client.recv(4)[3]
-        host = socket.inet_ntoa(client.recv(4)) if kind == 1 else _read_name(client)
-        self.asked_for.append((host, int.from_bytes(client.recv(2), "big")))
-        with client, socket.create_connection(("127.0.0.1", self.asked_for[-1][1])) as server:
-            client.sendall(b"\x05\x00\x00\x01" + bytes(6))
-            threading.Thread(target=_relay, args=[client, server], daemon=True).start()
-            _relay(server, client)
-
-
-def _read_name(client):
-    return client.recv(client.recv(1)[0]).decode()
-
-
-def _relay(source, target):
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
+    def talk(self, connection):
+        connection.recv(257)
+        connection.sendall(b"\x05\x00")
+        by_address = connection.recv(4)[3] == 1
+        name = connection.recv(4 if by_address else connection.recv(1)[0])
+        host = socket.inet_ntoa(name) if by_address else name.decode()
+        self.asked_for.append((host, int.from_bytes(connection.recv(2), "big")))
+        connection.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        super().talk(connection)
