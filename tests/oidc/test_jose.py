@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import time
@@ -100,18 +101,13 @@ def test_sig_03_other_algorithm_is_refused(key):
 
 
 def test_sig_04_05_shared_secret_is_refused(key):
-    public = key.public_key()
-    pems = [
-        public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-        public.public_bytes(Encoding.PEM, PublicFormat.PKCS1),
-    ]
-    ders = [
-        public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        public.public_bytes(Encoding.DER, PublicFormat.PKCS1),
-    ]
+    formats = itertools.product(
+        [Encoding.PEM, Encoding.DER], [PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1]
+    )
+    published = [key.public_key().public_bytes(*each) for each in formats]
     jwk = jwk_of(key)
     texts = [json.dumps(jwk).encode(), jwk["n"].encode(), b"", b"the client secret"]
-    for shared in [*pems, *(pem.strip() for pem in pems), *ders, *texts]:
+    for shared in [*published, *(each.strip() for each in published), *texts]:
         for alg in ["HS256", "HS384", "HS512"]:
             assert refusal(forged(shared, header(alg=alg))) == "algorithm_refused"
 
@@ -236,14 +232,9 @@ def test_sig_20_part_that_is_no_json_object_is_refused(key, spell):
 
 def test_sig_20_24_name_that_stands_twice_is_refused(key):
     """One reader takes the first value, another the last."""
-    for right, name, wrong in [
-        ({"alg": "RS256"}, "alg", "none"),
-        (CLAIMS, "sub", "admin"),
-        (CLAIMS, "iss", "https://evil.test/id"),
-    ]:
-        member = f"{json.dumps(name)}:{json.dumps(wrong)}"
-        text = json.dumps(right)
-        for twice in [f"{{{member},{text[1:]}", f"{text[:-1]},{member}}}"]:
+    for name, wrong in [("sub", "admin"), ("iss", "https://evil.test/id")]:
+        member, right = f"{json.dumps(name)}:{json.dumps(wrong)}", json.dumps(CLAIMS)
+        for twice in [f"{{{member},{right[1:]}", f"{right[:-1]},{member}}}"]:
             with pytest.raises(ValueError, match="twice"):
                 read_json(twice.encode())
             assert refusal(forged(key, with_payload(twice.encode()))) == "malformed_token"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
@@ -110,19 +109,13 @@ def test_tok_02_refusal_is_an_oauth_error(issuer, grant):
         assert code == "unexpected_status"
 
 
-SPELLINGS: dict[str, Callable[[str], str | bytes]] = {
-    "html": lambda _: "<html>maintenance</html>",
-    "list": lambda right: f"[{right}]",
-    "invalid utf-8": lambda right: right.encode()[:-1] + b', "x": "\xff\xfe"}',
-    "NaN": lambda right: right.replace("600", "NaN"),
-}
-
-
-@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
-def test_tok_04_12_body_that_is_no_json_object_is_refused(issuer, spell):
+def test_tok_04_12_body_that_is_no_json_object_is_refused(issuer):
     """`test_jose.py` has more of them."""
-    code = refusal(issuer, InvalidResponse, body=spell(json.dumps(ANSWER)))
-    assert code in ("not_json", "not_a_json_object")
+    right = json.dumps(ANSWER)
+    not_utf_8 = right.encode()[:-1] + b', "x": "\xff\xfe"}'
+    for body in ["<html>maintenance</html>", not_utf_8, right.replace("600", "NaN")]:
+        assert refusal(issuer, InvalidResponse, body=body) == "not_json"
+    assert refusal(issuer, InvalidResponse, body=f"[{right}]") == "not_a_json_object"
 
 
 @pytest.mark.parametrize("grant", EVERY_GRANT)
