@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import secrets
 from urllib.parse import urlencode
 
+import jwt
 import pytest
 import requests
 
@@ -103,23 +103,22 @@ class Api:
         query = urlencode({f"${name}": value for name, value in options.items()})
         return self.send("GET", f"{path}?{query}" if query else path)
 
+    def begin(self, model="common", **options):
+        answer = self.send("POST", "BeginTransaction", {"model": model, **options})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def end(self, transaction, commit=True):
+        return self.send("POST", "EndTransaction", {"commit": commit}, transaction=transaction)
+
     def rows(self, path, **options):
         answer = self.get(path, **options)
         assert answer.status_code == 200, answer.text
         return list(answer.json()["value"])
 
 
-def part_of(token, place):
-    part = token.split(".")[place]
-    return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
-
-
 def claims(token):
-    return part_of(token, 1)
-
-
-def header(token):
-    return part_of(token, 0)
+    return jwt.decode(token, options={"verify_signature": False})
 
 
 @pytest.fixture(scope="session")
@@ -141,5 +140,10 @@ def party(instance):
 
 
 @pytest.fixture
-def api(party):
-    return Api(party, party.sign_in("maria")["access_token"])
+def token(party):
+    return party.sign_in("maria")["access_token"]
+
+
+@pytest.fixture
+def api(party, token):
+    return Api(party, token)

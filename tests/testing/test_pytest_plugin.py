@@ -28,12 +28,8 @@ def test_session_data_survives_with_every_samesite(client, instance_sign_in, set
     assert client.session["basket"] == ["apples"]
 
 
-def test_code_flow_in_the_query(client, instance_sign_in, settings, instance_id):
-    settings.ERPNET_INSTANCEID = {
-        **settings.ERPNET_INSTANCEID,
-        "RESPONSE_TYPE": "code",
-        "RESPONSE_MODE": "query",
-    }
+def test_code_flow_in_the_query(client, instance_sign_in, instance_id, configure):
+    configure(RESPONSE_TYPE="code", RESPONSE_MODE="query")
     assert instance_sign_in(client, "maria").status_code == 302
     assert instance_id.calls("authorize")[0]["response_type"] == "code"
     assert "_auth_user_id" in client.session

@@ -111,6 +111,11 @@ def test_remote_person_and_claims(remote, key):
     assert remote.end_session_of("maria") == []
 
 
+def run_python(program):
+    command = [sys.executable, "-W", "error", "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command_runs_until_it_is_told_to_end(number):
     command = [sys.executable, "-W", "error", "-m", "erpnet_instanceid.testing"]
@@ -141,7 +146,7 @@ def test_pytest_plugin_loads_without_the_extra():
         "    sys.modules[name] = None\n"
         "import erpnet_instanceid.testing.pytest_plugin\n"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+    assert run_python(program).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -152,10 +157,7 @@ def test_pytest_plugin_loads_without_the_extra():
     ],
 )
 def test_missing_extra_is_named(start):
-    program = f"import runpy, sys\nsys.argv[1:] = []\nsys.modules['flask'] = None\n{start}"
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60
-    )
+    run = run_python(f"import runpy, sys\nsys.argv[1:] = []\nsys.modules['flask'] = None\n{start}")
     sentence = 'The stand-in needs more packages: pip install "erpnet-instanceid[testing]"\n'
     assert run.returncode == 1
     assert run.stderr.endswith(sentence)
@@ -171,4 +173,4 @@ def test_it_needs_no_django():
         "assert 'josepy' not in sys.modules\n"
         "assert not any(m.startswith('erpnet_instanceid.oidc') for m in sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+    assert run_python(program).returncode == 0

@@ -1,39 +1,23 @@
 """Ending sessions at the stand-in, and the notices it sends."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
+import jwt
 import pytest
 
-from .conftest import claims, header
+from erpnet_instanceid.testing import Token, new_key, run_instance
+
+from .conftest import claims
 
 AFTER = "http://localhost:8000/signout-callback"
 
 
 @pytest.fixture
-def listener():
-    """A site's back-channel address; `listener.tokens` is what arrived."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            self.server.tokens.append(parse_qs(body)["logout_token"][0])
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.tokens = []
-        server.url = f"http://127.0.0.1:{server.server_port}/backchannel-signout"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def site(key):
+    """A site whose every address answers with 200: another stand-in, which records what it gets."""
+    with run_instance(key=key) as listening:
+        listening.always("other", status=200)
+        yield listening
 
 
 def end_session(party, **asked):
@@ -61,8 +45,6 @@ def test_without_a_hint_the_person_must_confirm(instance, party):
 
 
 def test_forged_hint_is_refused(instance, party):
-    from erpnet_instanceid.testing import Token, new_key
-
     tokens = party.sign_in("maria")
     forged = Token.parse(tokens["id_token"], new_key()).serialize()
     answer = end_session(party, id_token_hint=forged, post_logout_redirect_uri=AFTER)
@@ -79,15 +61,15 @@ def test_unregistered_return_address_gets_a_page(instance, party):
     assert not instance.has_session("maria")
 
 
-def test_sign_out_sends_a_logout_token_to_the_site(instance, party, listener):
-    instance.register(backchannel_url=listener.url)
+def test_sign_out_sends_a_logout_token_to_the_site(instance, party, site):
+    instance.register(backchannel_url=site.url)
     tokens = party.sign_in("maria")
     end_session(party, id_token_hint=tokens["id_token"])
     (notice,) = instance.notices.wait()
     assert notice.status == 200
-    (token,) = listener.tokens
+    token = site.requests[0]["logout_token"]
     told = claims(token)
-    assert header(token)["typ"] == "logout+jwt"
+    assert jwt.get_unverified_header(token)["typ"] == "logout+jwt"
     assert told["aud"] == instance.application_uri
     assert told["sub"] == "maria"
     assert told["sid"] == claims(tokens["id_token"])["sid"]
@@ -110,7 +92,7 @@ def test_page_that_frames_the_sites_leads_back(instance, party):
     assert f"{AFTER}?state=s" in page.text
 
 
-def test_applications_without_a_sign_in_get_no_notice(instance, party, listener):
+def test_applications_without_a_sign_in_get_no_notice(instance, party, site):
     party.sign_in("maria")
-    instance.register(application_uri="other.example.com", backchannel_url=listener.url)
+    instance.register(application_uri="other.example.com", backchannel_url=site.url)
     assert instance.end_session_of("maria") == []

@@ -8,11 +8,6 @@ from .conftest import ROOT, Api
 CUSTOMERS = f"{ROOT}Crm_Sales_Customers"
 
 
-@pytest.fixture
-def token(party):
-    return party.sign_in("maria")["access_token"]
-
-
 def test_auto_discovery_lists_the_sites(instance):
     for path in ("/sys/auto-discovery", "/tools/auto-discovery"):
         sites = requests.get(instance.url + path, timeout=5).json()["WebSites"]

@@ -2,7 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from .conftest import claims, header
+import jwt
+
+from .conftest import claims
 
 
 def test_refresh_returns_a_new_token_and_ends_the_old_one(instance, party):
@@ -79,7 +81,7 @@ def test_rotated_key_ends_old_access_tokens(instance, party):
     old_kid = instance.kid
     token = party.sign_in()["access_token"]
     new_kid = instance.rotate_keys()
-    assert header(party.sign_in()["access_token"])["kid"] == new_kid != old_kid
+    assert jwt.get_unverified_header(party.sign_in()["access_token"])["kid"] == new_kid != old_kid
     (published,) = party.discovery("/jwks")["keys"]
     assert published["kid"] == new_kid
     assert "d" not in published

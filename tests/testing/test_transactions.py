@@ -6,24 +6,6 @@ from .conftest import CUSTOMERS, ORDERS, PRODUCTS, Api
 
 
 @pytest.fixture
-def begin(api):
-    def begin(model="common", **options):
-        answer = api.send("POST", "BeginTransaction", {"model": model, **options})
-        assert answer.status_code == 200, answer.text
-        return answer.text
-
-    return begin
-
-
-@pytest.fixture
-def end(api):
-    def end(transaction, commit=True):
-        return api.send("POST", "EndTransaction", {"commit": commit}, transaction=transaction)
-
-    return end
-
-
-@pytest.fixture
 def customer(instance):
     return f"{CUSTOMERS}({instance.customers[0]['Id']})"
 
@@ -34,69 +16,63 @@ def other_company(instance):
     return {"@odata.id": f"General_EnterpriseCompanies({company['Id']})"}
 
 
-def test_changes_are_seen_inside_only_until_the_commit(api, customer, begin, end):
-    transaction = begin()
+def test_changes_are_seen_inside_only_until_the_commit(api, customer):
+    transaction = api.begin()
     assert api.send("PATCH", customer, {"City": "Ruse"}, transaction=transaction).status_code == 204
     assert api.send("GET", customer, transaction=transaction).json()["City"] == "Ruse"
     found = f"{CUSTOMERS}?$filter=City eq 'Ruse'"
     assert len(api.send("GET", found, transaction=transaction).json()["value"]) == 1
     assert api.send("GET", found).json()["value"] == []
-    assert end(transaction).status_code == 204
+    assert api.end(transaction).status_code == 204
     assert api.send("GET", customer).json()["City"] == "Ruse"
 
 
-def test_changes_can_be_dropped(api, customer, begin, end):
+def test_changes_can_be_dropped(api, customer):
     before = api.send("GET", customer).json()
-    transaction = begin()
+    transaction = api.begin()
     api.send("PATCH", customer, {"City": "Ruse"}, transaction=transaction)
     api.send("DELETE", customer, transaction=transaction)
     assert api.send("GET", customer, transaction=transaction).status_code == 404
-    end(transaction, commit=False)
+    api.end(transaction, commit=False)
     assert api.send("GET", customer).json() == before
 
 
-def test_ended_or_unknown_transaction_is_refused(api, customer, begin, end):
-    transaction = begin()
-    end(transaction)
+def test_ended_or_unknown_transaction_is_refused(api, customer):
+    transaction = api.begin()
+    api.end(transaction)
     for unknown in (transaction, "0" * 32):
         answer = api.send("GET", customer, transaction=unknown)
         assert answer.status_code == 500
         assert answer.json()["message"] == f"Invalid TransactionId {unknown}."
 
 
-def test_transaction_of_another_session_is_unknown(instance, party, begin):
-    transaction = begin()
+def test_transaction_of_another_session_is_unknown(party, api):
+    transaction = api.begin()
     party.http.cookies.clear()
-    other = Api(party, party.sign_in("admin")["access_token"])
-    assert other.send("POST", "EndTransaction", {}, transaction=transaction).status_code == 500
+    assert Api(party, party.sign_in("admin")["access_token"]).end(transaction).status_code == 500
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-def test_one_more_open_transaction_is_too_many(api, instance, begin, end, limit):
+def test_one_more_open_transaction_is_too_many(api, instance, limit):
     instance.concurrent_transactions = limit
-    opened = [begin() for _ in range(limit)]
+    opened = [api.begin() for _ in range(limit)]
     assert api.send("POST", "BeginTransaction", {}).status_code == 429
     assert (instance.too_many_requests, instance.open_transactions) == (1, limit)
-    end(opened[0], commit=False)
-    begin()
+    api.end(opened[0], commit=False)
+    api.begin()
 
 
-def test_transaction_is_gone_after_25_minutes(api, instance, customer, begin):
-    transaction = begin()
-    for minutes in (15, 24):
+@pytest.mark.parametrize("calls", [(15, 24), ()], ids=["after 25 minutes", "with its session"])
+def test_transaction_ends_by_itself(api, instance, customer, calls):
+    transaction = api.begin()
+    for minutes in calls:
         instance.clock_offset = minutes * 60
         assert api.send("GET", customer, transaction=transaction).status_code == 200
-    instance.clock_offset = 25 * 60 + 1
+    # A session without calls ends after 20 minutes.
+    instance.clock_offset = (25 if calls else 20) * 60 + 1
     assert instance.open_transactions == 0
     assert api.send("GET", customer, transaction=transaction).status_code == 500
-    begin()
-
-
-def test_transaction_ends_with_its_session(api, instance, customer, begin):
-    transaction = begin()
-    instance.clock_offset = 21 * 60
-    assert instance.open_transactions == 0
-    assert api.send("GET", customer, transaction=transaction).status_code == 500
+    api.begin()
 
 
 @pytest.mark.parametrize(
@@ -109,21 +85,19 @@ def test_transaction_ends_with_its_session(api, instance, customer, begin):
         ("GET", "GetChanges", None),
     ],
 )
-def test_odd_calls_are_refused(api, begin, method, path, body):
-    transaction = begin("frontend") if path == "GetChanges" else ""
+def test_odd_calls_are_refused(api, method, path, body):
+    transaction = api.begin("frontend") if path == "GetChanges" else ""
     assert api.send(method, path, body, transaction=transaction).status_code == 500
 
 
-def test_front_end_rule_runs_only_in_a_front_end_transaction(
-    api, customer, other_company, begin, end
-):
+def test_front_end_rule_runs_only_in_a_front_end_transaction(api, customer, other_company):
     change = {"EnterpriseCompany": other_company}
-    common = begin()
+    common = api.begin()
     api.send("PATCH", customer, change, transaction=common)
-    assert end(common).status_code == 204
-    frontend = begin("frontend")
+    assert api.end(common).status_code == 204
+    frontend = api.begin("frontend")
     api.send("PATCH", customer, {"City": "Ruse"}, transaction=frontend)
-    refused = end(frontend)
+    refused = api.end(frontend)
     assert refused.status_code == 500
     assert refused.json()["message"].endswith("(Constraint R17342)")
     assert len(refused.json()["message"]) > 400
@@ -131,14 +105,14 @@ def test_front_end_rule_runs_only_in_a_front_end_transaction(
 
 @pytest.mark.parametrize("ends", [False, True])
 def test_refused_commit_ends_the_transaction_if_told_to(
-    api, instance, customer, other_company, begin, end, ends
+    api, instance, customer, other_company, ends
 ):
     instance.failed_commit_ends_transaction = ends
-    transaction = begin("frontend")
+    transaction = api.begin("frontend")
     api.send("PATCH", customer, {"EnterpriseCompany": other_company}, transaction=transaction)
-    assert end(transaction).status_code == 500
+    assert api.end(transaction).status_code == 500
     assert instance.open_transactions == (0 if ends else 1)
-    assert end(transaction, commit=False).status_code == (500 if ends else 204)
+    assert api.end(transaction, commit=False).status_code == (500 if ends else 204)
 
 
 def test_rule_compares_dates(api, customer):
@@ -158,9 +132,9 @@ def test_duplicates_come_with_a_format_and_parameters(api):
     assert "PRD-001" in error["parameters"]
 
 
-def test_front_end_model_follows_changes(api, instance, begin):
+def test_front_end_model_follows_changes(api, instance):
     order = f"{ORDERS}({instance.data.sets[ORDERS].rows[0]['Id']})"
-    transaction = begin("frontend", trackChanges=True)
+    transaction = api.begin("frontend", trackChanges=True)
     change = {"DocumentDate": "2026-08-05T00:00:00Z"}
     api.send("PATCH", order, change, transaction=transaction)
     changes = api.send("GET", "GetChanges", transaction=transaction).json()
