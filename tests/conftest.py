@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 import django
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connections
 from django.db.models.signals import post_migrate
 
+from erpnet_instanceid.models import Account, fingerprint
 from erpnet_instanceid.oidc import adapter, http
 from erpnet_instanceid.signals import sign_in_ended
 
@@ -109,6 +111,15 @@ def maria(client, instance_sign_in):
     """A test client, signed in."""
     instance_sign_in(client, "maria")
     return client
+
+
+@pytest.fixture
+def account(db):
+    """The account of Maria, whom the site knows as an administrator."""
+    user = get_user_model().objects.create_user("maria", is_staff=True, is_superuser=True)
+    issuer = "https://op.test/id"
+    mark = fingerprint(issuer, "id", "1")
+    return Account.objects.create(user=user, fingerprint=mark, issuer=issuer, key="1", sub="maria")
 
 
 @pytest.fixture

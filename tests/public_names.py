@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -67,33 +68,10 @@ def _class(cls, listed):
             yield f"        {start}{name}{_signature(value)}"
 
 
-class _Unquoted(str):
-    """A text that `inspect` shows without quotes."""
-
-    __slots__ = ()
-
-    def __repr__(self):
-        return str(self)
-
-
 def _signature(function):
-    signature = inspect.signature(function)
-    parameters = [
-        parameter.replace(
-            annotation=_unquoted(parameter.annotation), default=_without_address(parameter.default)
-        )
-        for parameter in signature.parameters.values()
-    ]
-    returned = _unquoted(signature.return_annotation)
-    return str(signature.replace(parameters=parameters, return_annotation=returned))
-
-
-def _unquoted(annotation):
-    return _Unquoted(annotation) if isinstance(annotation, str) else annotation
-
-
-def _without_address(default):
-    return _Unquoted(f"<{type(default).__name__}>") if " at 0x" in repr(default) else default
+    """Without quotes around annotations, and without the addresses of defaults."""
+    written = re.sub(r"(: |-> )(['\"])(.*?)\2", r"\1\3", str(inspect.signature(function)))
+    return re.sub(r"<(?:\w+\.)*(\w+) object at 0x\w+>", r"<\1>", written)
 
 
 if __name__ == "__main__":

@@ -116,8 +116,7 @@ def test_pages_title_a_sign_in_and_show_no_secret(new_visitor):
         assert sign_in.session_key not in text
 
 
-def test_sign_ins_are_told_apart_by_state(admin_client):
-    account = Account.objects.create(user=User.objects.get(), sub="maria")
+def test_sign_ins_are_told_apart_by_state(admin_client, account):
     # Its visitor is still at the pages of the instance: no sign-in yet.
     SignIn.objects.create(attempt="under way")
     SignIn.objects.create(attempt="1", account=account)
@@ -131,9 +130,8 @@ def test_sign_ins_are_told_apart_by_state(admin_client):
         assert f"{found}\n" in admin_client.get(table + query).text
 
 
-def test_sign_ins_that_have_ended_go_at_once(admin_client, django_assert_max_num_queries):
+def test_sign_ins_that_have_ended_go_at_once(admin_client, account, django_assert_max_num_queries):
     """There may be very many."""
-    account = Account.objects.create(user=User.objects.get(), sub="maria")
     for number in range(50):
         SignIn.objects.create(attempt=str(number), account=account, ended=timezone.now())
     form = {"action": "delete_selected", "select_across": "1", "post": "yes"}

@@ -60,15 +60,10 @@ class AwayCache(LocMemCache):
 
     is_away = False
 
-    def get(self, *args, **kwargs):
+    def make_and_validate_key(self, *args, **kwargs):
         if AwayCache.is_away:
             raise ConnectionError
-        return super().get(*args, **kwargs)
-
-    def has_key(self, *args, **kwargs):
-        if AwayCache.is_away:
-            raise ConnectionError
-        return super().has_key(*args, **kwargs)
+        return super().make_and_validate_key(*args, **kwargs)
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.db import InterfaceError, InternalError, NotSupportedError, OperationalError, connection
 from django.utils import timezone
 
-from erpnet_instanceid.models import Account, SignIn
+from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, SignInExpired
 from erpnet_instanceid.tokens import lease
 from erpnet_instanceid.tokens.refresh import lease_seconds
@@ -17,9 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def row():
-    user = get_user_model().objects.create_user("maria")
-    account = Account.objects.create(user=user, fingerprint="x", issuer="i", key="k", sub="maria")
+def row(account):
     return SignIn.objects.create(attempt="a", account=account, generation=1, tokens="first")
 
 

@@ -244,7 +244,7 @@ def test_fld_16_sign_in_ends_an_impersonation(admin):
     assert [each.session_key for each in rows] == [admin.whoami()["session"]]
 
 
-def test_local_sign_in_without_another_one_costs_one_query(visitor, new_visitor):
+def test_local_sign_in_without_another_one_keeps_the_session(visitor, new_visitor):
     new_visitor().sign_in("maria")
     User.objects.create_user("local", password="secret")
     visitor.get("/basket?add=tea")

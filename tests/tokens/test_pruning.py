@@ -3,22 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from erpnet_instanceid.models import Account, Notice, SignIn
+from erpnet_instanceid.models import Notice, SignIn
 from erpnet_instanceid.tokens import pruning
 from erpnet_instanceid.tokens.pruning import prune
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def account():
-    user = get_user_model().objects.create_user("maria")
-    return Account.objects.create(user=user, fingerprint="x", issuer="i", key="k", sub="maria")
 
 
 def row(name, account=None, **ago):

@@ -31,14 +31,6 @@ class Anything(IExact):
         return "1 = 1", []
 
 
-@pytest.fixture
-def link_by(settings, db):
-    def change(by, **keys):
-        settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "LINK_USERS_BY": by, **keys}
-
-    return change
-
-
 VERIFIED = {"email_verified": True}
 
 
@@ -65,8 +57,8 @@ VERIFIED = {"email_verified": True}
     ],
     ids=str,
 )
-def test_fld_03_local_user_has_the_same_name_or_address(link_by, by, local, changes, is_same):
-    link_by(by)
+def test_fld_03_local_user_has_the_same_name_or_address(site, by, local, changes, is_same):
+    site(LINK_USERS_BY=by)
     user = User.objects.create(**{"username": "local", **local})
     email, username = User._meta.get_field("email"), User._meta.get_field("username")
 
@@ -113,7 +105,7 @@ def test_creates_nobody_where_the_site_does_not_want_it(site):
     assert sign_in() == local
 
 
-def test_login_name_is_no_address(link_by):
+def test_login_name_is_no_address(site):
     """Where the e-mail is the username, the verified one counts."""
 
     class NamedByEmail(User):
@@ -123,7 +115,7 @@ def test_login_name_is_no_address(link_by):
             proxy = True
             app_label = "tests"
 
-    link_by("username")
+    site(LINK_USERS_BY="username")
     local = NamedByEmail.objects.create(email=CLAIMS["email"])
     login_name = {**CLAIMS, "sub": CLAIMS["email"]}
 
@@ -131,8 +123,8 @@ def test_login_name_is_no_address(link_by):
     assert users_to_link(NamedByEmail, CLAIMS) == [local]
 
 
-def test_fld_05_user_is_taken_over_once(link_by):
-    link_by("email")
+def test_fld_05_user_is_taken_over_once(site):
+    site(LINK_USERS_BY="email")
     local = User.objects.create_user("local", "mike@sense.example")
     adopt(local, CLAIMS)
 
