@@ -199,22 +199,11 @@ def _without_what_is_meant(location):
 @contextmanager
 def watching(watch):
     """Every log record at DEBUG, every request to the stand-in and every response of the site."""
-    with pytest.MonkeyPatch.context() as patch, _everything_logged():
+    with pytest.MonkeyPatch.context() as patch:
         _watch_logs(watch, patch)
         _watch_instance(watch, patch)
         _watch_site(watch, patch)
         yield
-
-
-@contextmanager
-def _everything_logged():
-    known = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
-    levels = {logger: logger.level for logger in [logging.root, *known] if logger.level}
-    for logger in levels:
-        logger.setLevel(logging.DEBUG)
-    yield
-    for logger, level in levels.items():
-        logger.setLevel(level)
 
 
 def _watch_logs(watch, patch):
@@ -226,6 +215,7 @@ def _watch_logs(watch, patch):
         return record
 
     patch.setattr(logging, "_logRecordFactory", factory)
+    patch.setattr(logging.Logger, "isEnabledFor", lambda *_of_any_level: True)
 
 
 def _watch_instance(watch, patch):
