@@ -32,14 +32,10 @@ class _TakesHTTPSOff(HTTPAdapter):
 
 
 class Visitor:
-    """Somebody with a browser. Requests are not followed anywhere unless a method says so.
+    """Somebody with a browser. Requests are not followed anywhere unless a method says so."""
 
-    ``host`` is the name by which the browser knows a site of several servers.
-    """
-
-    def __init__(self, site, *, https=False, host=None):
+    def __init__(self, site, *, https=False):
         self.site = site.replace("http:", "https:") if https else site
-        self.host = host
         self.http = self._new_browser()
         # The same browser, at the instance.
         self.at_instance = _browser()
@@ -48,21 +44,15 @@ class Visitor:
         self.http.close()
         self.at_instance.close()
 
-    def get(self, path, **kwargs):
-        kwargs.setdefault("allow_redirects", False)
-        return self.http.get(self._url(path), timeout=30, **kwargs)
+    def get(self, path, allow_redirects=False, **kwargs):
+        return self.http.get(self._url(path), allow_redirects=allow_redirects, timeout=30, **kwargs)
 
-    def post(self, path, data=None, **kwargs):
+    def post(self, path, data=None, headers=None, **kwargs):
         """A POST of this site's own page, CSRF token included."""
         form = {"csrfmiddlewaretoken": self.csrf_token(), **(data or {})}
-        headers = {"Origin": self.site, "Referer": self.site + "/"}
+        sent = {"Origin": self.site, "Referer": self.site + "/", **(headers or {})}
         return self.http.post(
-            self._url(path),
-            data=form,
-            headers={**headers, **kwargs.pop("headers", {})},
-            allow_redirects=False,
-            timeout=30,
-            **kwargs,
+            self._url(path), data=form, headers=sent, allow_redirects=False, timeout=30, **kwargs
         )
 
     def csrf_token(self):
@@ -99,8 +89,7 @@ class Visitor:
 
     def relay(self, url, body, content_type=FORM):
         """The POST that another site makes the browser send: without Lax and Strict cookies."""
-        headers = {"Origin": "null"}
-        headers = {**headers, "Content-Type": content_type} if content_type else headers
+        headers = {"Origin": "null", "Content-Type": content_type or None}
         return self._cross_site("POST", url, withheld={"lax", "strict"}, headers=headers, data=body)
 
     def arrive(self, path, **kwargs):
@@ -136,8 +125,6 @@ class Visitor:
         http = _browser()
         http.headers.update(PAGE)
         http.mount("https://", _TakesHTTPSOff())
-        if self.host:
-            http.headers["Host"] = self.host
         return http
 
     def _url(self, path):
