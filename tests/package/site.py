@@ -3,14 +3,13 @@
 import os
 import sys
 from pathlib import Path
-from socketserver import ThreadingMixIn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import django
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management import call_command
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import include, path
@@ -49,9 +48,7 @@ settings.configure(
     AUTHENTICATION_BACKENDS=["erpnet_instanceid.backends.InstanceIDBackend"],
     LOGIN_URL="erpnet_instanceid:signin",
     ERPNET_INSTANCEID={
-        "INSTANCE_URL": os.environ["INSTANCE_URL"],
-        "APPLICATION_URI": os.environ["APPLICATION_URI"],
-        "APPLICATION_SECRET": os.environ["APPLICATION_SECRET"],
+        key: os.environ[key] for key in ("INSTANCE_URL", "APPLICATION_URI", "APPLICATION_SECRET")
     },
 )
 django.setup()
@@ -65,18 +62,9 @@ def home(request):
 urlpatterns = [path("", include("erpnet_instanceid.urls")), path("", home)]
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *_args):
-        pass
-
-
 if __name__ == "__main__":
     call_command("migrate", verbosity=0)
-    application = StaticFilesHandler(get_wsgi_application())
-    server = make_server("localhost", 0, application, Server, Quiet)
+    server = ThreadedWSGIServer(("localhost", 0), WSGIRequestHandler)
+    server.set_app(StaticFilesHandler(get_wsgi_application()))
     print(server.server_port, flush=True)
     server.serve_forever()
