@@ -5,19 +5,11 @@ import json
 
 import pytest
 
-from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api.files import printout
 from erpnet_instanceid.api.query import Reference
 from erpnet_instanceid.errors import InvalidResponse
 
 ORDERS = "Crm_Sales_SalesOrders"
-
-
-@pytest.fixture
-def service(instance, configure):
-    instance.application.system_user_allowed = True
-    configure()
-    return service_api()
 
 
 @pytest.fixture

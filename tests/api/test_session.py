@@ -1,10 +1,10 @@
 """Where an `InstanceSession` sends a token, whatever address it is given, and over what."""
 
 import asyncio
+import gzip
 import io
+import multiprocessing
 import os
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +18,7 @@ from erpnet_instanceid.api import service_api
 from erpnet_instanceid.api.calls import PAUSES, Bearer, Call
 from erpnet_instanceid.api.governor import gate_of
 from erpnet_instanceid.api.session import open_session
+from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.adapter import CA_BUNDLE_VARIABLES, environment
 from erpnet_instanceid.oidc.errors import InstanceIDError, InstanceUnavailable, InvalidResponse
@@ -27,18 +28,12 @@ from erpnet_instanceid.tokens.refresh_async import arenew
 
 from ..support.event_loop import run_async
 from ..support.outcomes import within
+from .conftest import OneToken
+from .test_sites import elsewhere
 
 CUSTOMERS = "Crm_Sales_Customers"
 MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-
-class OneToken:
-    def current(self):
-        return "the visitor's token"
-
-    def newer_than(self, refused):
-        return None
 
 
 class TwoTokens(OneToken):
@@ -46,29 +41,84 @@ class TwoTokens(OneToken):
         return "a newer token"
 
 
-@pytest.fixture
-def api(instance):
-    return open_session(OneToken())
-
-
 @pytest.mark.parametrize(
     "url",
     [
-        *("https://op.test:99999/", "http://[::1", "http://a b/", "http://"),
+        *("https://op.test:99999/", "http://[::1", "http://a b/", "http://", "//evil.test/x"),
+        *("https://OWN/api/x", "http://127.0.0.1:1/api/x", "http://localhost:1/api/x"),
         "https://somebody:hidden@evil.test:8443/path?key=hidden#hidden",
         # urllib ends a host at "@", the library that sends ends it at the backslash before.
         "http://evil.test\\@OWN/api/x",
     ],
 )
-def test_foreign_or_malformed_address_is_refused(api, instance, url):
+def test_api_01_foreign_or_malformed_address_is_refused(api, instance, url):
     with pytest.raises(InvalidResponse, match="foreign_address") as caught:
         api.get(url.replace("OWN", instance.url.removeprefix("http://")))
     assert "hidden" not in str(caught.value)
+    assert not instance.calls("api")
 
 
-def test_relative_address_may_hold_another_in_its_filter(api, instance):
+def test_relative_address_is_the_domain_apis(api, instance):
+    """Even if it holds another in its filter."""
+    instance.change("auto_discovery", lambda found: elsewhere(found, f"{instance.url}/api/else"))
+    instance.always("api", status=204)
+    for _ in range(2):
+        api.get("Crm_Sales_Customers?$filter=Website eq 'https://acme.test'")
+    assert len(instance.calls("auto_discovery")) == 1
+    assert instance.requests[-1].path == "/api/else/Crm_Sales_Customers"
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_api_04_token_follows_no_redirect_away(api, instance, status):
+    with run_instance() as foreign:
+        same_host = instance.url.replace("127.0.0.1", "localhost")
+        for address in (foreign.url, same_host):
+            headers = {"Location": address + "/api/x"}
+            instance.next_answer("api", status=status, headers=headers, body=b"x" * 3_000_000)
+            with pytest.raises(InvalidResponse, match="foreign_redirect"):
+                api.get("/api/y")
+        assert not foreign.requests
+    assert len(instance.calls("api")) == 2
+
+
+def test_api_04_redirect_within_the_instance_is_followed(api, instance):
+    instance.next_answer("api", status=302, headers={"Location": "/api/x"})
     instance.next_answer("api", status=204)
-    assert api.get("Crm_Sales_Customers?$filter=Website eq 'https://acme.test'").status_code == 204
+    assert api.get("/api/y").status_code == 204
+
+
+def test_api_03_insufficient_scope_is_an_error_without_refresh(instance):
+    instance.always("api", status=403, json={"message": "no", "code": "insufficient_scope"})
+    with pytest.raises(APIError, match="insufficient_scope") as caught:
+        open_session(TwoTokens()).get(CUSTOMERS)
+    assert (caught.value.status, caught.value.message) == (403, "no")
+    assert len(instance.calls("api")) == 1
+
+
+@pytest.mark.parametrize(
+    ("pause", "calls", "then"), [("0", 4, "too_many_requests"), ("3600", 1, "calls_queued")]
+)
+def test_refused_call_comes_to_its_end(api, instance, pause, calls, then):
+    """A pause longer than the deadline is not waited for, and not by the next call either."""
+    instance.always("api", status=429, headers={"Retry-After": pause})
+    with pytest.raises(InstanceUnavailable, match="too_many_requests"):
+        api.get("/api/x")
+    assert len(instance.calls("api")) == calls
+    with pytest.raises(InstanceUnavailable, match=then):
+        api.get("/api/x")
+
+
+def test_key_05_answer_larger_than_the_setting_is_refused(instance, configure):
+    configure(API_MAX_BYTES=1000)
+    api = open_session(OneToken())
+    instance.next_answer("api", body=b"x" * 1000)
+    assert len(api.get("/api/x").content) == 1000
+    instance.next_answer("api", body=b"x" * 1001)
+    assert len(api.get("/api/x", stream=True).content) == 1001
+    bomb = gzip.compress(b"x" * 100_000)
+    instance.next_answer("api", body=bomb, headers={"Content-Encoding": "gzip"})
+    with pytest.raises(InvalidResponse, match="answer_too_large"):
+        api.get("/api/x")
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
@@ -363,6 +413,18 @@ def test_items_count_on_where_the_instance_sends_no_link(api, instance, options,
     assert skips == [None, *(str(sizes[0] * at) for at in range(1, len(sizes)))]
 
 
+def test_items_follow_next_links_and_then_count_on(service, instance):
+    def ids(params, size):
+        return [row["Id"] for row in service.items(CUSTOMERS, params, page_size=size)]
+
+    everybody = ids({}, 200)
+    assert len(everybody) == len(set(everybody)) == 500
+    assert ids({"$top": 120, "$skip": 30}, 50) == everybody[30:150]
+    instance.forget_requests()
+    assert ids({"$top": 120}, 50) == everybody[:120]
+    assert len(instance.calls("api")) == 3
+
+
 def test_items_do_not_follow_a_link_away(api, instance):
     with run_instance() as foreign:
         page = {"value": [{"Id": "1"}], "@odata.nextLink": f"{foreign.url}/api/x"}
@@ -410,15 +472,10 @@ def test_async_call_leaves_no_database_connection_open(visitor, instance):
 
 def in_child(call):
     """Runs ``call`` in a fork of this process: how that ended, 0 for well."""
-    child = os.fork()
-    if child == 0:
-        threading.Timer(20, os._exit, [2]).start()
-        try:
-            call()
-        except BaseException:  # noqa: BLE001 - nothing of the child is to go on in this test run
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    child = multiprocessing.get_context("fork").Process(target=call, daemon=True)
+    child.start()
+    child.join(20)
+    return child.exitcode
 
 
 @forking
@@ -465,22 +522,3 @@ def test_fork_during_a_look_up_does_not_hold_up_the_child(instance, endpoint):
     time.sleep(0.1)
     assert in_child(lambda: service_api().get(CUSTOMERS)) == 0
     asking.join()
-
-
-def test_a_task_queue_finds_the_api_on_the_row():
-    """A worker that has imported the models and nothing else."""
-    code = (
-        "import django; django.setup();"
-        "from erpnet_instanceid.errors import SignInExpired\n"
-        "from erpnet_instanceid.models import SignIn\n"
-        "try: SignIn().api()\n"
-        "except SignInExpired: print('looked up')"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert answer.stdout == "looked up\n", answer.stderr

@@ -17,7 +17,7 @@ from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 
 from ..support.outcomes import within
-from .test_session import OneToken
+from .conftest import OneToken
 
 ROOT = "/api/domain/odata/"
 ID = "843f05ff3f62400c990d2a3b119e256e"
@@ -26,11 +26,6 @@ CUSTOMER = "Crm_Sales_Customers(59098bcf-f331-478f-91c2-f5520590f534)"
 
 class BrokenError(Exception):
     pass
-
-
-@pytest.fixture
-def api(instance):
-    return open_session(OneToken())
 
 
 def answers(instance, *then):
@@ -122,9 +117,8 @@ def test_token_is_not_renewed_within_a_transaction(instance):
 
 
 @pytest.fixture
-def service(instance, configure):
-    instance.application.system_user_allowed = True
-    configure(SERVICE_SCOPE="read update", DEADLINE=1)
+def hasty(service, configure):
+    configure(DEADLINE=1)
     return service_api()
 
 
@@ -137,27 +131,27 @@ def rename_first(api, instance):
         changes.patch(f"Crm_Sales_Customers({instance.customers[0]['Id']})", json={"Name": "New"})
 
 
-def test_timeout_leaves_no_transaction_open(service, instance):
+def test_timeout_leaves_no_transaction_open(hasty, instance):
     """The instance is busy with the slow call, so it rolls back when it has done that."""
 
     def wait_too_long():
-        with service.transaction() as changes:
+        with hasty.transaction() as changes:
             instance.next_answer("api", delay=1.5)
             changes.get("Crm_Sales_Customers")
 
     with pytest.raises(InstanceUnavailable, match="timeout"):
         wait_too_long()
     wait_until_none_is_open(instance)
-    rename_first(service, instance)
+    rename_first(hasty, instance)
     assert name_of_first(instance) == "New"
 
 
-def test_transactions_of_tasks_take_turns(service, instance):
+def test_transactions_of_tasks_take_turns(hasty, instance):
     """None of them holds up the event loop, on which the first has to come to its end."""
     key = instance.customers[0]["Id"]
 
     async def rename(name):
-        async with service.atransaction() as changes:
+        async with hasty.atransaction() as changes:
             await changes.arequest("PATCH", f"Crm_Sales_Customers({key})", json={"Name": name})
             if name == "refused":
                 raise BrokenError
@@ -173,12 +167,12 @@ def test_transactions_of_tasks_take_turns(service, instance):
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3])
-def test_cancelled_task_leaves_no_transaction_open(service, instance, delay):
+def test_cancelled_task_leaves_no_transaction_open(hasty, instance, delay):
     """Whether it waits for the begin or in the block, and if the loop ends at once."""
     instance.next_answer("api", delay=delay)
 
     async def begin():
-        async with service.atransaction():
+        async with hasty.atransaction():
             await asyncio.sleep(10)
 
     async def give_up():
@@ -188,7 +182,7 @@ def test_cancelled_task_leaves_no_transaction_open(service, instance, delay):
         task.cancel()
 
     asyncio.run(give_up())
-    rename_first(service, instance)
+    rename_first(hasty, instance)
     assert instance.open_transactions == 0
 
 
@@ -205,7 +199,7 @@ with service_api().transaction():
 """
 
 
-def test_killed_process_does_not_keep_the_next_one_out(service, instance):
+def test_killed_process_does_not_keep_the_next_one_out(hasty, instance):
     """Its transaction is over after 25 minutes; the next process does not wait for that."""
     settings = {**instance.settings(), "SERVICE_SCOPE": "read update"}
     with subprocess.Popen(
@@ -214,7 +208,7 @@ def test_killed_process_does_not_keep_the_next_one_out(service, instance):
         assert process.stdout.readline() == "open\n"
         os.kill(process.pid, signal.SIGKILL)
     assert instance.open_transactions == 1
-    rename_first(service, instance)
+    rename_first(hasty, instance)
     assert instance.open_transactions == 1
     instance.clock_offset += 25 * 60
     assert instance.open_transactions == 0
@@ -227,35 +221,35 @@ def wait_until_none_is_open(instance):
         time.sleep(0.05)
 
 
-def test_begin_that_is_answered_too_late_is_rolled_back(service, instance):
+def test_begin_that_is_answered_too_late_is_rolled_back(hasty, instance):
     instance.next_answer("api", delay=2.5)
     with pytest.raises(InstanceUnavailable, match="timeout"):
-        rename_first(service, instance)
+        rename_first(hasty, instance)
     instance.wait_for_calls("api", 2)
     wait_until_none_is_open(instance)
-    rename_first(service, instance)
+    rename_first(hasty, instance)
 
 
-def test_rollback_is_tried_again_until_the_instance_answers(service, instance, monkeypatch):
+def test_rollback_is_tried_again_until_the_instance_answers(hasty, instance, monkeypatch):
     monkeypatch.setattr(transactions, "PAUSES", (0.1, 0.1))
 
     def fail():
-        with service.transaction():
+        with hasty.transaction():
             instance.next_answer("api", status=503, times=2)
             raise BrokenError
 
     with pytest.raises(BrokenError):
         fail()
     wait_until_none_is_open(instance)
-    rename_first(service, instance)
+    rename_first(hasty, instance)
 
 
-def test_lost_answer_to_the_begin_blocks_the_token_25_minutes(service, instance):
+def test_lost_answer_to_the_begin_blocks_the_token_25_minutes(hasty, instance):
     instance.next_answer("api", drop="after")
     with pytest.raises(InstanceUnavailable, match="connection_lost"):
-        rename_first(service, instance)
+        rename_first(hasty, instance)
     with within(5), pytest.raises(InstanceUnavailable, match="transaction_open"):
-        rename_first(service, instance)
+        rename_first(hasty, instance)
     instance.clock_offset += 25 * 60
-    rename_first(service, instance)
+    rename_first(hasty, instance)
     assert instance.open_transactions == 0
