@@ -1,21 +1,20 @@
 """The command line of `manage.py instanceid`."""
 
-import io
 import subprocess
 import sys
 
 import pytest
-from django.core.management import call_command
 
 from erpnet_instanceid.management.commands.instanceid import ACTIONS, Command
 
+from .command import told
+
 
 def test_alone_it_prints_its_help():
-    out = io.StringIO()
-    call_command("instanceid", stdout=out)
+    printed = " ".join(told().split())
     for action, text in ACTIONS.items():
-        assert action in out.getvalue()
-        assert text in " ".join(out.getvalue().split())
+        assert action in printed
+        assert text in printed
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -15,6 +15,7 @@ from erpnet_instanceid.oidc.http import Answer
 from erpnet_instanceid.testing import application_secret_hash
 
 from ..support.proxy import run_proxy
+from .command import told
 
 SITE = "https://backend.example.com"
 CALLBACK = f"{SITE}/signin-callback"
@@ -23,13 +24,6 @@ REFUSED = (
     f"BAD   The instance does not accept {CALLBACK}\n"
     "      Register it as ImpersonateLoginUrl, to the character.\n"
 )
-
-
-def told(*arguments):
-    """The command's output if nothing is BAD."""
-    out = io.StringIO()
-    call_command("instanceid", *arguments, stdout=out)
-    return out.getvalue()
 
 
 def blamed(*arguments):
@@ -140,12 +134,10 @@ def test_unreachable_host_is_blamed_on_its_setting(configure, setting):
     assert "A stand-in runs by" in found
 
 
-@pytest.mark.parametrize(
-    "name", ["response_modes_supported", "code_challenge_methods_supported", "scopes_supported"]
-)
-def test_missing_list_is_no_fault(instance, name):
+def test_missing_list_is_no_fault(instance):
     """RFC 8414 2."""
-    instance.change("discovery", lambda found: found.pop(name, None) and None)
+    lists = ("response_modes_supported", "code_challenge_methods_supported", "scopes_supported")
+    metadata(**dict.fromkeys(lists))(instance)
     assert "BAD" not in told("doctor")
 
 
@@ -235,6 +227,7 @@ PROXIES = [
     ({"headers": {}}, {"SECURE_SSL_REDIRECT": True}, "SECURE_PROXY_SSL_HEADER"),
     ({"headers": TOLD, "keeps_host": False}, {}, "proxy_set_header Host"),
     ({"headers": TOLD}, {"ALLOWED_HOSTS": ["localhost"]}, "ALLOWED_HOSTS"),
+    ({"headers": TOLD}, {"PREPEND_WWW": True}, "leads to https://www."),
     ({"headers": TOLD, "drops": "Set-Cookie"}, {}, "CDN removes Set-Cookie"),
     ({"headers": TOLD, "prefix": "/below"}, {}, "FORCE_SCRIPT_NAME"),
 ]
@@ -249,13 +242,6 @@ def test_fault_of_the_proxy_is_named_first(
         found = first_bad(blamed("--site", site + arguments.get("prefix", "")))
     assert word in found
     assert "signin" in found
-
-
-def test_site_that_leads_elsewhere(live_server, instance, settings):
-    settings.PREPEND_WWW = True
-    found = first_bad(blamed("--site", live_server.url))
-    assert "leads to http://www." in found
-    assert "--site" in found
 
 
 @pytest.mark.parametrize("location", ["", "http://[x/", "https://a:b/"])
@@ -386,6 +372,24 @@ def test_sign_out_address(instance, configure, keys, site, line):
     instance.register(login_urls=[CALLBACK])
     configure(**keys)
     assert line in told("doctor", *site)
+
+
+# An application that calls APIs as itself
+
+
+def test_service_credentials_are_tried(instance, configure):
+    instance.application.system_user_allowed = True
+    configure(SERVICE_SCOPE="read", API_CONCURRENCY=4, API_PER_MINUTE=0)
+    assert "4 at once, any number in a minute" in told("doctor")
+    assert len(instance.calls("token", "client_credentials")) == 1
+    assert instance.licences_taken == 0
+
+    instance.application.system_user_allowed = False
+    assert "SystemUserAllowed" in first_bad(blamed())
+
+    when = {"when": lambda call: call.get("grant_type") == "client_credentials"}
+    instance.always("token", status=503, **when)
+    assert "503" in first_bad(blamed())
 
 
 # The tables

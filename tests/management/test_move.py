@@ -4,10 +4,12 @@ import io
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from erpnet_instanceid.models import Account, SignIn
 from erpnet_instanceid.testing import run_instance
+
+from .command import told
 
 User = get_user_model()
 
@@ -28,9 +30,7 @@ def moved(instance, configure):
 
 
 def move(issuer):
-    out = io.StringIO()
-    call_command("instanceid", "move", f"--from={issuer}", "--no-input", stdout=out)
-    return out.getvalue()
+    return told("move", f"--from={issuer}", "--no-input")
 
 
 def without_id(instance, times=None):
@@ -42,10 +42,10 @@ def test_people_keep_their_users(new_visitor, instance, moved):
     former.sign_in("maria")
     new = moved()
 
-    told = move(instance.issuer)
+    text = move(instance.issuer)
 
-    assert f"1 accounts of {instance.issuer}" in told
-    assert "1 open sign-ins will end" in told
+    assert f"1 accounts of {instance.issuer}" in text
+    assert "1 open sign-ins will end" in text
     assert former.whoami()["user"] == ""
     assert SignIn.objects.filter(ended=None).count() == 0
     visitor.sign_in("maria")
@@ -104,29 +104,31 @@ def test_another_person_of_the_same_name_is_left_alone(new_visitor, instance, mo
     assert first.issuer == second.issuer == new.issuer
 
 
+@pytest.fixture
+def old_account(db):
+    user = User.objects.create_user("maria")
+    Account.objects.create(user=user, fingerprint="0", issuer="https://old.test/id", key="1")
+
+
 @pytest.mark.parametrize(
-    ("issuer", "told"),
+    ("issuer", "reason"),
     [
         ("", "https://old.test/id"),
         ("https://old.test/id/", "https://old.test/id"),
         (None, "former"),
     ],
 )
-def test_names_what_can_be_moved(db, settings, issuer, told):
-    user = User.objects.create_user("maria")
-    Account.objects.create(user=user, fingerprint="0", issuer="https://old.test/id", key="1")
+def test_names_what_can_be_moved(old_account, settings, issuer, reason):
     current = f"{settings.ERPNET_INSTANCEID['INSTANCE_URL']}/id"
 
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=reason):
         move(current if issuer is None else issuer)
 
 
-def test_nothing_changes_without_a_yes(db, capsys, monkeypatch):
-    user = User.objects.create_user("maria")
-    Account.objects.create(user=user, fingerprint="0", issuer="https://old.test/id", key="1")
+def test_nothing_changes_without_a_yes(old_account, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
 
     with pytest.raises(CommandError, match="Nothing was changed"):
-        call_command("instanceid", "move", "--from=https://old.test/id", stdout=io.StringIO())
+        told("move", "--from=https://old.test/id")
 
     assert Account.objects.get().issuer == "https://old.test/id"

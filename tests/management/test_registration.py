@@ -2,30 +2,31 @@
 
 import base64
 import hashlib
-import io
 import json
 import types
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.urls import set_script_prefix
 
+from .command import told
+
 SITE = "https://backend.example.com"
+both_actions = pytest.mark.parametrize("action", ["register", "install-link"])
 
 
-def told(*arguments):
-    out = io.StringIO()
-    call_command("instanceid", *arguments, stdout=out)
-    return out.getvalue()
+def registered(*arguments):
+    return json.loads(told("register", "--site", SITE, "--json", *arguments))["TrustedApplication"]
 
 
-def test_register_prints_every_attribute():
-    answer = json.loads(told("register", "--site", SITE, "--json"))
-    secret, application = answer["ApplicationSecret"], answer["TrustedApplication"]
+def test_register_prints_every_attribute_and_a_new_secret():
+    answer, other = (json.loads(told("register", "--site", SITE, "--json")) for _ in range(2))
+    secret = answer["ApplicationSecret"]
     digest = base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode()
     assert len(secret) >= 43
-    assert application == {
+    assert secret != other["ApplicationSecret"]
+    assert answer["TrustedApplication"] == {
         "Name": "backend.example.com",
         "ApplicationUri": "backend.example.com",
         "IsEnabled": True,
@@ -39,6 +40,36 @@ def test_register_prints_every_attribute():
         "SystemUserAllowed": False,
         "SystemUser": None,
     }
+
+
+SHOP = "https://shop.example.com"
+
+
+@pytest.mark.parametrize(
+    ("keys", "attributes"),
+    [
+        (
+            {"CALLBACK_URL": f"{SHOP}/in/signin-callback/"},
+            {"ImpersonateLoginUrl": f"{SHOP}/in/signin-callback/"},
+        ),
+        ({"POST_LOGOUT_URL": f"{SHOP}/bye"}, {"ImpersonateLogoutUrl": f"{SHOP}/bye"}),
+        ({"POST_LOGOUT_URL": ""}, {"ImpersonateLogoutUrl": ""}),
+        (
+            {"ALLOWED_USER_TYPES": ["InternalUser", "ExternalCommunityUser"]},
+            {"ImpersonateAsCommunityUserAllowed": True},
+        ),
+        ({"SCOPE": "openid offline_access read update"}, {"Scope": "read update"}),
+        ({"SERVICE_SCOPE": "read"}, {"SystemUserAllowed": True}),
+    ],
+)
+def test_register_follows_the_settings(settings, keys, attributes):
+    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, **keys}
+    assert attributes.items() <= registered().items()
+
+
+def test_registration_asks_for_a_system_user_if_needed():
+    assert registered("--service")["SystemUserAllowed"] is True
+    assert "SystemUser:" in told("register", "--site", SITE, "--service")
 
 
 def test_register_shows_the_secret_once():
@@ -68,7 +99,7 @@ def test_register_needs_no_secret_yet(settings):
         {"SCOPE": ["openid", "read"]},
     ],
 )
-@pytest.mark.parametrize("action", ["register", "install-link"])
+@both_actions
 def test_wrong_settings_are_registered_by_nobody(settings, wrong, action):
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, **wrong}
     (key,) = wrong
@@ -76,51 +107,25 @@ def test_wrong_settings_are_registered_by_nobody(settings, wrong, action):
         told(action)
 
 
-def test_register_makes_a_new_secret_each_time():
-    one, other = (json.loads(told("register", "--site", SITE, "--json")) for _ in range(2))
-    assert one["ApplicationSecret"] != other["ApplicationSecret"]
-
-
-def test_register_follows_the_settings(settings):
-    settings.ERPNET_INSTANCEID = {
-        **settings.ERPNET_INSTANCEID,
-        "CALLBACK_URL": "https://shop.example.com/in/signin-callback/",
-        "POST_LOGOUT_URL": "https://shop.example.com/bye",
-        "ALLOWED_USER_TYPES": ["InternalUser", "ExternalCommunityUser"],
-        "SCOPE": "openid offline_access read update",
-    }
-    application = json.loads(told("register", "--json"))["TrustedApplication"]
-    assert application["ImpersonateLoginUrl"] == "https://shop.example.com/in/signin-callback/"
-    assert application["ImpersonateLogoutUrl"] == "https://shop.example.com/bye"
-    assert application["ImpersonateAsCommunityUserAllowed"] is True
-    assert application["Scope"] == "read update"
-
-
-@pytest.mark.parametrize("action", ["register", "install-link"])
-@pytest.mark.parametrize("arguments", [[], ["--site", "http://backend.example.com"]])
-def test_registration_needs_an_https_address(action, arguments):
-    with pytest.raises(CommandError, match="site"):
-        told(action, *arguments)
-
-
-@pytest.mark.parametrize("action", ["register", "install-link", "doctor"])
-@pytest.mark.parametrize("site", [f"{SITE}?x=1", f"{SITE}/?", f"{SITE}/#"])
-def test_an_address_with_a_query_is_refused(action, site):
-    with pytest.raises(CommandError, match="must not have a query"):
+@pytest.mark.parametrize(
+    ("site", "reason"),
+    [
+        ("", "Give the site's address"),
+        ("http://backend.example.com", "not the address of a site"),
+        *((SITE + more, "must not have a query") for more in ("?x=1", "/?", "/#")),
+        *((SITE + path, f"leave out {path}") for path in ("/signin", "/signout-callback/")),
+        ("https://a..b", "no browser accepts"),
+    ],
+)
+@both_actions
+def test_address_that_is_not_a_sites_is_refused(action, site, reason):
+    with pytest.raises(CommandError, match=reason):
         told(action, "--site", site)
 
 
 def test_address_is_registered_as_browsers_write_it():
     printed = told("register", "--site", "HTTPS://MÜLLER.example:443/Shop")
     assert "https://xn--mller-kva.example/Shop/signin-callback" in printed
-    with pytest.raises(CommandError, match="no browser accepts"):
-        told("register", "--site", "https://a..b")
-
-
-def test_sign_out_may_end_at_the_instance(settings):
-    settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "POST_LOGOUT_URL": ""}
-    answer = json.loads(told("register", "--site", SITE, "--json"))
-    assert answer["TrustedApplication"]["ImpersonateLogoutUrl"] == ""
 
 
 def test_path_of_the_site_is_pointed_out():
@@ -143,13 +148,7 @@ def test_prefix_of_django_is_not_doubled():
     assert f" {SITE}/shop/signin-callback\n" in told("register", "--site", f"{SITE}/shop")
 
 
-@pytest.mark.parametrize("path", ["/signin", "/signin-callback", "/signout-callback/"])
-def test_address_of_a_page_is_refused(path):
-    with pytest.raises(CommandError, match=f"address of the site .* leave out {path}"):
-        told("register", "--site", SITE + path)
-
-
-@pytest.mark.parametrize("action", ["register", "install-link"])
+@both_actions
 def test_registration_needs_the_urls(settings, action):
     settings.ROOT_URLCONF = types.ModuleType("empty")
     settings.ROOT_URLCONF.urlpatterns = []
@@ -157,8 +156,11 @@ def test_registration_needs_the_urls(settings, action):
         told(action, "--site", SITE)
 
 
-def test_install_link_opens_the_registration():
-    link = urlsplit(told("install-link", "--site", SITE).strip())
+@pytest.mark.parametrize(
+    ("arguments", "access"), [([], "none"), (["--service"], "clientCredentials")]
+)
+def test_install_link_opens_the_registration(capsys, arguments, access):
+    link = urlsplit(told("install-link", "--site", SITE, *arguments).strip())
     assert link._replace(query="").geturl() == "https://op.test/manage/apps/install"
     assert parse_qs(link.query) == {
         "applicationUri": ["backend.example.com"],
@@ -166,6 +168,10 @@ def test_install_link_opens_the_registration():
         "applicationName": ["backend.example.com"],
         "clientType": ["Confidential"],
         "impersonate": ["internal"],
-        "serviceAccess": ["none"],
+        "serviceAccess": [access],
         "scope": ["read"],
     }
+    # Beside the link, so that a script can use what stands on stdout.
+    hint = capsys.readouterr().err
+    assert "administrator" in hint
+    assert "ApplicationSecretHash" in hint
