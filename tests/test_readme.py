@@ -2,12 +2,10 @@
 
 import os
 import re
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from .support.demo import ROOT, run_python
+
 README = (ROOT / "README.rst").read_text(encoding="utf-8")
 SITE = "https://backend.example.com"
 
@@ -38,16 +36,7 @@ class Project:
             file.write("\n" + text)
 
     def run(self, *arguments):
-        run = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
-        return run.stdout
+        return run_python(*arguments, cwd=self.folder, env=self.environment)
 
 
 def test_a_new_project_gets_as_far_as_a_content_doctor(instance, tmp_path):

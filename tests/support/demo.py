@@ -31,6 +31,14 @@ def shop_environment(**variables):
     return {**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings", **variables}
 
 
+def run_python(*arguments, timeout=60, **options):
+    """What Python prints, which has to succeed."""
+    command = [sys.executable, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
 @contextmanager
 def run_demo(*arguments, stderr=None, **environment):
     command = [*MANAGE, "demo", "--port=0", "--instance-port=0", *arguments]

@@ -1,5 +1,6 @@
 """Somebody acts as another user: impersonation, and a local password over a sign-in."""
 
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
@@ -101,38 +102,24 @@ def admin(visitor, new_visitor):
     return visitor
 
 
-def by_own_login(visitor):
-    visitor.get("/become/maria")
-
-
-def by_hijack(visitor):
-    maria = User.objects.get(username="maria")
-    assert visitor.post("/hijack/acquire/", {"user_pk": maria.pk}).status_code == 302
-
-
-def by_loginas(visitor):
-    maria = User.objects.get(username="maria")
-    assert visitor.post(f"/loginas/login/user/{maria.pk}/").status_code == 302
-
-
-def back_by_own_login(visitor):
-    visitor.get("/become/admin")
-
-
-def back_by_hijack(visitor):
-    assert visitor.post("/hijack/release/").status_code == 302
-
-
-def back_by_loginas(visitor):
-    assert visitor.get("/loginas/logout/").status_code == 302
-
-
-WAYS = {
-    "own": (by_own_login, back_by_own_login),
-    "hijack": (by_hijack, back_by_hijack),
-    "loginas": (by_loginas, back_by_loginas),
-}
-each_way = pytest.mark.parametrize(("away", "back"), WAYS.values(), ids=WAYS)
+@pytest.fixture(params=["own", "hijack", "loginas"])
+def go_back(request, admin):
+    """The administrator acts as Maria, in a way of the site's own or of a package; goes back."""
+    pk = User.objects.get(username="maria").pk
+    go, go_back = {
+        "own": (partial(admin.get, "/become/maria"), partial(admin.get, "/become/admin")),
+        "hijack": (
+            partial(admin.post, "/hijack/acquire/", {"user_pk": pk}),
+            partial(admin.post, "/hijack/release/"),
+        ),
+        "loginas": (
+            partial(admin.post, f"/loginas/login/user/{pk}/"),
+            partial(admin.get, "/loginas/logout/"),
+        ),
+    }[request.param]
+    assert go().ok
+    assert admin.whoami()["user"] == "maria"
+    return go_back
 
 
 def row():
@@ -141,17 +128,15 @@ def row():
 
 def test_sign_in_of_unreadable_tokens_ends_at_a_login(admin):
     SignIn.objects.filter(account__sub="admin").update(tokens="of another key")
-    by_own_login(admin)
+    admin.get("/become/maria")
     assert row().ended is not None
 
 
-@each_way
-def test_fld_16_notice_ends_an_impersonation(admin, instance, away, back):
-    away(admin)
-    assert admin.whoami()["user"] == "maria"
-
-    by_sid = {"sid": instance.sessions_of("admin")[0].sid}
-    token = instance.logout_token(**({"sub": "admin"} if away is by_own_login else by_sid))
+@pytest.mark.usefixtures("go_back")
+@pytest.mark.parametrize("named_by", ["sub", "sid"])
+def test_fld_16_notice_ends_an_impersonation(admin, instance, named_by):
+    (session,) = instance.sessions_of("admin")
+    token = instance.logout_token(**{named_by: getattr(session, named_by)})
     answer = admin.relay("/backchannel-signout", urlencode({"logout_token": token}))
 
     assert answer.status_code == 200
@@ -159,14 +144,12 @@ def test_fld_16_notice_ends_an_impersonation(admin, instance, away, back):
     assert row().ended is not None
 
 
-@each_way
-def test_fld_16_release_brings_the_sign_in_back(admin, instance, away, back):
-    away(admin)
+def test_fld_16_release_brings_the_sign_in_back(admin, instance, go_back):
     assert admin.get("/known").json() == {"sub": None, "tokens": False}
     assert admin.get("/api").headers["Location"].startswith("/signin")
     assert instance.calls("api") == []
 
-    back(admin)
+    assert go_back().ok
 
     assert admin.whoami()["user"] == "admin"
     assert admin.get("/known").json() == {"sub": "admin", "tokens": True}
@@ -174,10 +157,8 @@ def test_fld_16_release_brings_the_sign_in_back(admin, instance, away, back):
     assert row().session_key == admin.whoami()["session"]
 
 
-@each_way
-def test_fld_16_sign_out_reaches_the_instance(admin, instance, away, back):
-    away(admin)
-
+@pytest.mark.usefixtures("go_back")
+def test_fld_16_sign_out_reaches_the_instance(admin, instance):
     address = admin.post("/signout").headers["Location"]
 
     assert address.startswith(f"{instance.issuer}/connect/endsession?id_token_hint=")
@@ -204,7 +185,7 @@ def test_fld_16_user_whom_a_middleware_shows_has_no_tokens(
 
 @pytest.mark.parametrize("address", ["/bye", "/framework/bye"])
 def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin, address):
-    by_own_login(admin)
+    admin.get("/become/maria")
 
     admin.get(address)
 
@@ -234,7 +215,7 @@ def test_fld_16_two_logins_in_one_view(admin, second):
 
 
 def test_fld_16_sign_in_ends_an_impersonation(admin):
-    by_own_login(admin)
+    admin.get("/become/maria")
 
     admin.sign_in("admin")
 

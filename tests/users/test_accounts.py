@@ -14,33 +14,14 @@ from erpnet_instanceid.models import Account
 from erpnet_instanceid.testing import new_key
 
 from ..support.backend import ISSUER, denied, sign_in
+from ..support.forging import MISSING, claims, named
 from ..support.outcomes import begin
 
 User = get_user_model()
 
 PROFILE = ("id", "name", "email", "email_verified", "user_type", "is_admin", "locale")
-
-
-def bare_access_token(instance):
-    """An access token that says nothing of the person, so that the site asks userinfo."""
-
-    def strip(token):
-        for name in PROFILE:
-            token.claims.pop(name, None)
-
-    instance.change("access_token", strip)
-
-
-def claims(instance, target="access_token", **changes):
-    """Sets claims in a token, or takes them out where that is ``...``."""
-
-    def change(token):
-        for name, value in changes.items():
-            token.claims[name] = value
-            if value is ...:
-                del token.claims[name]
-
-    instance.change(target, change)
+# An access token that says nothing of the person, so that the site asks userinfo.
+BARE = claims(**dict.fromkeys(PROFILE, MISSING))
 
 
 def signed_in_user(visitor):
@@ -143,7 +124,7 @@ def test_uin_13_former_administrator_loses_the_right():
 
 def test_uin_03_unreachable_userinfo_is_a_temporary_failure(visitor, instance, configure):
     configure(DEADLINE=0.5)
-    bare_access_token(instance)
+    instance.change("access_token", BARE)
     instance.always("userinfo", delay=30)
     attempt = begin(visitor, instance)
 
@@ -154,7 +135,7 @@ def test_uin_03_unreachable_userinfo_is_a_temporary_failure(visitor, instance, c
 
 
 def test_uin_03_no_user_type_without_a_userinfo_endpoint(visitor, instance):
-    bare_access_token(instance)
+    instance.change("access_token", BARE)
     instance.change("discovery", lambda document: document.pop("userinfo_endpoint") and None)
     attempt = begin(visitor, instance)
     attempt.assert_denied("user_type_refused")
@@ -162,7 +143,7 @@ def test_uin_03_no_user_type_without_a_userinfo_endpoint(visitor, instance):
 
 def test_uin_05_userinfo_is_asked_with_the_token_in_a_header(visitor, instance, configure):
     configure(SCOPE="openid profile email offline_access")
-    bare_access_token(instance)
+    instance.change("access_token", BARE)
     given = {}
     instance.change("token_answer", given.update)
 
@@ -197,14 +178,10 @@ def test_uin_09_opaque_access_token_makes_userinfo_the_source(visitor, instance,
     assert Account.objects.get().key == login
 
 
-def forged(token):
-    token.sign_with = new_key()
-
-
 def test_uin_11_access_token_that_does_not_hold_gives_no_rights(visitor, instance):
-    claims(instance, "id_token", user_type="InternalUser", name="Plain Maria")
-    claims(instance, is_admin="true", name="Admin Maria", id="other")
-    instance.change("access_token", forged)
+    instance.change("id_token", claims(user_type="InternalUser", name="Plain Maria"))
+    instance.change("access_token", claims(is_admin="true", name="Admin Maria", id="other"))
+    instance.change("access_token", lambda token: setattr(token, "sign_with", new_key()))
 
     begin(visitor, instance).assert_signed_in()
 
@@ -216,10 +193,8 @@ def test_uin_11_access_token_that_does_not_hold_gives_no_rights(visitor, instanc
 
 
 def test_uin_11_expired_access_token_is_renewed_once(visitor, instance):
-    claims(instance, "id_token", user_type="InternalUser")
-    instance.change(
-        "access_token", lambda token: token.claims.update(exp=token.claims["iat"] - 3600), times=1
-    )
+    instance.change("id_token", claims(user_type="InternalUser"))
+    instance.change("access_token", claims(exp=lambda exp: exp - 2 * 3600), times=1)
     instance.change("token_answer", lambda tokens: tokens.pop("expires_in") and None, times=1)
     visitor.sign_in()
 
@@ -233,12 +208,12 @@ def test_uin_11_expired_access_token_is_renewed_once(visitor, instance):
 # User types
 
 
-@pytest.mark.parametrize("user_type", ["ExternalCommunityUser", ...], ids=str)
+@pytest.mark.parametrize("user_type", ["ExternalCommunityUser", MISSING], ids=named)
 def test_uin_12_other_kinds_of_users_stay_out(visitor, instance, user_type):
-    claims(instance, user_type=user_type)
+    instance.change("access_token", claims(user_type=user_type))
     instance.change("userinfo", lambda told: told.pop("user_type") and None)
     attempt = begin(visitor, instance)
 
-    attempt.assert_denied("user_type_refused", userinfo_requests=int(user_type is ...))
+    attempt.assert_denied("user_type_refused", userinfo_requests=int(user_type is MISSING))
 
     assert not User.objects.exists()
