@@ -5,6 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from erpnet_instanceid.pages.challenge import page_of_script
+
+from ..support.ageing import sign_in_expired
+
 # As browsers send them: fetch, XMLHttpRequest where there is no Sec-Fetch, htmx, an image.
 FETCH = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "*/*"}
 SAME_ORIGIN = {**FETCH, "Sec-Fetch-Mode": "same-origin"}
@@ -27,8 +31,7 @@ SCRIPTS = {
 @pytest.fixture
 def ended(visitor, instance):
     """Signed in, with an access token that is over and a refresh token that is refused."""
-    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
-    visitor.sign_in("maria")
+    sign_in_expired(visitor, instance)
     instance.revoke_refresh_tokens("maria")
     return visitor
 
@@ -75,32 +78,26 @@ def test_script_is_told_where_to_sign_in(ended, instance, kind, path):
     assert ended.whoami()["user"] == ""
 
 
-def test_htmx_names_its_page_itself(ended):
-    headers = {
-        **HTMX,
-        "HX-Current-URL": f"{ended.site}/private?tab=3#part",
-        "Referer": f"{ended.site}/",
-    }
-    response = ask(ended, "/private", headers)
-    assert_told_to_sign_in(response, ended, "/private?tab=3#part")
+OWN = "http://testserver/private?tab=3#part"
+FOREIGN = [
+    "https://evil.test/",
+    "https://evil.test/private",
+    "javascript:alert(1)",
+    "//evil.test/",
+    "http://[",
+    "/signin?next=/private",
+]
 
 
 @pytest.mark.parametrize(
-    "referer",
+    ("headers", "page"),
     [
-        None,
-        "https://evil.test/",
-        "https://evil.test/private",
-        "javascript:alert(1)",
-        "//evil.test/",
-        "http://[",
-        "/signin?next=/private",
+        ({"HX-Current-URL": OWN, "Referer": "http://testserver/"}, "/private?tab=3#part"),
+        *[({name: url}, "") for name in ("Referer", "HX-Current-URL") for url in FOREIGN],
     ],
 )
-@pytest.mark.parametrize("header", ["Referer", "HX-Current-URL"])
-def test_script_of_another_site_cannot_choose_the_page(ended, header, referer):
-    response = ask(ended, "/private", {**HTMX, header: referer})
-    assert_told_to_sign_in(response, ended, "")
+def test_page_of_a_script_is_a_page_of_this_site(rf, headers, page):
+    assert page_of_script(rf.get("/private", headers=headers)) == page
 
 
 @pytest.mark.parametrize("kind", ["fetch", "htmx"])
@@ -119,8 +116,7 @@ def test_script_of_an_anonymous_visitor_is_told_too(visitor, instance):
 
 @pytest.mark.parametrize("is_away", [False, True])
 def test_script_goes_on_while_its_token_may_be_renewed(visitor, instance, is_away):
-    instance.change("token_answer", lambda answer: answer.update(expires_in=0), times=1)
-    visitor.sign_in("maria")
+    sign_in_expired(visitor, instance)
     if is_away:
         instance.always("token", status=503)
     response = ask(visitor, "/private", FETCH)

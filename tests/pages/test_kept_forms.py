@@ -23,6 +23,11 @@ def assert_form_is_gone(visitor):
     assert "The form is gone" in answer.text
 
 
+def csrf_token(page):
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    return token
+
+
 def send_order(visitor, note="mine", csrf=CSRF, path="/order", **more):
     """Sends the form of a page that is open already, with the CSRF token of then."""
     form = {"note": note} if csrf is None else {"note": note, "csrfmiddlewaretoken": csrf}
@@ -30,42 +35,39 @@ def send_order(visitor, note="mine", csrf=CSRF, path="/order", **more):
     return visitor.http.post(visitor.site + path, **sent)
 
 
-def test_form_that_met_the_detour_can_be_sent_after_it(visitor, instance):
+@pytest.fixture
+def stale(visitor, instance):
+    """A visitor who has shown long ago who they are."""
     visitor.sign_in("maria")
     make_old(instance, 4000)
     visitor.sign_in("maria")
+    return visitor
 
-    detour = visitor.post("/sensitive", {"amount": "7 & <8>"})
-    sent = visitor.get(detour.headers["Location"]).headers["Location"]
+
+def test_form_that_met_the_detour_can_be_sent_after_it(stale):
+    detour = stale.post("/sensitive", {"amount": "7 & <8>"})
+    sent = stale.get(detour.headers["Location"]).headers["Location"]
     assert "prompt=login" in sent
-    back = visitor.bring(visitor.at(sent, "maria"))
+    back = stale.bring(stale.at(sent, "maria"))
     assert back.headers["Location"] == "/signin-resume"
-    kept = visitor.get("/signin-resume")
+    kept = stale.get("/signin-resume")
     # Of a page that tells nobody where from, browsers send "Origin: null", and Django refuses it.
     assert kept.headers["Referrer-Policy"] == "same-origin"
-    page = kept.text
-    assert 'action="/sensitive"' in page
-    assert 'name="amount" value="7 &amp; &lt;8&gt;"' in page
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-    assert token is not None
-    form = {"csrfmiddlewaretoken": token[1], "amount": "7 & <8>"}
-    answer = visitor.http.post(visitor.site + "/sensitive", data=form)
+    assert 'action="/sensitive"' in kept.text
+    assert 'name="amount" value="7 &amp; &lt;8&gt;"' in kept.text
+    form = {"csrfmiddlewaretoken": csrf_token(kept.text), "amount": "7 & <8>"}
+    answer = stale.http.post(stale.site + "/sensitive", data=form)
     assert answer.json() == {"method": "POST", "posted": "7 & <8>"}
-    assert_form_is_gone(visitor)
+    assert_form_is_gone(stale)
 
 
-def test_form_with_a_file_leads_to_a_fresh_sign_in(visitor, instance):
+def test_form_with_a_file_leads_to_a_fresh_sign_in(stale):
     """An ordinary one would come back as old as before, and the form would meet the same again."""
-    visitor.sign_in("maria")
-    make_old(instance, 4000)
-    visitor.sign_in("maria")
-
-    answer = visitor.post("/sensitive", {"amount": "7"}, files={"scan": b"bytes"})
+    answer = stale.post("/sensitive", {"amount": "7"}, files={"scan": b"bytes"})
     assert answer.status_code == 401
     assert "could not be kept" in answer.text
-    link = re.search(r'href="(/signin[^"]*)"', answer.text)
-    assert link is not None
-    asked = parse_qs(urlsplit(unescape(link[1])).query)
+    (link,) = re.findall(r'href="(/signin[^"]*)"', answer.text)
+    asked = parse_qs(urlsplit(unescape(link)).query)
     assert asked == {"prompt": ["login"], "max_age": ["300"]}
 
 
@@ -160,9 +162,7 @@ def checked(request, instance_sign_in, instance, settings, transactional_db):
     client = Client(enforce_csrf_checks=True)
     sign_in_and_end(instance, functools.partial(instance_sign_in, client))
     # The app's own pages leave the sign-in as it is.
-    found = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', client.get("/signout").text)
-    assert found is not None
-    return client, found[1]
+    return client, csrf_token(client.get("/signout").text)
 
 
 def test_form_is_kept_wherever_its_csrf_secret_is(checked, instance_sign_in):
@@ -175,8 +175,7 @@ def test_form_is_kept_wherever_its_csrf_secret_is(checked, instance_sign_in):
 
 def test_forged_form_is_refused_wherever_its_csrf_secret_is(checked):
     client, _token = checked
-    form = {"note": "n", "csrfmiddlewaretoken": "x" * 64}
-    assert client.post("/order", form).status_code == 403
+    assert client.post("/order", {"note": "n", "csrfmiddlewaretoken": CSRF}).status_code == 403
 
 
 def test_form_is_kept_for_an_hour(visitor, instance, later):

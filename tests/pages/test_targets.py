@@ -6,7 +6,7 @@ from django.test import RequestFactory
 from django.urls import set_script_prefix
 
 from erpnet_instanceid.management.registration import logout_url
-from erpnet_instanceid.pages.targets import safe_target, signed_out_address
+from erpnet_instanceid.pages.targets import requested_target, safe_target, signed_out_address
 
 from ..support.whatwg import origin
 
@@ -17,6 +17,31 @@ SLASHES = ["//evil.test", "///evil.test", "/\\evil.test", "\\\\evil.test", "\\/e
 ONE_SCHEME = ["/\\/evil.test", "https:evil.test", "https:/evil.test", "http:///evil.test"]
 USERINFO = ["https://SITE@evil.test", "http:\\\\SITE\\@evil.test", "http://SITE\\@evil.test"]
 OTHER_SCHEMES = ["javascript:alert(1)", "java\nscript:x", "\x08//evil.test", "data:text/html,x"]
+
+
+MALFORMED = [
+    "/ok%0d%0aSet-Cookie:x=1",
+    "/ok%0aSet-Cookie:x=1",
+    "/ok%e5%98%8a%e5%98%8dSet-Cookie:x=1",
+    "/ok%c2%85Set-Cookie:x=1",
+    "/ok%00x",
+    "/ok%ff%fe",
+    "%ff%fe",
+    "/ok%ed%a0%80",
+    "/a&next=//evil.test",
+    "//evil.test&next=/a",
+    "/&next[]=//evil.test",
+]
+
+
+@pytest.mark.parametrize("spelled", MALFORMED)
+def test_nxt_03_malformed_target_harms_nobody(rf, spelled):
+    target = requested_target(rf.get(f"/signin?next={spelled}"))
+    location = HttpResponseRedirect(target or "/").headers["Location"]
+    assert location.startswith("/")
+    assert origin(location, f"http://{SITE}/") == f"http://{SITE}"
+    assert location.isascii()
+    assert location.isprintable()
 
 
 def target_of(url, *, https=False):

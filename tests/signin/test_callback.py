@@ -177,14 +177,6 @@ def test_cbk_05_hybrid_answer_needs_its_id_token(visitor, instance):
     attempt.assert_refused(attempt.bring(id_token=""), "parameter_missing")
 
 
-def test_cbk_05_answer_without_state_ends_no_attempt(visitor, instance):
-    attempt = begin(visitor, instance)
-    for value in (None, ""):
-        response = attempt.bring(state=value)
-        attempt.assert_refused(response, "unknown_attempt", is_over=False)
-    attempt.assert_signed_in()
-
-
 def test_cbk_07_first_of_two_states_names_the_attempt_that_ends(visitor, instance):
     first, second = begin(visitor, instance), begin(visitor, instance)
     fields = [("state", second.answer["state"]), *first.answer.fields]

@@ -71,13 +71,6 @@ def test_session_cookie_that_is_never_brought_back(visitor):
     assert_told(page)
 
 
-def test_tokens_without_life_and_without_renewal(visitor, instance):
-    short = {"expires_in": 0, "refresh_token": None}
-    instance.change("token_answer", lambda answer: answer.update(short))
-    _sign_ins, page = open_page(visitor, "maria", "/private")
-    assert_told(page)
-
-
 def test_circle_of_a_page_whose_address_changes(visitor):
     visitor.sign_in("maria")
     for turn in range(PATIENCE):

@@ -3,6 +3,7 @@
 import secrets
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pytest
 from django.contrib.sessions.models import Session
 
 from erpnet_instanceid.models import SignIn
@@ -19,10 +20,19 @@ from ..support.outcomes import (
 # State of other sites and browsers
 
 
-def test_sta_01_state_that_nobody_issued_is_refused(visitor, instance):
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(secrets.token_urlsafe(32), id="sta_01 unknown state"),
+        pytest.param(None, id="cbk_05 no state"),
+        pytest.param("", id="cbk_05 empty state"),
+    ],
+)
+def test_state_that_nobody_issued_ends_no_attempt(visitor, instance, state):
     attempt = begin(visitor, instance)
-    response = attempt.bring(state=secrets.token_urlsafe(32))
+    response = attempt.bring(state=state)
     attempt.assert_refused(response, "unknown_attempt", is_over=False)
+    attempt.assert_signed_in()
 
 
 def test_sta_02_answer_of_another_browser_is_refused(visitor, new_visitor, instance):
@@ -178,22 +188,24 @@ def test_sta_12_refusals_leave_the_visitor_signed_in(visitor, instance):
 # Somebody else's code
 
 
-def test_sta_13_another_persons_code_is_refused(visitor, new_visitor, instance):
-    instance.pkce = "ignored"
-    stolen = begin(new_visitor(), instance, "admin").answer
-    attempt = begin(visitor, instance)
-    attempt.assert_refused(attempt.bring(code=stolen["code"]), "claim_mismatch")
-
-
-def test_sta_14_another_persons_code_is_refused_in_code_flow(
-    visitor, new_visitor, instance, configure
+@pytest.mark.parametrize(
+    ("response_type", "token_requests"),
+    [
+        pytest.param("code id_token", 0, id="sta_13 hybrid flow"),
+        pytest.param("code", 1, id="sta_14 code flow"),
+    ],
+)
+def test_another_persons_code_is_refused(
+    visitor, new_visitor, instance, configure, response_type, token_requests
 ):
-    configure(RESPONSE_TYPE="code")
+    configure(RESPONSE_TYPE=response_type)
     instance.pkce = "ignored"
     stolen = begin(new_visitor(), instance, "admin").answer
     attempt = begin(visitor, instance)
+
     response = attempt.bring(code=stolen["code"])
-    attempt.assert_refused(response, "claim_mismatch", token_requests=1)
+
+    attempt.assert_refused(response, "claim_mismatch", token_requests=token_requests)
     assert not SignIn.objects.exists()
     assert visitor.get("/customers").status_code == 302
     assert instance.calls("api") == []

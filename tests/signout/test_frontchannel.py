@@ -8,7 +8,6 @@ import django
 import pytest
 
 from erpnet_instanceid.models import SignIn
-from erpnet_instanceid.signals import sign_in_ended
 
 from ..support.outcomes import assert_ended, assert_nothing_came_of_it, look
 
@@ -34,17 +33,15 @@ def assert_empty_page(response):
     assert response.text == ""
 
 
-def test_lfc_01_frame_ends_the_session(visitor, instance, receive):
+def test_lfc_01_frame_ends_the_session(visitor, instance, ends):
     visitor.sign_in()
     key = visitor.whoami()["session"]
-    reasons = []
-    receive(sign_in_ended, lambda *, reason, **_kwargs: reasons.append(reason))
 
     assert_empty_page(frame(visitor, named(instance)))
 
     assert_ended(visitor, key)
     assert visitor.cookies("sessionid") == []
-    assert reasons == ["notice"]
+    assert ends == [("notice", "maria")]
 
 
 def test_lfc_01_frame_is_shown_under_any_policy_of_the_site(instance, client, settings):
