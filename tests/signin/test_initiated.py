@@ -20,7 +20,7 @@ def initiate(visitor, instance, **more):
     return location
 
 
-def test_tpi_01_another_person_is_signed_in_until_the_answer_comes(visitor, instance):
+def test_tpi_01_earlier_visitor_stays_until_the_answer(visitor, instance):
     visitor.sign_in("admin")
     visitor.at_instance.cookies.clear()
     before = look(visitor, instance)
