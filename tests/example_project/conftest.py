@@ -15,9 +15,8 @@ from ..support.visitor import Visitor
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def port_is_open(url):
@@ -33,28 +32,22 @@ class Shopper(Visitor):
 
     def open(self, path):
         """The page at `path`, or the instance's sign-in page where the site sends there."""
-        self.page = self.get(path, allow_redirects=True)
-        return self.page
+        return self._shown(self.get(path))
 
     def press(self, path, data=None):
         """Presses a button, of a form with these fields; the page after it."""
-        response = self.post(path, data)
-        if response.is_redirect:
-            return self.open(response.headers["Location"])
-        self.page = response
-        return response
+        return self._shown(self.post(path, data))
 
     def sign_in_at(self, path, login):
         """Opens a page that asks for a sign-in and passes the instance; the page after it."""
-        return self.pass_instance(self.get(path), login)
-
-    def pass_instance(self, response, login):
-        """Goes where the site redirects to, through the instance; the page after it."""
+        response = self.get(path)
         while urlsplit(response.headers["Location"]).path != "/id/connect/authorize":
             response = self.get(response.headers["Location"])
-        response = self.bring(self.at(response.headers["Location"], login))
+        return self._shown(self.bring(self.at(response.headers["Location"], login)))
+
+    def _shown(self, response):
         if response.is_redirect:
-            return self.open(response.headers["Location"])
+            response = self.get(response.headers["Location"], allow_redirects=True)
         self.page = response
         return response
 
