@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from urllib.parse import parse_qsl
 
 import jwt
 import pytest
@@ -15,42 +16,38 @@ def half_hash(value):
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def test_hybrid_answer_has_a_code_and_its_id_token(instance, party):
-    answer = party.authorize("maria")
+def test_tokens_are_like_those_of_an_instance(instance, party):
+    answer = party.authorize("admin")
     assert (answer.method, answer.url) == ("POST", party.asked["redirect_uri"])
     assert answer["state"] == party.asked["state"]
     front = claims(answer["id_token"])
-    assert front["iss"] == instance.issuer
-    assert front["aud"] == instance.application_uri
-    assert front["sub"] == "maria"
-    assert front["nonce"] == party.asked["nonce"]
-    assert front["c_hash"] == half_hash(answer["code"])
-    assert front["s_hash"] == half_hash(party.asked["state"])
+    both = {
+        "iss": instance.issuer,
+        "aud": instance.application_uri,
+        "sub": "admin",
+        "nonce": party.asked["nonce"],
+        "s_hash": half_hash(party.asked["state"]),
+    }
+    assert front.items() >= {**both, "c_hash": half_hash(answer["code"])}.items()
     assert front["exp"] - front["iat"] == 300
-    assert "at_hash" not in front
-    assert "name" not in front
+    assert {"at_hash", "name"}.isdisjoint(front)
 
-
-def test_code_is_exchanged_for_tokens_like_the_instances(instance, party):
-    answer = party.authorize("admin")
     tokens = party.redeem(answer["code"]).json()
-    assert tokens["token_type"] == "Bearer"
-    assert tokens["expires_in"] == 3600
+    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 3600)
     assert tokens["scope"] == party.asked["scope"]
-    access, back = claims(tokens["access_token"]), claims(tokens["id_token"])
+    back = claims(tokens["id_token"])
+    assert back.items() >= {**both, "at_hash": half_hash(tokens["access_token"])}.items()
+    assert (back["sid"], back["auth_time"]) == (front["sid"], front["auth_time"])
+    assert "c_hash" not in back
+
     assert jwt.get_unverified_header(tokens["access_token"])["typ"] == "at+jwt"
+    access = claims(tokens["access_token"])
     assert access["aud"][0] == "DomainAPI"
     assert access["client_id"] == instance.application_uri
     assert access["id"] == instance.people["admin"].id
     assert (access["is_admin"], access["email_verified"]) == ("true", "true")
     assert access["user_type"] == "InternalUser"
     assert access["scope"] == party.asked["scope"].split()
-    assert back["at_hash"] == half_hash(tokens["access_token"])
-    assert back["s_hash"] == half_hash(party.asked["state"])
-    assert "c_hash" not in back
-    front = claims(answer["id_token"])
-    for name in ("iss", "sub", "sid", "auth_time", "nonce", "aud"):
-        assert front[name] == back[name]
 
 
 def test_discovery_names_the_endpoints_it_serves(instance, party):
@@ -104,18 +101,13 @@ def test_odd_parameters_do_not_crash(instance, party, odd):
     assert party.ask(odd).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("registered", "login", "error"),
-    [
-        ({"is_enabled": False}, "admin", "unauthorized_client"),
-        ({"community_users_allowed": False}, "community", "access_denied"),
-        # Cancelled by the person.
-        ({}, "", "access_denied"),
-    ],
-)
-def test_refused_sign_in_has_an_error(instance, party, registered, login, error):
-    instance.register(**registered)
-    assert party.authorize(login)["error"] == error
+def test_refused_sign_in_has_an_error(instance, party):
+    cancelled = party.authorize("")
+    assert cancelled["error"] == "access_denied"
+    instance.register(community_users_allowed=False)
+    assert party.authorize("community")["error"] == "access_denied"
+    instance.register(is_enabled=False)
+    assert party.authorize("admin")["error"] == "unauthorized_client"
 
 
 def test_unknown_application_gets_a_page(party):
@@ -125,13 +117,10 @@ def test_unknown_application_gets_a_page(party):
 
 
 def test_credentials_in_a_header_are_refused(instance, party):
-    fields = {"grant_type": "client_credentials", "scope": "read"}
-    answer = requests.post(
-        f"{instance.issuer}/connect/token",
-        data=fields,
-        auth=(instance.application_uri, instance.application_secret),
-        timeout=5,
-    )
+    credentials = instance.application_uri, instance.application_secret
+    form = {"grant_type": "client_credentials", "scope": "read"}
+    url = f"{instance.issuer}/connect/token"
+    answer = requests.post(url, data=form, auth=credentials, timeout=5)
     assert answer.json()["error"] == "invalid_client"
 
 
@@ -189,14 +178,9 @@ def test_auto_sign_in_shows_no_page_with_prompt_none(instance, party):
     assert claims(party.authorize(None)["id_token"])["sub"] == "maria"
 
 
-def test_authorize_takes_a_post(instance, party):
+def test_authorize_takes_a_post(party):
     url, _, query = party.authorize_url().partition("?")
-    page = requests.post(
-        url,
-        data=query,
-        headers={"Content-Type": "application/x-www-form-urlencoded"},
-        timeout=5,
-    )
+    page = requests.post(url, data=dict(parse_qsl(query)), timeout=5)
     assert party.asked["nonce"] in page.text
 
 
