@@ -373,31 +373,18 @@ def test_client_certificate_that_is_not_there_is_named(no_proxies):
 # Addresses
 
 
-@pytest.mark.parametrize(
-    ("url", "origin"),
-    [
-        ("https://op.test/id", "https://op.test"),
-        ("https://OP.test:443/id?x", "https://op.test"),
-        ("http://op.test:80", "http://op.test"),
-        ("http://op.test:443", "http://op.test:443"),
-        ("http://[::1]:5000/x", "http://[::1]:5000"),
-        ("https://user:pw@op.test/", "https://op.test"),
-    ],
-)
-def test_origins_can_be_compared(url, origin):
-    assert origin_of(url) == origin
+def test_origins_can_be_compared():
+    for url in ["https://op.test/id", "https://OP.test:443/id?x", "https://user:pw@op.test/"]:
+        assert origin_of(url) == "https://op.test"
+    assert origin_of("http://op.test:80") == "http://op.test"
+    assert origin_of("http://op.test:443") == "http://op.test:443"
+    assert origin_of("http://[::1]:5000/x") == "http://[::1]:5000"
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://op.test:8443/id/keys", "https://op.test:8443/id/keys"),
-        ("https://user:pw@op.test/id?token=x#token", "https://op.test/id"),
-        ("https://op.test/" + "x" * 5000, "https://op.test/" + "x" * 184),
-        ("https://op.test:port/", "malformed"),
-        ("https://[op.test/", "malformed"),
-    ],
-    ids=["whole", "secrets", "long", "port", "host"],
-)
-def test_error_shows_an_address_without_its_secrets(url, shown):
-    assert http.shown_address(url) == shown
+def test_error_shows_an_address_without_its_secrets():
+    assert http.shown_address("https://op.test:8443/id/keys") == "https://op.test:8443/id/keys"
+    secret = "https://user:pw@op.test/id?token=x#token"
+    assert http.shown_address(secret) == "https://op.test/id"
+    assert http.shown_address("https://op.test/" + "x" * 5000) == "https://op.test/" + "x" * 184
+    for url in ["https://op.test:port/", "https://[op.test/"]:
+        assert http.shown_address(url) == "malformed"

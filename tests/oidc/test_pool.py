@@ -149,44 +149,30 @@ def test_error_before_anything_is_sent_loses_no_answer(wire):
 # Connections
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        OK,
-        b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 204 x\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
-    ],
-)
-def test_connection_is_used_again(wire, sent):
-    wire.answers(sent)
-
-    for _ in range(3):
-        get(wire)
-    exchange("POST", wire.url, limits=LONG, form={"a": "b"})
-
-    assert (len(wire.requests), wire.connections) == (4, 1)
+TOO_LARGE = 2 * MAX_ANSWER_BYTES
+KEPT = {
+    "200": OK,
+    "500": b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n",
+    "204": b"HTTP/1.1 204 x\r\n\r\n",
+    "chunked": CHUNKED + b"2\r\n{}\r\n0\r\n\r\n",
+    "100": b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+}
+ENDED = {
+    "close": b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    "too large": b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % TOO_LARGE + b"x" * TOO_LARGE,
+}
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * MAX_ANSWER_BYTES)
-        + b"x" * (2 * MAX_ANSWER_BYTES),
-    ],
-    ids=["close", "HTTP/1.0", "too large"],
-)
-def test_connection_is_not_used_again(wire, sent):
-    wire.answers(sent)
+@pytest.mark.parametrize("kind", [*KEPT, *ENDED])
+def test_connection_is_used_again_after_a_whole_answer(wire, kind):
+    wire.answers({**KEPT, **ENDED}[kind])
 
-    for _ in range(2):
+    for form in (None, None, {"a": "b"}):
         with contextlib.suppress(InvalidResponse):
-            get(wire)
+            exchange("POST" if form else "GET", wire.url, limits=LONG, form=form)
 
-    assert wire.connections == 2
+    assert (len(wire.requests), wire.connections) == (3, 1 if kind in KEPT else 3)
 
 
 def test_connection_that_the_server_closed_is_replaced(wire):
