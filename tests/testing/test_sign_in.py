@@ -66,14 +66,6 @@ def test_code_is_spent_by_a_wrong_verifier(party, verifier):
     assert party.redeem(code).json()["error"] == "invalid_grant"
 
 
-def test_pkce_can_be_optional_or_ignored(instance, party):
-    instance.pkce = "optional"
-    answer = party.authorize(code_challenge=None, code_challenge_method=None)
-    assert "code" in dict(answer.fields)
-    instance.pkce = "ignored"
-    assert party.redeem(party.authorize()["code"], code_verifier="x" * 64).status_code == 200
-
-
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
