@@ -3,8 +3,6 @@
 import asyncio
 import gzip
 import io
-import multiprocessing
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,13 +25,12 @@ from erpnet_instanceid.testing import run_instance
 from erpnet_instanceid.tokens.refresh_async import arenew
 
 from ..support.event_loop import run_async
+from ..support.forks import forking, in_child
 from ..support.outcomes import within
 from .conftest import OneToken
 from .test_sites import elsewhere
 
 CUSTOMERS = "Crm_Sales_Customers"
-MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
-forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 class TwoTokens(OneToken):
@@ -131,25 +128,21 @@ def test_callers_credentials_do_not_replace_the_token(api, instance, name):
     assert sent.headers["X-Else"] == "kept"
 
 
-def chunks():
-    yield b"all "
-    yield b"of it"
-
-
-BODIES_READ_ONCE = {
-    "file": lambda: {"data": io.BytesIO(b"all of it")},
-    "generator": lambda: {"data": chunks()},
-    "form with a file": lambda: {"files": {"f": io.BytesIO(b"all of it")}},
-}
-
-
-@pytest.mark.parametrize("body", BODIES_READ_ONCE)
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: {"data": io.BytesIO(b"all of it")},
+        lambda: {"data": (part for part in (b"all ", b"of it"))},
+        lambda: {"files": {"f": io.BytesIO(b"all of it")}},
+    ],
+    ids=["file", "generator", "form with a file"],
+)
 @pytest.mark.parametrize(("status", "code"), [(429, "too_many_requests"), (401, "http_401")])
 def test_body_that_has_been_read_is_not_sent_again(instance, body, status, code):
     """The second request would be sent with an empty one, and be carried out."""
     instance.next_answer("api", status=status, headers={"Retry-After": "0"})
     with pytest.raises(InstanceIDError) as caught:
-        open_session(TwoTokens()).put("/api/x", **BODIES_READ_ONCE[body]())
+        open_session(TwoTokens()).put("/api/x", **body())
     assert caught.value.code == code
     assert len(instance.calls("api")) == 1
 
@@ -286,9 +279,9 @@ def test_timeout_of_a_call_counts_instead_of_the_setting(instance, configure, st
 
 
 @pytest.mark.parametrize("timeout", [0, -1, (0, 5)], ids=str)
-def test_timeout_that_leaves_no_time_is_named(instance, timeout):
+def test_timeout_that_leaves_no_time_is_named(api, timeout):
     with pytest.raises(ValueError, match="timeout="):
-        open_session(OneToken()).get("/api/x", timeout=timeout)
+        api.get("/api/x", timeout=timeout)
 
 
 def test_slow_call_leaves_the_loops_own_threads_alone(instance):
@@ -470,16 +463,7 @@ def test_async_call_leaves_no_database_connection_open(visitor, instance):
     assert len(instance.calls("token", "refresh_token")) == 1
 
 
-def in_child(call):
-    """Runs ``call`` in a fork of this process: how that ended, 0 for well."""
-    child = multiprocessing.get_context("fork").Process(target=call, daemon=True)
-    child.start()
-    child.join(20)
-    return child.exitcode
-
-
 @forking
-@pytest.mark.filterwarnings(MANY_THREADS)
 def test_session_shares_no_connection_or_token_across_a_fork(instance):
     api = service_api()
     api.get(CUSTOMERS)
@@ -494,7 +478,6 @@ def test_session_shares_no_connection_or_token_across_a_fork(instance):
 
 
 @forking
-@pytest.mark.filterwarnings(MANY_THREADS)
 def test_child_waits_for_a_renewal_in_threads_of_its_own(visitor):
     visitor.sign_in("maria")
     pk = SignIn.objects.get().pk
@@ -511,7 +494,6 @@ def test_child_waits_for_a_renewal_in_threads_of_its_own(visitor):
 
 
 @forking
-@pytest.mark.filterwarnings(MANY_THREADS)
 @pytest.mark.parametrize("endpoint", ["discovery", "token", "auto_discovery"])
 def test_fork_during_a_look_up_does_not_hold_up_the_child(instance, endpoint):
     instance.next_answer(endpoint, delay=1)

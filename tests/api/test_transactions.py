@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -16,6 +14,7 @@ from erpnet_instanceid.api.session import open_session
 from erpnet_instanceid.errors import APIError
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 
+from ..support.forks import forking, in_child
 from ..support.outcomes import within
 from .conftest import OneToken
 
@@ -186,27 +185,15 @@ def test_cancelled_task_leaves_no_transaction_open(hasty, instance, delay):
     assert instance.open_transactions == 0
 
 
-KILLED = """
-import sys, time, django
-from django.conf import settings
-settings.configure(SECRET_KEY="k" * 50, INSTALLED_APPS=["django.contrib.contenttypes",
-    "django.contrib.auth", "erpnet_instanceid"], ERPNET_INSTANCEID=eval(sys.argv[1]))
-django.setup()
-from erpnet_instanceid.api import service_api, transactions
-with service_api().transaction():
-    print("open", flush=True)
-    time.sleep(60)
-"""
-
-
+@forking
 def test_killed_process_does_not_keep_the_next_one_out(hasty, instance):
     """Its transaction is over after 25 minutes; the next process does not wait for that."""
-    settings = {**instance.settings(), "SERVICE_SCOPE": "read update"}
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, repr(settings)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline() == "open\n"
-        os.kill(process.pid, signal.SIGKILL)
+
+    def begin_and_die():
+        with hasty.transaction():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_child(begin_and_die) == -signal.SIGKILL
     assert instance.open_transactions == 1
     rename_first(hasty, instance)
     assert instance.open_transactions == 1

@@ -1,11 +1,9 @@
 """The checks that ask whether the app can create users of the site's user model."""
 
-from typing import Any
-
 import pytest
-from django.contrib.auth.models import AbstractBaseUser, AbstractUser, BaseUserManager, UserManager
+from django.contrib.auth.models import AbstractBaseUser, AbstractUser, BaseUserManager
 from django.db import models
-from django.test.utils import isolate_apps
+from django.test.utils import isolate_apps, override_settings
 
 from erpnet_instanceid.backends import InstanceIDBackend
 from erpnet_instanceid.checks import of_user_model
@@ -17,13 +15,13 @@ class CreatesUsersItself(InstanceIDBackend):
         return None
 
 
-class WithTenant(BaseUserManager[Any]):
+class WithTenant(BaseUserManager):
     def create_user(self, login, tenant, password=None):
         """Not called here."""
 
 
-@isolate_apps("tests")
-def demanding_model():
+with isolate_apps("tests"):
+
     class Demanding(AbstractBaseUser):
         login = models.CharField(max_length=30)
         born = models.DateField()
@@ -38,36 +36,22 @@ def demanding_model():
         class Meta:
             app_label = "tests"
 
-    return Demanding
-
-
-@isolate_apps("tests")
-def easy_model():
     class Easy(AbstractUser):
         born = models.DateField(null=True)
         locale = models.CharField(max_length=5)
 
         REQUIRED_FIELDS = ["email", "first_name", "last_name", "born", "locale"]
-        objects = UserManager()
 
         class Meta:
             app_label = "tests"
 
-    return Easy
-
-
-@isolate_apps("tests")
-def numbered_model():
     class Numbered(AbstractBaseUser):
         number = models.BigIntegerField(unique=True)
 
         USERNAME_FIELD = "number"
-        objects = BaseUserManager()
 
         class Meta:
             app_label = "tests"
-
-    return Numbered
 
 
 @pytest.fixture
@@ -76,29 +60,25 @@ def user_model(monkeypatch):
 
 
 def test_w012_names_fields_that_no_claim_fills(user_model, settings):
-    user_model(demanding_model())
+    user_model(Demanding)
     (found,) = check_user_model()
     assert found.id == "erpnet_instanceid.W012"
     assert "born, phone, tenant" in found.msg
     assert "create_user()" in str(found.hint)
 
-    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.CreatesUsersItself"]
-    assert list(check_user_model()) == []
-
-
-def test_w012_is_silent_where_nobody_is_created(user_model, settings):
-    user_model(demanding_model())
+    with override_settings(AUTHENTICATION_BACKENDS=[f"{__name__}.CreatesUsersItself"]):
+        assert list(check_user_model()) == []
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, "CREATE_USERS": False}
     assert list(check_user_model()) == []
 
 
 def test_w012_is_silent_for_fields_that_claims_fill(user_model):
-    user_model(easy_model())
+    user_model(Easy)
     assert list(check_user_model()) == []
 
 
 def test_w012_a_number_holds_no_name(user_model):
-    user_model(numbered_model())
+    user_model(Numbered)
     (found,) = check_user_model()
     assert "demands number" in found.msg
 
@@ -114,5 +94,5 @@ def test_setting_needs_a_field_of_the_user_model(user_model, settings, name, val
     settings.ERPNET_INSTANCEID = {**settings.ERPNET_INSTANCEID, name: value}
     assert list(check_user_model()) == []
 
-    user_model(demanding_model())
+    user_model(Demanding)
     assert f"erpnet_instanceid.{id_}" in [found.id for found in check_user_model()]

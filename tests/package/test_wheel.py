@@ -1,14 +1,20 @@
-"""The wheel is sound, and holds all that a site needs: templates, static files, translations."""
+"""The wheel holds all that a site needs; the README's command for a clone starts the demo."""
 
+import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
 HERE = Path(__file__).parent
 TREE = HERE.parent.parent
+README = (TREE / "README.rst").read_text(encoding="utf-8")
+NOT_CLONED = shutil.ignore_patterns(".*", "build", "node_modules", "__pycache__", "*.egg-info")
 
 
 def run(*command, cwd):
@@ -56,3 +62,17 @@ def test_wheel_beside_django_alone_serves_a_sign_in(wheel, tmp_path):
     )
 
     assert told == "signed in\n"
+
+
+def test_demo_starts_as_printed(tmp_path):
+    (command,) = re.findall(r"^ {4}(python3 .* demo)$", README, flags=re.M)
+    clone = shutil.copytree(TREE, tmp_path / "clone", ignore=NOT_CLONED)
+    process = subprocess.Popen(
+        command, shell=True, cwd=clone, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        shop = next(line.split()[-1] for line in process.stdout if "The shop:" in line)
+        assert "Corner &amp; Oak" in build_opener(ProxyHandler({})).open(shop).read().decode()
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=30)
