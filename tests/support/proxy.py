@@ -6,9 +6,11 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+TELLS_HTTPS = {"X-Forwarded-Proto": "https"}
+
 
 @contextmanager
-def run_proxy(site, tls, *, headers, keeps_host=True, prefix="", drops=""):
+def run_proxy(site, tls, *, headers=TELLS_HTTPS, keeps_host=True, prefix="", drops=""):
     """The https address of a proxy in front of ``site``.
 
     It adds ``headers``, and passes the visitor's Host on if ``keeps_host``. It takes ``prefix``
