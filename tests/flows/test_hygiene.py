@@ -25,17 +25,6 @@ from ..views import home
 urlpatterns = [path("", home, name="home")]
 
 
-@pytest.fixture
-def html_mails():
-    """Error mails with the values of all variables, as a site may ask for them."""
-    handler = AdminEmailHandler(include_html=True)
-    handler.setLevel(logging.ERROR)
-    logger = logging.getLogger("django.request")
-    logger.addHandler(handler)
-    yield
-    logger.removeHandler(handler)
-
-
 def test_hyg_01_watch_learns_every_kind_of_secret(visitor, instance, no_leaks):
     instance.access_token_lifetime = 1
     visitor.sign_in()
@@ -57,7 +46,6 @@ def test_hyg_01_watch_learns_every_kind_of_secret(visitor, instance, no_leaks):
 
 
 @pytest.mark.parametrize("flow", ["code id_token", "code"])
-@pytest.mark.usefixtures("html_mails")
 def test_hyg_01_error_mails_hold_no_secret(visitor, configure, monkeypatch, receive, flow):
     """Nor do the copies of the address that servers keep."""
     configure(RESPONSE_TYPE=flow)
@@ -71,6 +59,11 @@ def test_hyg_01_error_mails_hold_no_secret(visitor, configure, monkeypatch, rece
         raise RuntimeError("the site's own mistake")
 
     monkeypatch.setattr(WSGIRequestHandler, "get_environ", as_servers_do)
+    # As sites may ask for them: with the values of all variables.
+    html_mails = AdminEmailHandler(include_html=True)
+    html_mails.setLevel(logging.ERROR)
+    logger = logging.getLogger("django.request")
+    monkeypatch.setattr(logger, "handlers", [*logger.handlers, html_mails])
     receive(signed_in, fail)
 
     assert visitor.sign_in().status_code == 500

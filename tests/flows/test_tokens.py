@@ -4,10 +4,7 @@ a notice. What each check refuses is in tests/oidc."""
 import pytest
 from django.contrib.auth import get_user_model
 
-from erpnet_instanceid.models import Account, SignIn
-
-from ..support.backend import assert_fits
-from ..support.forging import MISSING, claims, named
+from ..support.forging import MISSING, claims
 from ..support.outcomes import assert_rejected, begin, look
 from ..support.places import FRONT, LOGOUT, TOKEN_ENDPOINT
 
@@ -63,58 +60,3 @@ def test_hyb_17_administrator_needs_every_token(visitor, instance, denied_by):
 
     user = get_user_model().objects.get()
     assert (user.is_staff, user.is_superuser) == (False, False)
-
-
-def test_clm_12_time_beyond_all_calendars_does_no_harm(visitor, instance):
-    for target in (*ID_TOKENS, "access_token"):
-        instance.change(target, claims(exp=1.7e308))
-    # The access token's own time counts where the answer does not say how long it lives.
-    instance.change("token_answer", lambda fields: fields.pop("expires_in") and None)
-
-    begin(visitor, instance).assert_signed_in()
-
-    assert visitor.get("/customers").status_code == 200
-
-
-ODD = {
-    "name": "\ud800",
-    "email": ["a@b"],
-    "email_verified": {},
-    "locale": "\0",
-    "amr": 5,
-    "idp": [],
-    "db": "x" * 10_000,
-    "is_admin": {},
-    "preferred_username": "\0",
-    "id": "\ud800",
-}
-
-
-@pytest.mark.parametrize("source", ["access_token", "id_token", "userinfo"])
-def test_clm_17_odd_claims_do_no_harm(visitor, instance, source):
-    """`tests/users/test_odd_claims.py` has each claim alone."""
-    if source == "userinfo":
-        instance.change("access_token", lambda token: "0123456789ABCDEF" * 4)
-        instance.change("userinfo", lambda told: told.update(ODD))
-    else:
-        instance.change(source, claims(**ODD))
-
-    begin(visitor, instance).assert_signed_in()
-
-    for row in (get_user_model(), Account, SignIn):
-        assert_fits(row.objects.get())
-    assert not get_user_model().objects.get().is_staff
-
-
-@pytest.mark.parametrize("sid", [MISSING, "\ud800", "x" * 255], ids=named)
-def test_clm_18_odd_sid_does_no_harm(visitor, instance, sid):
-    for target in ID_TOKENS:
-        instance.change(target, claims(sid=sid))
-    begin(visitor, instance).assert_signed_in()
-    assert_fits(SignIn.objects.get())
-
-    # A notice about another session does not find the sign-in; one about the person does.
-    for named_by, user in (({"sid": "another"}, "maria"), ({"sub": "maria"}, "")):
-        body = f"logout_token={instance.logout_token(**named_by)}"
-        assert visitor.relay("/backchannel-signout", body).status_code == 200
-        assert visitor.whoami()["user"] == user

@@ -22,7 +22,7 @@ def told(issuer, forge=None):
     return dict(access_token_claims(raw, client=issuer.client, subject="maria", now=NOW))
 
 
-def test_access_token_of_ours_tells_its_claims(issuer):
+def test_pos_16_access_token_of_ours_tells_its_claims(issuer):
     assert told(issuer)["is_admin"] == "true"
     assert told(issuer, claims(aud=["DomainAPI", "TableAPI"]))["is_admin"] == "true"
 

@@ -21,9 +21,8 @@ def opened(visitor, address="/signin?next=/private"):
     """Opens the frame; the address of its popup."""
     page = visitor.get(address, headers=frame_headers())
     assert page.status_code == 200
-    found = re.search(r'data-instanceid-popup="([^"]+)"', page.text)
-    assert found is not None
-    return unescape(found[1])
+    (address,) = re.findall(r'data-instanceid-popup="([^"]+)"', page.text)
+    return unescape(address)
 
 
 def code_of(visitor, popup):
@@ -32,9 +31,8 @@ def code_of(visitor, popup):
     assert started.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
     done = visitor.bring(visitor.at(started.headers["Location"]))
     assert done.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
-    found = re.search(r'data-instanceid-code="([^"]+)"', done.text)
-    assert found is not None
-    return found[1]
+    (code,) = re.findall(r'data-instanceid-code="([^"]+)"', done.text)
+    return code
 
 
 def test_popup_goes_on_when_another_took_its_answer(visitor):

@@ -72,12 +72,6 @@ def test_pos_19_tabs_all_come_to_their_pages(visitor, count, filters):
     assert SignIn.objects.filter(ended=None).count() == 1
 
 
-@pytest.mark.parametrize("letters", ["x", "0123456789abcdefABCDEF-_"])
-def test_page_of_two_thousand_characters_is_found_again(visitor, letters):
-    page = "/private?q=" + (letters * 2000)[:1989]
-    assert visitor.sign_in("maria", page).headers["Location"] == page
-
-
 def test_five_tabs_fit_beside_the_sites_own_cookies(visitor):
     for number in range(5):
         started = visitor.start(f"/private/orders/?page={number}")
