@@ -83,7 +83,7 @@ def test_lfc_01_no_other_view_may_be_framed_elsewhere(visitor, instance, method)
             assert response.status_code < 500, address
             own = response.headers.get("Content-Security-Policy") == "frame-ancestors 'self'"
             is_guarded = own or response.headers.get("X-Frame-Options") == "DENY"
-            assert is_guarded != (ADDRESS in address), address
+            assert is_guarded != (method == "GET" and ADDRESS in address), address
 
 
 OTHERS = (
