@@ -76,19 +76,10 @@ def test_fallback_keys_open_older_texts(settings):
 
     assert unseal("tokens", sealed) == b"x"
     # The newest key seals: the older one can go when all is sealed anew.
-    sealed = seal("tokens", b"x")
+    newer = seal("tokens", b"x")
     rotate(settings, keep_old=False)
-    assert unseal("tokens", sealed) == b"x"
-
-
-def test_a_key_that_went_opens_nothing(settings):
-    sealed = seal("tokens", b"x")
-
-    rotate(settings, keep_old=False)
+    assert unseal("tokens", newer) == b"x"
     assert unseal("tokens", sealed) is None
-
-    settings.SECRET_KEY = OLD
-    assert unseal("tokens", sealed) == b"x"
 
 
 def test_key_may_be_bytes(settings):
@@ -102,22 +93,12 @@ def test_key_may_be_bytes(settings):
 # A site that changes its key
 
 
-def test_fallback_key_keeps_visitors_signed_in(visitor, instance, settings):
+def test_fallback_key_keeps_visitors_signed_in(visitor, settings):
     visitor.sign_in()
     rotate(settings, keep_old=True)
 
     assert visitor.get("/customers").status_code == 200
     assert visitor.whoami()["user"] == "maria"
-
-    # A refresh seals by the new key, and the old one is then needed no more.
-    held = SignIn.objects.get()
-    instance.access_token_lifetime = 1
-    visitor.sign_in()
-    assert visitor.get("/customers").status_code == 200
-    settings.SECRET_KEY_FALLBACKS = []
-    kept = SignIn.objects.exclude(pk=held.pk).get()
-    assert kept.token_set() is not None
-    assert SignIn.objects.get(pk=held.pk).token_set() is None
 
 
 def test_visitor_signs_in_again_after_the_old_key_went(visitor, instance, settings):

@@ -74,4 +74,4 @@ def test_uin_05_access_token_goes_in_the_header(issuer):
     ask_userinfo(issuer, json={"sub": "maria"})
     (call,) = issuer.instance.calls("userinfo")
     assert call.headers["Authorization"] == "Bearer access"
-    assert call.query == []
+    assert (call.query, call.form, call.body) == ([], [], b"")

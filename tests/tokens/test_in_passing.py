@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from erpnet_instanceid.models import SignIn
+from erpnet_instanceid.models import SignIn, sealed_tokens
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
 from erpnet_instanceid.tokens import lease
 from erpnet_instanceid.tokens.refresh import Leased, Renewed, Wanted, exchange, look
@@ -49,6 +49,13 @@ def test_pause_begins_when_the_instance_has_failed(row, instance, configure):
         renew(row.pk, 1, wait=True)
     with pytest.raises(InstanceUnavailable, match="backing_off"):
         renew(row.pk, 1, wait=True)
+
+
+def test_token_without_a_refresh_token_is_used_to_its_end(row):
+    tokens = row.token_set()
+    older = dataclasses.replace(tokens, refresh_token=None, expires_at=tokens.expires_at - 60)
+    SignIn.objects.update(tokens=sealed_tokens(older))
+    assert renew(row.pk, 1, wait=False) is None
 
 
 def test_exchange_that_begins_late_spends_nothing(row, instance):

@@ -4,13 +4,15 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import InterfaceError, InternalError, NotSupportedError, OperationalError, connection
+from django.db import InterfaceError, InternalError, NotSupportedError, OperationalError
 from django.utils import timezone
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, SignInExpired
 from erpnet_instanceid.tokens import lease
 from erpnet_instanceid.tokens.refresh import lease_seconds
+
+from ..support.refusing import refusing
 
 pytestmark = pytest.mark.django_db
 
@@ -112,10 +114,7 @@ def test_database_that_refuses_means_later(row, kind):
     leader, other = lease.load(row.pk), lease.load(row.pk)
     assert lease.take(leader, 10)
 
-    def fail(*_args):
-        raise kind("read only")
-
-    with connection.execute_wrapper(fail):
+    with refusing(bool, kind("read only")):
         with pytest.raises(InstanceUnavailable, match="database_busy"):
             lease.load(row.pk)
         with pytest.raises(InstanceUnavailable, match="database_busy"):

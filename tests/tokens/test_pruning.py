@@ -11,6 +11,8 @@ from erpnet_instanceid.models import Notice, SignIn
 from erpnet_instanceid.tokens import pruning
 from erpnet_instanceid.tokens.pruning import prune
 
+from ..support.refusing import refusing
+
 pytestmark = pytest.mark.django_db
 
 
@@ -112,10 +114,7 @@ def test_pruning_goes_on_in_chunks_until_nothing_is_left():
 def test_failing_database_breaks_no_visitors_request():
     rejected("one")
 
-    def fail(*_args):
-        raise OperationalError("database is locked")
-
-    with connection.execute_wrapper(fail):
+    with refusing(bool, OperationalError("database is locked")):
         pruning.prune_now_and_then()
     assert SignIn.objects.exists()
 

@@ -359,17 +359,22 @@ def test_sign_in_ended_during_its_refresh_stays_ended(expired, instance, delay):
     assert expired.whoami()["user"] == ""
 
 
-def test_refused_refresh_ends_nothing_renewed_meanwhile(expired, instance):
+@pytest.mark.parametrize("is_done", [True, False], ids=["renewed", "being renewed"])
+def test_refused_refresh_ends_nothing_that_another_renews(expired, instance, is_done):
     """A process that slept past its lease is told that the token it had is spent."""
     newer = dataclasses.replace(stored(), access_token="newer", expires_at=int(time.time()) + 300)
     instance.next_token_answer(delay=0.7, status=400, json={"error": "invalid_grant"})
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(expired.get, "/private")
         instance.wait_for_calls("token")
-        SignIn.objects.update(generation=2, leased_until=None, tokens=sealed_tokens(newer))
+        if is_done:
+            SignIn.objects.update(generation=2, leased_until=None, tokens=sealed_tokens(newer))
+        else:
+            SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=1.5))
         assert answer.result().status_code == 200
-    assert expired.whoami()["generation"] == 2
     assert SignIn.objects.get().ended is None
+    assert expired.whoami()["generation"] == 2
+    assert expired.get(API).status_code == 200
 
 
 def test_refused_token_of_another_process_is_renewed(expired, instance):
@@ -391,17 +396,6 @@ def test_waiting_for_a_renewal_lasts_no_longer_than_a_lease(expired, instance, c
     assert not refreshes(instance)
 
 
-def test_refused_refresh_ends_nothing_during_another_renewal(expired, instance):
-    instance.next_token_answer(delay=0.7, status=400, json={"error": "invalid_grant"})
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(expired.get, "/private")
-        instance.wait_for_calls("token")
-        SignIn.objects.update(leased_until=timezone.now() + timedelta(seconds=1.5))
-        assert answer.result().status_code == 200
-    assert SignIn.objects.get().ended is None
-    assert expired.get(API).status_code == 200
-
-
 def test_lost_answer_is_asked_for_again_only_if_time_is_left(expired, instance, configure):
     configure(DEADLINE=1)
     instance.next_answer("discovery", delay=0.8)
@@ -413,21 +407,6 @@ def test_lost_answer_is_asked_for_again_only_if_time_is_left(expired, instance, 
     wait_out_the_pause(configure)
     assert expired.get(API).status_code == 200
     assert instance.refresh_tokens_refused == 0
-
-
-def test_session_without_refresh_token_lasts_one_access_token(visitor, instance):
-    instance.change(
-        "token_answer", lambda answer: answer.update(expires_in=2, refresh_token=None), times=1
-    )
-    visitor.sign_in("maria")
-    ends_at = visitor.whoami()["expires_at"]
-    # The last third of its life, in which a request may renew.
-    time.sleep(max(0, ends_at - 0.5 - time.time()))
-    if time.time() < ends_at - 0.1:
-        assert visitor.whoami()["user"] == "maria"
-    time.sleep(max(0, ends_at - time.time()))
-    assert visitor.whoami()["user"] == ""
-    assert not refreshes(instance)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ Prints as JSON what became of each person. A process of its own: a site has one 
 
 import json
 import logging
+import os
 import sys
 import warnings
 from urllib.parse import urlencode
@@ -67,16 +68,13 @@ class ChosenDatabase:
 def set_up(app, databases, instance):
     label = app.rpartition(".")[2]
     own = [] if app == "django.contrib.auth" else [app]
-    settings.configure(
-        SECRET_KEY="tests only: long enough for a key",
-        ALLOWED_HOSTS=["*"],
-        ROOT_URLCONF="tests.users.models.urls",
-        USE_TZ=True,
-        DATABASES={"default": {}, **databases},
-        DATABASE_ROUTERS=[f"{__name__}.ChosenDatabase"],
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        AUTH_USER_MODEL=f"{label}.User",
-        INSTALLED_APPS=[
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    changed = {
+        "ROOT_URLCONF": "tests.users.models.urls",
+        "DATABASES": {"default": {}, **databases},
+        "DATABASE_ROUTERS": [f"{__name__}.ChosenDatabase"],
+        "AUTH_USER_MODEL": f"{label}.User",
+        "INSTALLED_APPS": [
             "django.contrib.auth",
             "django.contrib.contenttypes",
             "django.contrib.sessions",
@@ -84,22 +82,15 @@ def set_up(app, databases, instance):
             "erpnet_instanceid",
         ],
         # Tables as the models say, without a migration for each of these apps.
-        MIGRATION_MODULES=dict.fromkeys(
+        "MIGRATION_MODULES": dict.fromkeys(
             ("auth", "contenttypes", "sessions", "erpnet_instanceid", label)
         ),
-        AUTHENTICATION_BACKENDS=["erpnet_instanceid.backends.InstanceIDBackend"],
-        MIDDLEWARE=[
-            "django.contrib.sessions.middleware.SessionMiddleware",
-            "django.contrib.auth.middleware.AuthenticationMiddleware",
-            "erpnet_instanceid.middleware.TokenRefreshMiddleware",
-        ],
-        TEMPLATES=[
-            {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}
-        ],
-        LOGIN_URL="erpnet_instanceid:signin",
-        LOGIN_REDIRECT_URL="/whoami",
-        ERPNET_INSTANCEID=instance.settings(),
-    )
+        "AUTHENTICATION_BACKENDS": ["erpnet_instanceid.backends.InstanceIDBackend"],
+        "LOGIN_REDIRECT_URL": "/whoami",
+        "ERPNET_INSTANCEID": instance.settings(),
+    }
+    for name, value in changed.items():
+        setattr(settings, name, value)
     django.setup()
 
 

@@ -112,50 +112,49 @@ def test_sites_own_mistake_costs_no_sign_in(visitor, instance, settings, caplog)
 # RIGHTS_FROM
 
 
-def test_profile_is_asked_once_for_a_renewal(visitor, instance, configure):
-    configure(RIGHTS_FROM="profile")
-    sign_in_expired(visitor, instance, "admin")
+@pytest.fixture
+def admin(visitor, instance, configure):
+    """The administrator, whose next page renews and asks the instance for their profile."""
+    configure(RIGHTS_FROM="profile", DEADLINE=2)
+    return sign_in_expired(visitor, instance, "admin")
+
+
+def test_profile_is_asked_once_for_a_renewal(admin, instance):
     # The instance goes on with the claims of the first token.
-    instance.change("access_token", lambda token: token.claims.update(is_admin="true"))
+    instance.change("access_token", claims(is_admin="true"))
     instance.people["admin"].is_admin = False
 
-    assert visitor.get("/admin/").status_code == 403
+    assert admin.get("/admin/").status_code == 403
 
     assert len(instance.calls("me")) == 1
 
 
-def test_profile_that_fails_costs_no_sign_in(visitor, instance, configure, caplog):
-    configure(RIGHTS_FROM="profile")
-    sign_in_expired(visitor, instance, "admin")
+def test_profile_that_fails_costs_no_sign_in(admin, instance, caplog):
     instance.always("me", status=500, json={"message": "no", "code": 1, "type": "Error"})
 
-    assert visitor.get("/admin/").status_code == 200
+    assert admin.get("/admin/").status_code == 200
 
     assert "rights_not_asked" in caplog.text
 
 
 @pytest.mark.parametrize("answer", [{"status": 503}, {"json": {}}], ids=["fails", "tells nothing"])
-def test_old_claims_give_no_right_back(visitor, instance, configure, answer):
-    configure(RIGHTS_FROM="profile")
-    sign_in_expired(visitor, instance, "admin")
+def test_old_claims_give_no_right_back(admin, instance, answer):
     # /me said so at a renewal before, and the token goes on with the claims of the first one.
     User.objects.update(is_staff=False, is_superuser=False)
     instance.always("me", **answer)
 
-    assert visitor.get("/admin/").status_code == 403
+    assert admin.get("/admin/").status_code == 403
 
     assert len(refreshes(instance)) == 1
 
 
 @pytest.mark.parametrize("page", ["/admin/", "/async/identity"])
-def test_profile_that_hangs_delays_a_page_once(visitor, instance, configure, page):
-    configure(RIGHTS_FROM="profile", DEADLINE=2)
-    sign_in_expired(visitor, instance, "admin")
+def test_profile_that_hangs_delays_a_page_once(admin, instance, page):
     instance.always("auto_discovery", delay=30)
     instance.always("me", delay=30)
     begun = time.monotonic()
 
-    assert visitor.get(page).status_code == 200
+    assert admin.get(page).status_code == 200
 
     assert time.monotonic() - begun < 3.8
     assert SignIn.objects.get().generation == 2
