@@ -33,6 +33,17 @@ FIGURE = "figure"
 ADMIN = "operator@rp.test"
 
 
+# By folder. "storm" includes whatever needs several server processes.
+MARKERS = {"browser": "browser", "storm": "storm", "surroundings": "storm"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        marker = MARKERS.get(item.path.parent.name)
+        if marker:
+            item.add_marker(marker)
+
+
 def pytest_terminal_summary(terminalreporter):
     lines = [
         f"{report.nodeid.rpartition('::')[2]}: {told}"

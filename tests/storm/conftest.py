@@ -1,28 +1,15 @@
 """Databases, a stand-in and sites of several processes, each started once and shared."""
 
-from __future__ import annotations
-
 import itertools
-import json
-from collections.abc import Callable
+import shutil
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from psycopg import IsolationLevel
 
 from . import postgres
 from .servers import migrate, run_stand_in
-from .site import Site, copy_sqlite, run_site
-
-Sites = Callable[..., Site]
-
-
-def pytest_collection_modifyitems(items):
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.storm)
+from .site import run_site
 
 
 @pytest.fixture(scope="session")
@@ -69,45 +56,42 @@ def new_sqlite_database(tmp_path_factory):
     """Makes migrated SQLite files."""
     directory = tmp_path_factory.mktemp("sqlite")
     numbers = itertools.count(1)
-    template = directory / "template.sqlite3"
-    settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(template)}
-    migrate({"DATABASES": {"default": settings}})
-    return lambda: copy_sqlite(template, directory / f"site{next(numbers)}.sqlite3")
+    template = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(directory / "template"),
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+    }
+    migrate({"DATABASES": {"default": template}})
+
+    def make():
+        copied = shutil.copyfile(template["NAME"], directory / f"site{next(numbers)}")
+        return {**template, "NAME": str(copied)}
+
+    return make
 
 
 @pytest.fixture(scope="module")
 def sites(request, stand_in, tmp_path_factory):
-    """Starts a site of several processes, once for each set of arguments in a module."""
-    running: dict[str, Site] = {}
+    """Starts a site of several processes, once for each set of arguments in a module.
+
+    ``database`` is a kind of database, or that of another site.
+    """
+    running = {}
     with ExitStack() as stack:
 
-        def run(
-            kind="gunicorn",
-            processes=2,
-            *,
-            database="postgres",
-            app=None,
-            database_options=None,
-            ATOMIC_REQUESTS=False,  # noqa: N803 - as Django spells it
-            **settings,
-        ):
-            key = json.dumps(
-                [kind, processes, database, app, database_options, ATOMIC_REQUESTS, settings]
-            )
+        def run(kind="gunicorn", processes=2, *, database="postgres", own=(), app=(), **settings):
+            key = repr([kind, processes, database, own, app, settings])
             if key not in running:
-                make = request.getfixturevalue(f"new_{database}_database")
+                if isinstance(database, str):
+                    database = request.getfixturevalue(f"new_{database}_database")()
                 running[key] = stack.enter_context(
                     run_site(
                         kind,
                         processes,
                         instance=stand_in,
-                        database={
-                            **(found := make()),
-                            "OPTIONS": {**found.get("OPTIONS", {}), **(database_options or {})},
-                            "ATOMIC_REQUESTS": ATOMIC_REQUESTS,
-                        },
+                        database={**database, **dict(own)},
                         directory=tmp_path_factory.mktemp("site"),
-                        app=app or {},
+                        app=dict(app),
                         settings=settings,
                     )
                 )

@@ -1,7 +1,5 @@
 """As many people and sign-ins as one wishes, copied from a real one inside PostgreSQL."""
 
-from __future__ import annotations
-
 from .postgres import execute
 
 # Beyond the numbers that Django gives to those who sign in.

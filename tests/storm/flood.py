@@ -1,17 +1,14 @@
 """Hostile callbacks and notices, so many a second. A process of its own: ``python -m
 tests.storm.flood URL ISSUER CLIENT_ID KID RATE SECONDS`` prints what was answered, by status."""
 
-from __future__ import annotations
-
 import http.client
 import itertools
 import json
 import secrets
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import django
@@ -21,29 +18,23 @@ from django.test import RequestFactory
 
 THREADS = 16
 FORM = "application/x-www-form-urlencoded"
-Hostile = tuple[str, str, bytes, dict[str, str]]
 
 
 def main(url, issuer, client_id, kid, rate, seconds):
-    attack = Attack(issuer, client_id, kid)
+    requests = itertools.cycle(list(Attack(issuer, client_id, kid).requests()))
+    print("begins", flush=True)  # noqa: T201
     started = time.monotonic()
-    counts: Counter[int] = Counter()
-    lock = threading.Lock()
-    numbers = itertools.count()
+    moments = iter([started + number / rate for number in range(int(rate * seconds))])
 
-    def work():
-        parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
-        seen: Counter[int] = Counter()
-        while True:
-            with lock:
-                due = started + next(numbers) / rate
-            if due > started + seconds:
+    def work(_number):
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+        seen = Counter()
+        for moment in moments:
+            if time.monotonic() > started + seconds:
                 break
-            time.sleep(max(0.0, due - time.monotonic()))
-            method, path, body, headers = attack.next()
+            time.sleep(max(0.0, moment - time.monotonic()))
             try:
-                connection.request(method, path, body, headers)
+                connection.request(*next(requests))
                 response = connection.getresponse()
                 response.read()
                 seen[response.status] += 1
@@ -51,18 +42,12 @@ def main(url, issuer, client_id, kid, rate, seconds):
                 # Cut off while it was still sending something too large.
                 seen[0] += 1
                 connection.close()
-        connection.close()
-        with lock:
-            counts.update(seen)
+        return seen
 
-    threads = [threading.Thread(target=work) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    took = time.monotonic() - started
-    told = {"answers": counts, "a_second": round(sum(counts.values()) / took)}
-    sys.stdout.write(json.dumps(told))
+    with ThreadPoolExecutor(THREADS) as pool:
+        counts = sum(pool.map(work, range(THREADS)), Counter())
+    rate = round(counts.total() / (time.monotonic() - started))
+    print(json.dumps({"answers": counts, "a_second": rate}))  # noqa: T201
 
 
 class Attack:
@@ -72,19 +57,17 @@ class Attack:
     def __init__(self, issuer, client_id, kid):
         self._key = rsa.generate_private_key(65537, 2048)
         self._claims = {"iss": issuer, "aud": client_id, "sub": "maria"}
-        kinds: list[Callable[[], Hostile]] = [
-            lambda: self._callback(kid),
-            lambda: self._callback(secrets.token_hex(16)),
-            self._large,
-            lambda: self._notice(secrets.token_hex(16)),
-        ]
-        made = [kind() for _ in range(100) for kind in kinds]
-        self._endless = itertools.cycle(made)
-        self._lock = threading.Lock()
+        self._kid = kid
 
-    def next(self):
-        with self._lock:
-            return next(self._endless)
+    def requests(self):
+        """Method, path, body and headers of each."""
+        large = b"id_token=" + b"x" * 300_000
+        for _ in range(100):
+            yield self._callback(self._kid)
+            yield self._callback(secrets.token_hex(16))
+            yield "POST", "/signin-callback", large, {"Content-Type": FORM}
+            body = f"logout_token={self._token(secrets.token_hex(16), jti='j', sid='s')}".encode()
+            yield "POST", "/backchannel-signout", body, {"Content-Type": FORM}
 
     def _token(self, kid, **claims):
         from erpnet_instanceid.testing import Token
@@ -111,13 +94,6 @@ class Attack:
         cookies = "; ".join(f"{name}={c.value}" for name, c in response.cookies.items())
         path = f"/signin-callback?reference={attempt.reference}"
         return "GET", path, b"", {"Cookie": cookies, "Accept": "text/html"}
-
-    def _large(self):
-        return "POST", "/signin-callback", b"id_token=" + b"x" * 300_000, {"Content-Type": FORM}
-
-    def _notice(self, kid):
-        body = f"logout_token={self._token(kid, jti='j', sid='s')}".encode()
-        return "POST", "/backchannel-signout", body, {"Content-Type": FORM}
 
 
 if __name__ == "__main__":

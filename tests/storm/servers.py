@@ -1,7 +1,5 @@
 """Server processes of the site under test, and the stand-in in a process of its own."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -12,24 +10,22 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from erpnet_instanceid.testing import RemoteInstance
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..support.demo import ROOT, read_until, run_program
+
 # The storm's fifty requests, spread over four servers, and some to spare.
 THREADS = 32
-
-Kind = Literal["gunicorn", "uvicorn"]
 
 
 @dataclass
 class Server:
     """One server with one worker process, at an address of its own."""
 
-    kind: Kind
+    kind: str
     url: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen
     log: Path
 
     def worker(self):
@@ -48,7 +44,6 @@ def run_server(kind, settings, log):
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", *_command(kind, listener.fileno())],
-                cwd=ROOT,
                 env=environment(settings),
                 stdout=output,
                 stderr=output,
@@ -58,13 +53,17 @@ def run_server(kind, settings, log):
     try:
         yield Server(kind, url, process, log)
     finally:
-        _stop(process)
+        # The whole group: a worker whose master is gone would go on.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def environment(settings):
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PYTHONPATH": str(ROOT),
         "TESTS_SETTINGS": json.dumps(settings),
     }
 
@@ -72,22 +71,9 @@ def environment(settings):
 @contextmanager
 def run_stand_in(log):
     """A stand-in in another process."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "erpnet_instanceid.testing", "--port", "0", "--control"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        assert process.stdout is not None
-        greeting = process.stdout.readline().decode()
-        yield RemoteInstance(greeting.split()[-1])
-    finally:
-        _stop(process)
-        if process.stdout is not None:
-            process.stdout.close()
+    command = [sys.executable, "-m", "erpnet_instanceid.testing", "--port=0", "--control"]
+    with log.open("w") as errors, run_program(command, environment({}), errors) as process:
+        yield RemoteInstance(read_until(process, "http").split()[-1])
 
 
 def migrate(settings):
@@ -98,7 +84,6 @@ def run_command(settings, *command):
     """Runs a management command of the site under test."""
     subprocess.run(
         [sys.executable, "-m", "django", *command],
-        cwd=ROOT,
         env=environment(settings),
         stdout=subprocess.DEVNULL,
         check=True,
@@ -108,20 +93,10 @@ def run_command(settings, *command):
 def _command(kind, listener):
     if kind == "uvicorn":
         return ["uvicorn", "tests.asgi:application", "--fd", str(listener), "--no-access-log"]
-    options = {
-        "--bind": f"fd://{listener}",
-        "--workers": "1",
-        "--worker-class": "gthread",
-        "--threads": str(THREADS),
+    return [
+        *("gunicorn", "tests.wsgi:application", "--no-control-socket"),
+        *("--bind", f"fd://{listener}", "--workers", "1"),
+        *("--worker-class", "gthread", "--threads", str(THREADS)),
         # A worker that is stopped for a while is not dead.
-        "--timeout": "120",
-    }
-    flat = [part for pair in options.items() for part in pair]
-    return ["gunicorn", "tests.wsgi:application", "--no-control-socket", *flat]
-
-
-def _stop(process):
-    # The whole group: a worker whose master is gone would go on.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        *("--timeout", "120"),
+    ]

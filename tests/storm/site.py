@@ -1,26 +1,22 @@
 """The site under test as several server processes over one database."""
 
-from __future__ import annotations
-
 import itertools
-import shutil
 import sqlite3
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from erpnet_instanceid.testing import RemoteInstance
 
 from ..support.visitor import Visitor
 from . import postgres
-from .at_once import Asked, Background, send, send_at_once
+from .at_once import Asked, send, send_at_once
 from .servers import Server, run_server
 
-SESSION_COOKIE = "sessionid"
-Settings = dict[str, Any]
+UNDER_WAY = ThreadPoolExecutor(50)
 
 
 @dataclass
@@ -30,9 +26,6 @@ class Person:
     browser: Visitor
     cookie: str
 
-    def close(self):
-        self.browser.close()
-
 
 @dataclass
 class Site:
@@ -40,12 +33,22 @@ class Site:
 
     servers: list[Server]
     instance: RemoteInstance
-    database: Settings
+    database: dict[str, Any]
+    browsers: list[Visitor] = field(default_factory=list)
+
+    def new_browser(self, server=0):
+        """A visitor, whose browser is closed along with the site."""
+        self.browsers.append(browser := Visitor(self.servers[server].url))
+        return browser
+
+    def close_browsers(self):
+        for browser in self.browsers:
+            browser.close()
 
     def sign_in(self, login="maria"):
-        browser = Visitor(self.servers[0].url)
+        browser = self.new_browser()
         browser.sign_in(login)
-        (cookie,) = browser.cookies(SESSION_COOKIE)
+        (cookie,) = browser.cookies("sessionid")
         return Person(browser, f"{cookie.name}={cookie.value}")
 
     def sign_in_many(self, count):
@@ -79,14 +82,15 @@ class Site:
         """The token requests with a refresh token, as far as they reached the instance."""
         return len(self.instance.calls("token", "refresh_token"))
 
-    def asked(self, person, path, server=0, **headers):
-        return Asked(self.servers[server].url + path, person.cookie, headers)
+    def wait_for_refreshes(self, count):
+        eventually(lambda: self.refreshes() >= count, seconds=15)
 
-    def get(self, person, path, server=0, **headers):
-        return send(self.asked(person, path, server, **headers))
+    def get(self, person, path, server=0):
+        return send(Asked(self.servers[server].url + path, person.cookie))
 
     def begin(self, person, path, server=0):
-        return Background(self.asked(person, path, server))
+        """A request under way: a Future of its answer."""
+        return UNDER_WAY.submit(self.get, person, path, server)
 
     def at_once(self, person, paths, count):
         """``count`` requests at the same moment, spread over paths and servers."""
@@ -99,12 +103,8 @@ class Site:
         """The rows of a statement that both databases understand."""
         if self.database["ENGINE"].endswith("postgresql"):
             return postgres.execute(self.database, statement)
-        connection = sqlite3.connect(self.database["NAME"], timeout=20)
-        try:
-            with connection:
-                return connection.execute(statement).fetchall()
-        finally:
-            connection.close()
+        with closing(sqlite3.connect(self.database["NAME"], timeout=20)) as connection, connection:
+            return connection.execute(statement).fetchall()
 
     def logs(self):
         return "\n".join(server.log.read_text(errors="replace") for server in self.servers)
@@ -124,14 +124,11 @@ def run_site(kind, processes, *, instance, database, directory, app, settings):
             for number in range(processes)
         ]
         site = Site(servers, instance, database)
-        _warm_up(site)
+        stack.callback(site.close_browsers)
+        # Warms up. A server that was killed and started again is not warm: see test_failures.
+        answers = send_at_once([Asked(server.url + "/whoami", "") for server in servers])
+        assert {answer.status for answer in answers} == {200}, f"{answers}\n{site.logs()}"
         yield site
-
-
-def _warm_up(site):
-    # A server that was killed and started again is not warm, which other tests see to.
-    answers = send_at_once([Asked(server.url + "/whoami", "") for server in site.servers])
-    assert {answer.status for answer in answers} == {200}, f"{answers}\n{site.logs()}"
 
 
 def spent_twice(instance):
@@ -143,15 +140,6 @@ def spent_twice(instance):
 def wait_until(moment):
     """Until this Unix time."""
     time.sleep(max(0, moment - time.time()))
-
-
-def copy_sqlite(template, target):
-    shutil.copyfile(template, target)
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(target),
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
-    }
 
 
 def eventually(holds, seconds=5):

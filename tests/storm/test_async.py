@@ -1,7 +1,5 @@
 """One process that serves many requests at once without a thread for each."""
 
-from __future__ import annotations
-
 import http.client
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +20,7 @@ def test_waiting_requests_do_not_hold_up_others(site, instance):
     instance.next_token_answer(delay=3, times=10)
     with ThreadPoolExecutor(max_workers=60) as pool:
         answers = [pool.submit(site.get, p, "/async/whoami") for p in waiting for _ in range(6)]
-        while site.refreshes() < 10:
-            time.sleep(0.02)
+        site.wait_for_refreshes(10)
         for person, generation in ((fresh, 1), (other, 2)):
             started = time.monotonic()
             who = site.get(person, "/async/whoami").json()
@@ -33,8 +30,6 @@ def test_waiting_requests_do_not_hold_up_others(site, instance):
         told = [answer.result().json() for answer in answers]
     assert {(who["user"], who["generation"]) for who in told} == {("maria", 2)}
     assert site.refreshes() == 11
-    for person in (*waiting, other, fresh):
-        person.close()
 
 
 def test_disconnected_visitor_loses_no_token(site, instance):
@@ -42,13 +37,11 @@ def test_disconnected_visitor_loses_no_token(site, instance):
     instance.next_token_answer(delay=0.6)
     leaver = http.client.HTTPConnection(urlsplit(site.servers[0].url).netloc)
     leaver.request("GET", "/async/whoami", headers={"Cookie": person.cookie})
-    while site.refreshes() < 1:
-        time.sleep(0.02)
+    site.wait_for_refreshes(1)
     stayer = site.begin(person, "/async/whoami")
     time.sleep(0.2)
     leaver.close()
 
-    assert stayer.answer().json()["generation"] == 2
+    assert stayer.result().json()["generation"] == 2
     assert site.get(person, "/async/whoami", server=1).json()["generation"] == 2
     assert site.refreshes() == 1
-    person.close()

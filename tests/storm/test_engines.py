@@ -1,14 +1,10 @@
 """Every engine that keeps sessions on the server, shared by two processes."""
 
-from __future__ import annotations
-
 import time
 
 import pytest
 
 from .site import spent_twice
-
-REQUESTS = 30
 
 
 def _settings(engine, directory):
@@ -29,12 +25,11 @@ def test_lbc_26_session_engine_keeps_the_tokens(sites, instance, engine, tmp_pat
 
     person = site.sign_in_expired()
     reader = site.begin(person, "/slow?seconds=1.5")
-    while site.refreshes() < 1:
-        time.sleep(0.02)
-    answers = site.at_once(person, ["/whoami", "/private"], REQUESTS)
+    site.wait_for_refreshes(1)
+    answers = site.at_once(person, ["/whoami", "/private"], 30)
     assert {answer.status for answer in answers} == {200}
     assert site.get(person, "/basket?add=tea", server=1).status == 200
-    assert reader.answer().status == 200
+    assert reader.result().status == 200
     who = site.get(person, "/whoami").json()
     assert (who["user"], who["generation"], who["basket"]) == ("maria", 2, ["tea"])
     assert site.refreshes() == 1
@@ -45,7 +40,7 @@ def test_lbc_26_session_engine_keeps_the_tokens(sites, instance, engine, tmp_pat
         site.get(person, "/age", server=1)
         instance.next_answer("api", status=401)
         assert site.get(person, "/api", server=1).status == 200
-    assert writer.answer().status == 200
+    assert writer.result().status == 200
     # It brought an old token back, which is met with the newest one.
     instance.next_answer("api", status=401)
     assert site.get(person, "/api").status == 200
@@ -57,7 +52,6 @@ def test_lbc_26_session_engine_keeps_the_tokens(sites, instance, engine, tmp_pat
     time.sleep(0.3)
     assert instance.end_session_of("maria") == [200]
     # Django's own answer to a session that is gone.
-    assert late.answer().status == 400
+    assert late.result().status == 400
     for server in (0, 1):
         assert site.get(person, "/whoami", server).json()["user"] == ""
-    person.close()

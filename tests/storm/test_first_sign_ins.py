@@ -1,7 +1,5 @@
 """Several first sign-ins of a new person at the same moment."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -19,7 +17,5 @@ def test_first_sign_ins_at_once_make_one_user(sites, instance, database):
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             people = list(pool.map(site.sign_in, [login] * AT_ONCE))
         assert {site.get(person, "/whoami").json()["user"] for person in people} == {login}
-        for person in people:
-            person.close()
     assert site.execute("SELECT count(*) FROM auth_user") == [(TIMES,)]
     assert site.execute("SELECT count(*) FROM erpnet_instanceid_account") == [(TIMES,)]

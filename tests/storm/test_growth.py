@@ -1,17 +1,11 @@
 """Statements on large tables, as PostgreSQL plans them."""
 
-from __future__ import annotations
-
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from .crowd import IN_USE, NEEDLESS, add_notices, add_people, add_sign_ins, analyze
 from .postgres import execute
-from .servers import ROOT, environment
-from .site import Person
+from .servers import run_command
 
 PEOPLE, SIGN_INS = 1_000, 12_000
 PLAN = re.compile(r"plan:\n\tQuery Text: (.*)\n((?:\t.*\n)*)")
@@ -20,7 +14,7 @@ PLAN = re.compile(r"plan:\n\tQuery Text: (.*)\n((?:\t.*\n)*)")
 def test_no_request_scans_a_table(sites, instance):
     site = sites(processes=1, app={"LINK_USERS_BY": "username"})
     instance.register(backchannel_url=site.servers[0].url + "/backchannel-signout")
-    site.sign_in().close()
+    site.sign_in()
     add_people(site.database, PEOPLE)
     add_sign_ins(site.database, SIGN_INS, PEOPLE, **IN_USE)
     for values in NEEDLESS.values():
@@ -30,7 +24,7 @@ def test_no_request_scans_a_table(sites, instance):
 
     log = explained(site.database)
     come_and_go(site, instance)
-    prune(site)
+    run_command({"DATABASES": {"default": site.database}}, "instanceid", "prune")
 
     plans = PLAN.findall(log.read_text())
     assert len(plans) > 40
@@ -47,7 +41,7 @@ def explained(database):
 
 def come_and_go(site, instance):
     """Each of a visitor's requests, of somebody new first, and the notices of both kinds."""
-    endings: list[Callable[[Person], object]] = [
+    endings = [
         lambda person: person.browser.post("/signout"),
         lambda person: instance.end_session_of("ivan"),
         lambda person: person.browser.http.post(
@@ -62,10 +56,3 @@ def come_and_go(site, instance):
         assert site.get(person, "/api").status == 200
         end(person)
         assert site.get(person, "/whoami").json()["user"] == ""
-        person.close()
-
-
-def prune(site):
-    settings = {"DATABASES": {"default": site.database}}
-    command = [sys.executable, "-m", "django", "instanceid", "prune"]
-    subprocess.run(command, cwd=ROOT, env=environment(settings), check=True)

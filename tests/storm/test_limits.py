@@ -1,7 +1,5 @@
 """Fifty threads over one service token, at an instance that keeps to its limits."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 

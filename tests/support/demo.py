@@ -3,12 +3,15 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from erpnet_instanceid.testing import RemoteInstance
 
@@ -37,6 +40,14 @@ def run_python(*arguments, timeout=60, **options):
     ran = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
+
+
+def program(name, path=None):
+    """Where the program is; the test is skipped where it is not installed."""
+    found = shutil.which(name, path=path)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
 
 
 @contextmanager

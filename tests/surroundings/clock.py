@@ -1,7 +1,5 @@
 """An app whose process has a clock that is wrong by CLOCK_AHEAD_SECONDS."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import time_machine

@@ -1,7 +1,5 @@
 """An app that turns sentry-sdk and OpenTelemetry on, by their defaults and with tracing."""
 
-from __future__ import annotations
-
 import sentry_sdk
 from django.conf import settings
 from opentelemetry import trace

@@ -1,9 +1,5 @@
 """The storm's sites, for tests of what stands around a site: pools, databases, clocks."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pytest
 
 from ..storm.conftest import (  # noqa: F401 - pytest finds fixtures by their names here
@@ -14,13 +10,6 @@ from ..storm.conftest import (  # noqa: F401 - pytest finds fixtures by their na
     stand_in,
 )
 from .pgbouncer import run_pgbouncer
-
-
-def pytest_collection_modifyitems(items):
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.storm)
 
 
 @pytest.fixture(scope="session")

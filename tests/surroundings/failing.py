@@ -1,7 +1,5 @@
 """The site under test, with receivers that fail when they are told to."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import sentry_sdk
@@ -16,7 +14,7 @@ from erpnet_instanceid.signals import sign_in_ended, signed_in, tokens_refreshed
 
 from ..views import CUSTOMERS
 
-failing: set[str] = set()
+failing = set()
 
 
 class SiteError(Exception):

@@ -1,7 +1,5 @@
 """sentry-sdk and OpenTelemetry beside a site where everything fails: neither gets a secret."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import threading
@@ -32,7 +30,7 @@ class Collector(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Receiver)
-        self.received: list[str] = []
+        self.received = []
         self.dsn = f"http://key@127.0.0.1:{self.server_port}/1"
 
     def kinds(self):
@@ -67,7 +65,7 @@ def collector():
 
 @pytest.fixture(params=["gunicorn", "uvicorn"])
 def kind(request):
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture(params=MODES)

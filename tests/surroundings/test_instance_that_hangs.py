@@ -1,7 +1,5 @@
 """An instance that takes a request and does not answer."""
 
-from __future__ import annotations
-
 import pytest
 
 from ..storm.site import wait_until
@@ -28,7 +26,7 @@ def test_page_waits_a_second_while_the_token_is_good(running, instance, figure):
     instance.always("token", delay=8)
     with within(1.5):
         waiting = [site.begin(person, "/whoami") for site, person in people]
-        first = [page.answer() for page in waiting]
+        first = [page.result() for page in waiting]
     # The renewal goes on in a thread of its own, and no other page waits for it.
     with within(1):
         second = [site.get(person, "/whoami") for site, person in people]
@@ -45,6 +43,6 @@ def test_page_with_an_expired_token_waits_once(running, instance, figure):
     instance.always("token", delay=8)
     with within(2 * DEADLINE + 1):
         waiting = [site.begin(person, "/api?times=3") for site, person in people]
-        pages = [page.answer() for page in waiting]
+        pages = [page.result() for page in waiting]
     figure(pages=[round(page.seconds, 2) for page in pages], deadline=DEADLINE)
     assert {page.status for page in pages} == {503}

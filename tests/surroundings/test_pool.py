@@ -1,49 +1,43 @@
 """Few database connections, and an instance that takes its time."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
-from ..storm.servers import Kind
-from ..storm.site import Person, Site, eventually
+from ..storm.site import eventually
 from ..support.outcomes import within
-from ..support.visitor import Visitor
 
-KINDS: tuple[Kind, ...] = ("gunicorn", "uvicorn")
-EACH = 8
+KINDS = ("gunicorn", "uvicorn")
+EACH = 6
 SLOW_SECONDS = 8
-POOL = {"pool": {"min_size": 1, "max_size": 4, "timeout": 30}}
-ONE = {"pool": {"min_size": 1, "max_size": 1}}
-WAYS: dict[str, dict[str, Any]] = {
-    "pool": {"database_options": POOL},
-    "pool_with_atomic_requests": {"database_options": POOL, "ATOMIC_REQUESTS": True},
+POOL = {"OPTIONS": {"pool": {"min_size": 1, "max_size": 4, "timeout": 30}}}
+ONE = {"OPTIONS": {"pool": {"min_size": 1, "max_size": 1}}}
+WAYS = {
+    "pool": {"own": POOL},
+    "pool_with_atomic_requests": {"own": {**POOL, "ATOMIC_REQUESTS": True}},
     "pgbouncer": {"database": "pgbouncer"},
     "no_pool": {},
 }
 
 
-@dataclass
 class Crowd:
     """Visitors of one site: some whose tokens have expired, some on their way in, and another."""
 
-    site: Site
-    expired: list[Person]
-    arriving: list[tuple[Visitor, Any]]
-    other: Person
+    def __init__(self, site):
+        self.site = site
+        visitors = [site.new_browser() for _ in range(EACH)]
+        self.arriving = [(visitor, visitor.at(visitor.start())) for visitor in visitors]
+        self.expired = site.sign_in_many_expired(EACH)
+        self.other = site.sign_in()
 
     def send(self, threads):
-        renewals = [
-            threads.submit(lambda person=person: self.site.get(person, "/api").status)
-            for person in self.expired
-        ]
-        sign_ins = [
-            threads.submit(lambda v=visitor, a=answer: v.bring(a).status_code)
-            for visitor, answer in self.arriving
-        ]
-        return [*renewals, *sign_ins]
+        def renew(person):
+            return self.site.get(person, "/api").status
+
+        def arrive(visitor, answer):
+            return visitor.bring(answer).status_code
+
+        renewals = [threads.submit(renew, person) for person in self.expired]
+        return renewals + [threads.submit(arrive, *each) for each in self.arriving]
 
     def slowest_page_of_another(self):
         answers = [self.site.get(self.other, "/whoami") for _ in range(5)]
@@ -51,16 +45,10 @@ class Crowd:
         return max(answer.seconds for answer in answers)
 
 
-def crowd_at(site):
-    visitors = [Visitor(site.servers[0].url) for _ in range(EACH)]
-    arriving = [(visitor, visitor.at(visitor.start())) for visitor in visitors]
-    return Crowd(site, site.sign_in_many_expired(EACH), arriving, site.sign_in())
-
-
 def test_slow_instance_holds_up_no_other_visitor(sites, instance, figure):
     """Eight sites that wait at the same time: under WSGI and under ASGI, in four ways each."""
     crowds = {
-        f"{kind} {way}": crowd_at(sites(kind, 1, **options))
+        f"{kind} {way}": Crowd(sites(kind, 1, **options))
         for kind, (way, options) in product(KINDS, WAYS.items())
     }
     instance.forget_requests()
@@ -79,7 +67,7 @@ def test_slow_instance_holds_up_no_other_visitor(sites, instance, figure):
 
 def test_call_in_a_transaction_waits_for_no_second_connection(sites, instance, figure):
     """With one connection there is no second one: the call is told so at once."""
-    site = sites("gunicorn", 1, database_options=ONE)
+    site = sites("gunicorn", 1, own=ONE)
     person = site.sign_in()
     instance.next_answer("api", status=401)
     with within(1.5):
@@ -92,7 +80,7 @@ def test_call_in_a_transaction_waits_for_no_second_connection(sites, instance, f
 
 
 def test_slow_call_of_an_api_keeps_no_connection(sites, instance, figure):
-    running = [sites(kind, 1, database_options=ONE) for kind in KINDS]
+    running = [sites(kind, 1, own=ONE) for kind in KINDS]
     others = [site.sign_in() for site in running]
     callers = [(site, site.sign_in(), path) for site in running for path in ("/api", "/async/api")]
     instance.forget_requests()
@@ -102,4 +90,4 @@ def test_slow_call_of_an_api_keeps_no_connection(sites, instance, figure):
     pages = [site.get(other, "/whoami") for site, other in zip(running, others, strict=True)]
     figure(pages=[round(page.seconds, 2) for page in pages])
     assert max(page.seconds for page in pages) < 1
-    assert {call.answer().status for call in calls} == {200}
+    assert {call.result().status for call in calls} == {200}

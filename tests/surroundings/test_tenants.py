@@ -1,23 +1,20 @@
 """A site with django-tenants: each host has its own PostgreSQL schema, sign-ins included."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
 from django.conf import settings
 
 from ..storm import postgres
-from ..storm.servers import Kind, run_command
-from ..storm.site import Settings, eventually, run_site
+from ..storm.servers import run_command
+from ..storm.site import eventually
 
 HOSTS = ["127.0.0.1", "localhost"]
 TENANTS_APPS = ["django_tenants", "tests.surroundings.tenants"]
-SITE_APPS: list[str] = list(settings.INSTALLED_APPS)
-SETTINGS: Settings = {
-    "INSTALLED_APPS": [*TENANTS_APPS, *SITE_APPS],
+SETTINGS = {
+    "INSTALLED_APPS": [*TENANTS_APPS, *settings.INSTALLED_APPS],
     "SHARED_APPS": TENANTS_APPS,
-    "TENANT_APPS": SITE_APPS,
+    "TENANT_APPS": list(settings.INSTALLED_APPS),
     "TENANT_MODEL": "tenants.Customer",
     "TENANT_DOMAIN_MODEL": "tenants.Domain",
     "DATABASE_ROUTERS": ["django_tenants.routers.TenantSyncRouter"],
@@ -39,33 +36,23 @@ def database(new_postgres_database):
     engine = "django_tenants.postgresql_backend"
     database = {**server, "NAME": "customers", "ENGINE": engine}
     told = {"DATABASES": {"default": database}, **SETTINGS}
-    run_command(told, "migrate_schemas", "--shared", "-v", "0")
+    run_command(told, "migrate_schemas", "--shared", "--run-syncdb", "-v", "0")
     run_command(told, "shell", "-v", "0", "-c", MAKE_CUSTOMERS)
     return database
 
 
-@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
-def customers(request, stand_in, database, tmp_path_factory):
+@pytest.fixture(params=["gunicorn", "uvicorn"])
+def customers(request, sites, instance, database):
     """One running site, at the host of each customer."""
-    kind: Kind = request.param
-    directory = tmp_path_factory.mktemp("site")
-    with run_site(
-        kind,
-        1,
-        instance=stand_in,
-        database=database,
-        directory=directory,
-        app={},
-        settings=SETTINGS,
-    ) as site:
-        (server,) = site.servers
-        yield [
-            replace(site, servers=[replace(server, url=server.url.replace(HOSTS[0], host))])
-            for host in HOSTS
-        ]
+    site = sites(request.param, 1, database=database, **SETTINGS)
+    (server,) = site.servers
+    return [
+        replace(site, servers=[replace(server, url=server.url.replace(HOSTS[0], host))])
+        for host in HOSTS
+    ]
 
 
-def test_renewal_works_in_the_schema_of_its_host(customers, instance, figure):
+def test_renewal_works_in_the_schema_of_its_host(customers, figure):
     people = [(site, site.sign_in_expired()) for site in customers]
     pages = [site.get(person, "/whoami") for site, person in people]
     figure(seconds=[round(page.seconds, 2) for page in pages])

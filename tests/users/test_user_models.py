@@ -22,9 +22,9 @@ FLOWER = "🌸"
 
 
 @pytest.fixture(scope="module")
-def mariadb_directory():
-    with mariadb.run_mariadb() as directory:
-        yield directory
+def mariadb_socket():
+    with mariadb.run_mariadb() as socket:
+        yield socket
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def postgres_database():
 
 
 @pytest.fixture
-def databases(tmp_path, mariadb_directory, postgres_database):
+def databases(tmp_path, mariadb_socket, postgres_database):
     """The Django settings of four empty databases, by alias."""
     name = f"site_{tmp_path.name}"[:40]
     postgres.execute(postgres_database, f'CREATE DATABASE "{name}"')
@@ -45,8 +45,8 @@ def databases(tmp_path, mariadb_directory, postgres_database):
             "OPTIONS": {"transaction_mode": "IMMEDIATE"},
         },
         "postgresql": {**postgres_database, "NAME": name},
-        "mariadb_utf8mb4": mariadb.new_database(mariadb_directory, f"{name}4", "utf8mb4"),
-        NARROW: mariadb.new_database(mariadb_directory, f"{name}3", "utf8mb3"),
+        "mariadb_utf8mb4": mariadb.new_database(mariadb_socket, f"{name}4", "utf8mb4"),
+        NARROW: mariadb.new_database(mariadb_socket, f"{name}3", "utf8mb3"),
     }
 
 
