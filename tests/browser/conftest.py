@@ -1,17 +1,14 @@
 """Chromium, and the sites it visits."""
 
-from __future__ import annotations
-
 import json
 import os
-import shutil
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
+from ..support.demo import program
 from .frames import HOSTS, run_scene
 from .sites import install_second_provider, run_second_provider, run_watched_demo
 
@@ -30,32 +27,16 @@ BLOCKED = "--test-third-party-cookie-phaseout"
 ALLOWED = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
 PATIENCE = 20_000  # milliseconds, for any one step of a page
 
-OpenBrowser = Callable[..., Page]
-NewContext = Callable[..., BrowserContext]
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker("browser")
-
-
-def program(name):
-    """The path of a program; the test is skipped where it is not installed."""
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name} is not installed")
-    return path
-
 
 # For this package only: while Playwright runs, its event loop makes Django refuse to use the
 # database from this thread.
 @pytest.fixture(scope="package")
 def chromium():
-    path = program("chromium")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium"), args=CHROMIUM_ARGUMENTS
+        )
         yield browser
         browser.close()
 
@@ -66,8 +47,8 @@ def open_browser(chromium):
 
     Arguments are those of Playwright's `new_context`. No page may fail on the way.
     """
-    contexts: list[BrowserContext] = []
-    problems: list[str] = []
+    contexts = []
+    problems = []
 
     def open_one(**options):
         context = chromium.new_context(**{"locale": "en-GB", **options})
@@ -157,7 +138,7 @@ def third_party_cookies():
 @pytest.fixture
 def new_context(third_party_cookies, chromium, tmp_path):
     """Makes browsers that find the hosts of the scene. Arguments are Playwright's."""
-    contexts: list[BrowserContext] = []
+    contexts = []
 
     def make(**options):
         profile = tmp_path / str(len(contexts))
@@ -169,7 +150,7 @@ def new_context(third_party_cookies, chromium, tmp_path):
             arguments.append(BLOCKED)
         context = chromium.browser_type.launch_persistent_context(
             profile,
-            executable_path=shutil.which("chromium"),
+            executable_path=program("chromium"),
             args=arguments,
             ignore_https_errors=True,
             **{"locale": "en-GB", **options},

@@ -1,7 +1,5 @@
 """Firefox, told what to do by Marionette, its own remote protocol. No driver is needed for it."""
 
-from __future__ import annotations
-
 import json
 import socket
 import subprocess

@@ -1,17 +1,14 @@
 """A site in a frame of a page of another site, over TLS, at two registrable domains."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import cast
 
-from playwright.sync_api import Frame, expect
+from playwright.sync_api import expect
 
 from erpnet_instanceid.testing import Instance, run_instance
 
@@ -26,21 +23,13 @@ WAITS = "Sign in to go on"
 
 
 @dataclass(frozen=True)
-class OtherPage:
-    """A page of another site, and the header lines that come with it."""
-
-    html: str
-    headers: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
 class Scene:
-    """A stand-in, the site, and pages of other sites at ``port``."""
+    """A stand-in, the site, and pages of other sites at ``port``: HTML and headers by path."""
 
     instance: Instance
     site: str
     port: int
-    pages: dict[str, OtherPage] = field(default_factory=dict)
+    pages: dict
 
     @property
     def parent(self):
@@ -56,7 +45,7 @@ class Scene:
 
     def show(self, path, html, *headers):
         """Puts a page on the other sites."""
-        self.pages[path] = OtherPage(html, list(headers))
+        self.pages[path] = (html, headers)
 
     def show_frames(self, *names, path="/private", **headers):
         """Puts a page with frames of the site on the other sites; its address at the parent."""
@@ -73,7 +62,7 @@ def run_scene(folder, interface="wsgi"):
     """Runs the site under test by WSGI or ASGI, and the other sites."""
     trusted = Trusted(folder)
     certificate = trusted.certificate(SITE)
-    pages: dict[str, OtherPage] = {}
+    pages = {}
     with (
         run_instance() as instance,
         _other_sites(trusted.context(certificate), pages) as port,
@@ -86,12 +75,12 @@ def run_scene(folder, interface="wsgi"):
 def _other_sites(context, pages):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            page = pages.get(self.path, OtherPage("", []))
+            html, headers = pages.get(self.path, ("", ()))
             self.send_response(200)
-            for name, value in (("Content-Type", "text/html"), *page.headers):
+            for name, value in (("Content-Type", "text/html"), *headers):
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(page.html.encode())
+            self.wfile.write(html.encode())
 
         def log_message(self, *_args):
             pass
@@ -148,7 +137,7 @@ def open_framed(scene, context, path="/private"):
 
 
 def frame_of(page, name="site"):
-    return cast(Frame, page.frame(name=name))
+    return page.frame(name=name)
 
 
 def open_popup(page, frame="site"):

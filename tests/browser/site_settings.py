@@ -1,8 +1,6 @@
 """The example site's settings, with the ones that the tests vary."""
 
-from __future__ import annotations
-
-from shop.settings import *  # type: ignore[import-not-found]  # noqa: F403
+from shop.settings import *  # noqa: F403
 from shop.settings import SESSION_COOKIE_SAMESITE
 
 ROOT_URLCONF = "tests.browser.site_urls"

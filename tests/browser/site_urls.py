@@ -1,7 +1,5 @@
 """The example site's pages, and a page for hardly anybody."""
 
-from __future__ import annotations
-
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpResponse
 from django.urls import include, path

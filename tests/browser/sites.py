@@ -1,7 +1,5 @@
 """The programs that the browser meets, each a process of its own."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

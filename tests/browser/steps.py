@@ -1,7 +1,5 @@
 """A visitor's actions, in the words of the pages."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 from playwright.sync_api import expect

@@ -1,7 +1,5 @@
 """Attacks by strangers and neighbours of the site, each in a victim's browser: all fail."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qsl
 
 import pytest
@@ -60,7 +58,7 @@ def test_fld_19_foreign_opener_gets_no_message(scene, new_context):
 def test_fld_19_code_is_worth_nothing_without_the_frames_secret(scene, new_context):
     """And nothing a second time with it."""
     page = open_framed(scene, new_context())
-    codes: list[str] = []
+    codes = []
     page.context.expose_binding("saw", lambda _source, code: codes.append(code))
     frame_of(page).evaluate(
         "HTMLFormElement.prototype.submit = function () { saw(this.elements.frame_code.value) }; 0"
@@ -108,7 +106,7 @@ def test_fld_01_sibling_cannot_plant_an_attempt(scene, new_context, interface, b
 
 def answer_kept_back(scene, attacker):
     """The form with the answer to the attacker's own sign-in, which the site does not get."""
-    answers: list[str] = []
+    answers = []
 
     def keep(route):
         answers.append(str(route.request.post_data))
@@ -137,7 +135,7 @@ def plant(scene, victim, html, *cookies):
 
 def cookies_sent(page):
     """The Cookie headers that the page's requests bring from now on."""
-    sent: list[str] = []
+    sent = []
     page.on("requestfinished", lambda request: sent.append(request.all_headers().get("cookie", "")))
     return sent
 

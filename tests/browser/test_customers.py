@@ -1,7 +1,5 @@
 """A customer of the demo is changed in a browser."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

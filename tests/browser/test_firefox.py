@@ -1,10 +1,8 @@
 """A frame in Firefox, which gives it a cookie jar of its own."""
 
-from __future__ import annotations
-
 import pytest
 
-from .conftest import program
+from ..support.demo import program
 from .firefox import run_firefox
 from .frames import WAITS
 

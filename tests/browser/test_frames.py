@@ -1,9 +1,7 @@
 """A visitor signs in, and out, in a frame that a page of another site shows."""
 
-from __future__ import annotations
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from .frames import (
     SITE,
@@ -153,7 +151,7 @@ def test_sign_out_in_the_frame(scene, new_context):
 
 
 def test_without_script_a_window_of_its_own_opens(scene, new_context):
-    popup: Page = open_popup(open_framed(scene, new_context(java_script_enabled=False)))
+    popup = open_popup(open_framed(scene, new_context(java_script_enabled=False)))
     choose(popup)
     popup.get_by_role("button", name="Continue").click()
     expect(popup.locator("body")).to_have_text("private page of maria")

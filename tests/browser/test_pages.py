@@ -3,8 +3,6 @@
 On a desk and a phone, by day and by night, in English and Bulgarian.
 """
 
-from __future__ import annotations
-
 import gettext
 import time
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The same shop beside npm's oidc-provider, which shares no code with the app or the stand-in."""
 
-from __future__ import annotations
-
 from playwright.sync_api import expect
 
 from .steps import expect_at, expect_basket, expect_signed_in, fill_basket

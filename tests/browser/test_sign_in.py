@@ -1,11 +1,9 @@
 """Signing in to the demo, in a browser."""
 
-from __future__ import annotations
-
 import time
 
 import pytest
-from playwright.sync_api import Request, expect
+from playwright.sync_api import expect
 
 from .steps import (
     COMMUNITY_USER,
@@ -100,8 +98,8 @@ class Seen:
     """The callback's requests, as the browser made them."""
 
     def __init__(self, page):
-        self.posts: list[Request] = []
-        self.gets: list[Request] = []
+        self.posts = []
+        self.gets = []
         page.context.on("request", self._note)
 
     def _note(self, request):

@@ -1,7 +1,5 @@
 """Signing out of the demo, in a browser."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

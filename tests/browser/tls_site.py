@@ -3,8 +3,6 @@
 Takes a file with key and certificate, and ``wsgi`` or ``asgi``; prints its port.
 """
 
-from __future__ import annotations
-
 import socket
 import ssl
 import sys
