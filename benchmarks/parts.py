@@ -17,7 +17,6 @@ _OURS = "/erpnet_instanceid/"
 # A sample belongs to the first of these functions up the stack: the end of its file, and its name.
 _PARTS = {
     ("auth/__init__.py", "login"): "Django's login(): the new session, last_login",
-    ("sessions/middleware.py", "process_response"): "Django's second save of the session",
     ("users/accounts.py", "find_person"): "the user and the account: one query",
     ("signin/completion.py", "_claim"): "the row of the sign-in: an INSERT and an UPDATE",
     ("erpnet_instanceid/models.py", "change"): "the row of the sign-in: an INSERT and an UPDATE",
