@@ -147,7 +147,7 @@ def _is_lost_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> boo
     """
     location = urlsplit(response.headers.get("Location", ""))
     target = parse_qs(location.query).get(redirect_field_name(), [""])[-1]
-    if target not in (request.get_full_path(), request.build_absolute_uri()):
+    if not target or target not in (request.get_full_path(), request.build_absolute_uri()):
         return False
     leads_to_sign_in = has_own_urls() and location.path.rstrip("/") == signin_address()
     return leads_to_sign_in and is_a_form(request)
