@@ -97,6 +97,8 @@ def new_session(session_class: type[S]) -> S:
     # would also send a password from ``.netrc``.
     session.trust_env = False
     session.cookies = NoCookies()
+    # HTTP/1.1 keeps connections open without being told.
+    session.headers.pop("Connection", None)
     adapter = _shared_adapter()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
