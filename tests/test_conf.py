@@ -77,26 +77,23 @@ def test_missing_dict_is_named(settings):
         _ = conf.client
 
 
-def test_slash_after_the_instance_is_left_out(settings):
-    settings.ERPNET_INSTANCEID = {**KEYS, "INSTANCE_URL": "https://op.test:8443/"}
-    assert conf.instance_url == "https://op.test:8443"
-    assert conf.issuer == "https://op.test:8443/id"
-    assert conf.instance_host == "op.test"
+WITH_SLASH = {"INSTANCE_URL": "https://op.test:8443/"}
 
 
-def test_issuer_is_not_changed(settings):
-    settings.ERPNET_INSTANCEID = {**KEYS, "ISSUER": "https://OP.test/id/"}
-    assert conf.issuer == "https://OP.test/id/"
-
-
-def test_system_users_cannot_be_allowed(settings):
-    settings.ERPNET_INSTANCEID = {**KEYS, "ALLOWED_USER_TYPES": ["SystemUserNoLogin"]}
-    assert conf.allowed_user_types == set()
-
-
-def test_code_flow_answers_in_the_query(settings):
-    settings.ERPNET_INSTANCEID = {**KEYS, "RESPONSE_TYPE": "code"}
-    assert conf.response_mode == "query"
+@pytest.mark.parametrize(
+    ("keys", "name", "value"),
+    [
+        (WITH_SLASH, "instance_url", "https://op.test:8443"),
+        (WITH_SLASH, "issuer", "https://op.test:8443/id"),
+        (WITH_SLASH, "instance_host", "op.test"),
+        ({"ISSUER": "https://OP.test/id/"}, "issuer", "https://OP.test/id/"),
+        ({"ALLOWED_USER_TYPES": ["SystemUserNoLogin"]}, "allowed_user_types", set()),
+        ({"RESPONSE_TYPE": "code"}, "response_mode", "query"),
+    ],
+)
+def test_property_that_follows_from_keys(settings, keys, name, value):
+    settings.ERPNET_INSTANCEID = {**KEYS, **keys}
+    assert getattr(conf, name) == value
 
 
 def test_client_has_the_settings(settings):

@@ -16,8 +16,12 @@ from .support.printed import DOCS, TREE, blocks
 from .test_architecture import MODULES, PACKAGE, ROOMS
 from .test_locale import TEXTS
 
-REFERENCE = (DOCS / "reference.rst").read_text(encoding="utf-8")
-CONTRIBUTING = (DOCS / "contributing.rst").read_text(encoding="utf-8")
+
+def page(name):
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+REFERENCE, CONTRIBUTING = page("reference.rst"), page("contributing.rst")
 ERRORS = {
     name
     for name, kind in vars(errors).items()
@@ -75,8 +79,8 @@ def test_every_line_of_the_log_is_in_the_table_by_its_level():
     levels = {"info", "warning", "error"}
     there = {(name.upper(), text.split()[0]) for name, text in calls() if name in levels}
     # `pages` logs by the error's level what it is given the name of.
-    there |= {("WARNING", text) for name, text in calls() if name == "_logged"}
-    there |= {("ERROR", text) for name, text in calls() if name == "_logged"}
+    given = [text for name, text in calls() if name == "_logged"]
+    there |= {(level, text) for level in ("WARNING", "ERROR") for text in given}
     rows = re.findall(
         r"\* - (INFO|WARNING|ERROR)\n     - .*?\n     - (.*?)(?=\n   \*|\n\n)",
         section("The log"),
@@ -123,10 +127,6 @@ def test_examples_import_names_that_exist(text):
 
 
 TEMPLATES = PACKAGE / "templates" / "erpnet_instanceid"
-
-
-def page(name):
-    return (DOCS / name).read_text(encoding="utf-8")
 
 
 def test_each_template_is_listed_with_its_context_and_blocks():

@@ -1,11 +1,10 @@
-"""The app's entry in the Django session, and what the sign-in's row knows of the session."""
+"""The app's entry in a Django session that several requests have loaded."""
 
 from uuid import uuid4
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
-from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.oidc.token_set import TokenSet
 from erpnet_instanceid.tokens.entry import (
     catch_up,
@@ -14,17 +13,6 @@ from erpnet_instanceid.tokens.entry import (
     store_newer,
     write_entry,
 )
-
-
-def test_row_follows_a_session_key_changed_before_a_renewal(visitor, instance):
-    visitor.sign_in("maria")
-    instance.next_answer("api", status=401)
-    key = visitor.get("/cycle?api=1").json()["session"]
-    sign_in = SignIn.objects.get(ended=None)
-    assert (sign_in.generation, sign_in.session_key) == (2, key)
-
-
-# A session that several requests have loaded
 
 SIGN_IN, ANOTHER = str(uuid4()), str(uuid4())
 TOKENS = TokenSet("access", "id", "refresh", expires_at=2**31, scope="", lifetime=300)
