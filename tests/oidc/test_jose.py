@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc.jwk import ECKey, RSAKey
 
 from erpnet_instanceid.oidc.errors import InvalidResponse, TokenRejected
 from erpnet_instanceid.oidc.jose import (
@@ -45,15 +46,8 @@ def rsa_jwk(n, e, **members):
 
 
 def jwk_of(key, **members):
-    numbers = key.public_key().public_numbers()
-    return rsa_jwk(numbers.n, numbers.e, **members)
-
-
-def ec_jwk(key, **members):
-    numbers, size = key.public_key().public_numbers(), (key.curve.key_size + 7) // 8
-    x, y = (b64(value.to_bytes(size, "big")) for value in (numbers.x, numbers.y))
-    curve = {256: "P-256", 384: "P-384", 521: "P-521"}[key.curve.key_size]
-    return {"kty": "EC", "crv": curve, "x": x, "y": y, **members}
+    kind = RSAKey if isinstance(key, rsa.RSAPrivateKey) else ECKey
+    return {**kind.import_key(key).as_dict(private=False), **members}
 
 
 def refusal(raw):
@@ -292,7 +286,7 @@ def test_sig_14_key_serves_only_what_it_says(key):
 
 def test_sig_13_key_of_another_type_does_not_fit():
     curve = ec.generate_private_key(ec.SECP256R1())
-    (read,) = usable(ec_jwk(curve))
+    (read,) = usable(jwk_of(curve))
     assert read.fits("ES256")
     assert not read.fits("ES384")
     assert not read.fits("RS256")
@@ -301,7 +295,7 @@ def test_sig_13_key_of_another_type_does_not_fit():
 
 
 def test_sig_13_signature_of_zeros_does_not_hold():
-    (read,) = usable(ec_jwk(ec.generate_private_key(ec.SECP256R1())))
+    (read,) = usable(jwk_of(ec.generate_private_key(ec.SECP256R1())))
     parts = [json.dumps({"alg": "ES256"}).encode(), b"{}", bytes(64)]
     token = read_token(".".join(map(b64, parts)), algorithms=["ES256"], types={""})
 
@@ -312,7 +306,7 @@ def test_sig_13_signature_of_zeros_does_not_hold():
 def test_ecdsa_tokens_are_verified(alg):
     curve = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}[alg]()
     private = ec.generate_private_key(curve)
-    (read,) = usable(ec_jwk(private))
+    (read,) = usable(jwk_of(private))
     token = read_token(forged(private, header(alg=alg)), algorithms=[alg], types={""})
 
     assert read.fits(alg)

@@ -1,10 +1,8 @@
 """The fixtures that sites use, on the app itself."""
 
-import subprocess
-import sys
-
 import pytest
 
+pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.django_db
 
 
@@ -43,16 +41,9 @@ def test_of_something_else(): pass
 """
 
 
-def test_fixtures_say_that_they_need_pytest_django(tmp_path):
-    (tmp_path / "test_site.py").write_text(SITES_TEST)
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:django", "-q"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "need pytest-django: pip install pytest-django" in run.stdout
-    assert "1 passed, 1 error" in run.stdout
-    assert "Traceback" not in run.stdout
+def test_fixtures_say_that_they_need_pytest_django(pytester):
+    pytester.makepyfile(SITES_TEST)
+    run = pytester.runpytest_subprocess("-p", "no:django")
+    run.assert_outcomes(passed=1, errors=1)
+    run.stdout.fnmatch_lines(["*need pytest-django: pip install pytest-django*"])
+    run.stdout.no_fnmatch_line("*Traceback*")
