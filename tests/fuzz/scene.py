@@ -37,7 +37,8 @@ class Scene:
     def __post_init__(self):
         # Metadata and keys are known from here on, so that every further call would be seen.
         conf.client.provider.metadata()
-        self.attempt = self._attempt()
+        plan = Plan(int(time.time()), "testserver", "/")
+        self.attempt, self.sealed = new_attempt(RequestFactory().get("/"), plan)
         conf.client.provider.verify(self.id_token(), algorithms=["RS256"], types=["jwt"])
         self.calls = len(self.instance.requests)
 
@@ -105,11 +106,6 @@ class Scene:
         """A parser has a value or an error of ours for every input."""
         with suppress(InstanceIDError):
             parse()
-
-    def _attempt(self):
-        request = RequestFactory().get("/")
-        attempt, self.sealed = new_attempt(request, Plan(int(time.time()), "testserver", "/"))
-        return attempt
 
     def _renew_attempt(self):
         self.client.cookies.clear()

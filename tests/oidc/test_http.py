@@ -17,7 +17,7 @@ from erpnet_instanceid.oidc import http
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange, origin_of
 
-from .wire import LONG, OK, SHORT, SocksProxy, failure, get, lasting, unavailable
+from .wire import LONG, OK, SHORT, SocksProxy, failure, get, unavailable
 
 # Requests and answers that are lost
 
@@ -245,14 +245,6 @@ def test_proxy_is_asked_for_a_tunnel_to_an_https_instance(wire, monkeypatch, no_
     assert wire.requests[0].startswith(b"CONNECT op.test:443 HTTP/1.")
     assert b"secret" not in b"".join(wire.requests)
     assert (error.code, error.answer_lost) == ("proxy_failed", False)
-
-
-def test_dripping_proxy_is_given_up_at_the_deadline(wire, monkeypatch, no_proxies):
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{wire.address}")
-    wire.drips(b"HTTP/1.1 200 OK\r\nX-Long: ")
-
-    with lasting(0.4, 1.5):
-        failure("https://op.test/id/keys", limits=SHORT)
 
 
 def test_host_that_needs_no_proxy_is_asked_itself(wire, monkeypatch, no_proxies):

@@ -124,9 +124,10 @@ def test_fld_12_connection_that_is_made_late_spends_nothing(wire, slow_names):
 
 def test_fld_12_slow_tunnel_through_a_proxy_spends_nothing(wire, monkeypatch, no_proxies):
     monkeypatch.setenv("HTTPS_PROXY", f"http://{wire.address}")
-    wire.serve = lambda connection, request: wire.stopping.wait(0.9)
+    wire.drips(b"HTTP/1.1 200 OK\r\nX-Long: ")
 
-    error = failure("https://op.test/t", "POST", limits=Limits(5, 1), form={"code": "x"})
+    with lasting(0.4, 1.5):
+        error = failure("https://op.test/t", "POST", limits=Limits(5, 1), form={"code": "x"})
 
     assert (error.code, error.answer_lost) == ("proxy_failed", False)
 

@@ -15,13 +15,6 @@ def get_jwks(instance, timeout=5):
     return requests.get(url, timeout=timeout)
 
 
-def test_error_is_short_for_an_oauth_error(instance, party):
-    instance.next_token_answer(error="invalid_grant", error_description="spent")
-    answer = party.redeem("x")
-    assert answer.status_code == 400
-    assert answer.json() == {"error": "invalid_grant", "error_description": "spent"}
-
-
 def test_replaced_answer_may_come_after_the_work(instance, party):
     token = party.sign_in()["refresh_token"]
     instance.next_token_answer(status=503, work=True)
