@@ -102,3 +102,4 @@ def test_printout_of_an_order_is_downloaded(demo, shopper):
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Disposition"].startswith("attachment;")
     assert answer.content.startswith(b"%PDF-")
+    assert b"Sales order SO" in answer.content
