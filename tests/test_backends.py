@@ -99,7 +99,7 @@ def test_user_who_does_not_pass_their_own_model_gets_a_page(visitor, monkeypatch
 
 
 @pytest.mark.usefixtures("site")
-def test_lets_nobody_in_by_password_sync_or_async(settings):
+def test_hyg_04_lets_nobody_in_by_password_sync_or_async(settings):
     settings.AUTHENTICATION_BACKENDS = ["erpnet_instanceid.backends.InstanceIDBackend"]
     User.objects.create_user("local", password="x")
     request = RequestFactory().get("/")

@@ -33,13 +33,8 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 def notify(site, logout_token, **more):
     """The instance's own POST: no browser, no cookie."""
-    return requests.post(
-        site + ADDRESS,
-        data={"logout_token": logout_token, **more},
-        headers={"Connection": "close"},
-        allow_redirects=False,
-        timeout=30,
-    )
+    form = {"logout_token": logout_token, **more}
+    return requests.post(site + ADDRESS, form, timeout=30)
 
 
 def assert_accepted(response):
