@@ -175,7 +175,7 @@ def test_pos_19_two_tabs_whose_answers_cross(visitor, instance):
     first, second = (visitor.at(visitor.start(page)) for page in ("/private", "/basket"))
 
     # Both post before either comes back by GET: there is one cookie to carry an answer in.
-    relayed = [_post(visitor, answer) for answer in (first, second)]
+    relayed = [visitor.relay(each.url, urlencode(each.fields)) for each in (first, second)]
     late = visitor.carried(relayed[0])
     before = look(visitor, instance)
     assert_signed_in(visitor, visitor.carried(relayed[1]), before, target="/basket")
@@ -184,10 +184,6 @@ def test_pos_19_two_tabs_whose_answers_cross(visitor, instance):
     before = look(visitor, instance)
     again = visitor.bring(visitor.at(late.headers["Location"], None))
     assert_signed_in(visitor, again, before, target="/private")
-
-
-def _post(visitor, answer):
-    return visitor.relay(answer.url, urlencode(answer.fields))
 
 
 @pytest.mark.parametrize("https", [False, True], ids=["http", "https"])

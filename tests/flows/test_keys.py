@@ -29,9 +29,6 @@ def assert_start_fails(visitor, instance, code):
     assert_unavailable(visitor, response, before, code=code)
 
 
-# Metadata
-
-
 @pytest.mark.usefixtures("quick_retry")
 def test_key_01_metadata_of_another_issuer_stops_the_sign_in(visitor, instance, caplog):
     instance.change("discovery", lambda document: document.update(issuer=instance.issuer + "/"))
@@ -55,9 +52,6 @@ def test_key_02_keys_are_fetched_from_where_the_metadata_says(visitor, instance)
     assert [call.path for call in instance.calls("other")] == [f"/id{somewhere}"]
 
 
-# Keys
-
-
 @pytest.mark.usefixtures("quick_retry")
 def test_key_06_07_keys_are_fetched_again_after_a_failure(visitor, instance):
     for fault, code in (({"status": 500}, "server_error"), ({"json": {}}, "malformed_key_set")):
@@ -68,9 +62,6 @@ def test_key_06_07_keys_are_fetched_again_after_a_failure(visitor, instance):
     begin(visitor, instance).assert_signed_in()
 
     assert len(instance.calls("jwks")) == 3
-
-
-# TLS
 
 
 @pytest.mark.parametrize(
@@ -92,9 +83,6 @@ def test_key_12_certificate_of_a_trusted_authority_is_accepted(visitor, configur
         configure(**secure.settings())
         visitor.at_instance.verify = str(trusted.bundle)
         begin(visitor, secure).assert_signed_in()
-
-
-# Another instance
 
 
 def test_key_13_another_instance_is_not_taken_for_the_old_one(

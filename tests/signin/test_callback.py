@@ -313,9 +313,6 @@ def test_cbk_13_large_parameter_is_refused(visitor, instance):
     attempt.assert_refused(response, "not_form", is_over=False)
 
 
-# Answers of other browsers
-
-
 @pytest.mark.parametrize("response_type", ["code id_token", "code"])
 def test_cbk_15_issuer_that_is_promised_may_not_be_missing(
     visitor, instance, configure, response_type

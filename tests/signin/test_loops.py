@@ -11,7 +11,6 @@ from erpnet_instanceid.signin import loops
 
 from ..support.outcomes import REDIRECTS
 
-PERMITTED = "/permitted"
 # As many as a browser follows of redirects within a site; there is no end to those by way of forms.
 PATIENCE = 20
 
@@ -34,7 +33,7 @@ def go_on(visitor, login, response, between=lambda: None):
     raise AssertionError(f"no end after {PATIENCE} sign-ins")
 
 
-def open_page(visitor, login, path=PERMITTED, **more):
+def open_page(visitor, login, path="/permitted", **more):
     return go_on(visitor, login, visitor.get(path), **more)
 
 

@@ -17,8 +17,6 @@ from ..support.outcomes import (
     look,
 )
 
-# State of other sites and browsers
-
 
 @pytest.mark.parametrize(
     "state",
@@ -42,9 +40,6 @@ def test_sta_02_answer_of_another_browser_is_refused(visitor, new_visitor, insta
     assert_rejected(visitor, visitor.bring(stolen), before, code="unknown_attempt")
 
     assert visitor.cookies("sessionid") == []
-
-
-# Once
 
 
 def test_sta_04_replay_in_the_same_browser_changes_nothing(visitor, instance):
@@ -94,9 +89,6 @@ def test_sta_06_lifetime_is_the_one_of_the_settings(visitor, instance, later, co
     assert_signed_in(visitor, visitor.bring(honest), before)
 
 
-# Which attempt
-
-
 def test_sta_06_slow_answer_is_asked_for_again(visitor, instance, later):
     answer = visitor.at(visitor.start())
     relayed = visitor.relay(answer.url, urlencode(answer.fields))
@@ -117,9 +109,6 @@ def test_sta_07_answer_with_another_attempts_state_is_refused(visitor, instance)
     second.assert_refused(response, "claim_mismatch")
     # The other tab has not been touched.
     first.assert_signed_in()
-
-
-# The session
 
 
 def test_sta_10_fixed_session_key_is_replaced_at_sign_in(visitor, new_visitor, instance):
@@ -158,9 +147,6 @@ def test_sta_11_another_person_finds_nothing_of_the_one_before(visitor, instance
     assert visitor.whoami()["user"] == ""
 
 
-# A refusal leaves the visitor signed in
-
-
 def test_sta_12_refusals_leave_the_visitor_signed_in(visitor, instance):
     visitor.sign_in("admin")
     visitor.get("/basket?add=tea")
@@ -183,9 +169,6 @@ def test_sta_12_refusals_leave_the_visitor_signed_in(visitor, instance):
     begin(visitor, instance, "community").assert_denied("user_type_refused")
     assert visitor.get("/customers").status_code == 200
     assert visitor.whoami()["basket"] == ["tea"]
-
-
-# Somebody else's code
 
 
 @pytest.mark.parametrize(
