@@ -176,16 +176,11 @@ def test_second_transaction_waits_for_the_first():
         pass
 
 
-def test_each_token_has_its_gate():
-    gates, limits = Gates(), CallLimits()
-    assert gates.of("one", limits) is gates.of("o" + "ne", limits)
-    assert gates.of("one", limits) is not gates.of("other", limits)
-
-
-def test_gates_that_nobody_uses_make_room(monkeypatch):
+def test_each_token_has_its_gate_and_idle_ones_make_room(monkeypatch):
     monkeypatch.setattr(governor, "MANY_GATES", 10)
     gates, limits = Gates(), CallLimits()
     busy = gates.of("busy", limits)
+    assert busy is not gates.of("other", limits)
     busy.enter(1)
     for number in range(100):
         gates.of(str(number), limits)
