@@ -121,10 +121,6 @@ def hasty(service, configure):
     return service_api()
 
 
-def name_of_first(instance):
-    return instance.customers[0]["Name"]
-
-
 def rename_first(api, instance):
     with api.transaction() as changes:
         changes.patch(f"Crm_Sales_Customers({instance.customers[0]['Id']})", json={"Name": "New"})
@@ -142,7 +138,7 @@ def test_timeout_leaves_no_transaction_open(hasty, instance):
         wait_too_long()
     wait_until_none_is_open(instance)
     rename_first(hasty, instance)
-    assert name_of_first(instance) == "New"
+    assert instance.customers[0]["Name"] == "New"
 
 
 def test_transactions_of_tasks_take_turns(hasty, instance):
@@ -161,7 +157,7 @@ def test_transactions_of_tasks_take_turns(hasty, instance):
 
     refused, done = asyncio.run(both())
     assert (type(refused), done) == (BrokenError, None)
-    assert (name_of_first(instance), instance.open_transactions) == ("New", 0)
+    assert (instance.customers[0]["Name"], instance.open_transactions) == ("New", 0)
     assert {call.headers["Accept-Language"] for call in instance.calls("api")} == {"bg"}
 
 

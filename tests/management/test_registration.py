@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import json
-import types
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.management import CommandError
-from django.urls import set_script_prefix
+from django.test.utils import override_script_prefix
 
+from ..checks.test_checks import WithoutURLs
 from .command import told
 
 SITE = "https://backend.example.com"
@@ -133,25 +133,14 @@ def test_path_of_the_site_is_pointed_out():
     assert f" {SITE}/shop/signin-callback\n" in text
     assert "The two addresses begin with /shop, as --site does." in text
     assert "begin with" not in told("register", "--site", f"{SITE}/")
-
-
-@pytest.fixture
-def below_shop():
-    set_script_prefix("/shop/")
-    yield
-    set_script_prefix("/")
-
-
-@pytest.mark.usefixtures("below_shop")
-def test_prefix_of_django_is_not_doubled():
-    """FORCE_SCRIPT_NAME sets it for commands."""
-    assert f" {SITE}/shop/signin-callback\n" in told("register", "--site", f"{SITE}/shop")
+    # Django's command line does this for FORCE_SCRIPT_NAME.
+    with override_script_prefix("/shop/"):
+        assert f" {SITE}/shop/signin-callback\n" in told("register", "--site", f"{SITE}/shop")
 
 
 @both_actions
 def test_registration_needs_the_urls(settings, action):
-    settings.ROOT_URLCONF = types.ModuleType("empty")
-    settings.ROOT_URLCONF.urlpatterns = []
+    settings.ROOT_URLCONF = WithoutURLs
     with pytest.raises(CommandError, match=r"URLs are not part of your site. Add path\("):
         told(action, "--site", SITE)
 

@@ -28,12 +28,12 @@ SHORTEST = 12
 PREFIX = 24
 MAX_NOTED = 256 * 1024
 
-# Fields of requests to the instance, by the names of the specifications.
-SECRET_FIELDS = frozenset(
-    {"code", "code_verifier", "client_secret", "refresh_token", "id_token_hint", "token"}
-)
-# Bound to one sign-in, and of no use to anybody after it. Not for logs and pages all the same.
-ATTEMPT_FIELDS = frozenset({"state", "nonce"})
+# Fields of requests to the instance, by the names of the specifications. The last two are of no
+# use to anybody after the sign-in, and not for logs and pages all the same.
+SECRET_FIELDS = {
+    *("code", "code_verifier", "client_secret", "refresh_token", "id_token_hint", "token"),
+    *("state", "nonce"),
+}
 COOKIES = re.compile(r"(__Host-)?erpnet_(signin_|answer)")
 TOKEN_MEMBERS = re.compile(r'"(access_token|id_token|refresh_token)"\s*:\s*"([^"]+)"')
 
@@ -73,7 +73,7 @@ class Watch:
 
     def learn_from_request_to_instance(self, request):
         for name, value in [*request.form, *request.query]:
-            if name in SECRET_FIELDS | ATTEMPT_FIELDS:
+            if name in SECRET_FIELDS:
                 self.learn(name, value)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
