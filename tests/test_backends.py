@@ -1,5 +1,7 @@
 """`InstanceIDBackend`: what keeps a visitor out, and the methods to override."""
 
+import functools
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import aauthenticate, authenticate, get_user_model
@@ -110,42 +112,37 @@ def test_hyg_04_lets_nobody_in_by_password_sync_or_async(settings):
 # The methods that a site may override
 
 
-class Recorder(InstanceIDBackend):
-    """Notes each call with its claims, and then does as the app does."""
+def noted(method):
+    """Notes the call, and then does as the app does."""
 
+    @functools.wraps(method)
+    def note(self, *arguments):
+        *user, claims = arguments
+        assert all(isinstance(each, User) for each in user)
+        assert claims["department"] == "sales"
+        assert self.request.path == "/"
+        assert self.get_settings("OIDC_RP_CLIENT_ID")
+        self.calls.append(method.__name__)
+        return method(self, *arguments)
+
+    return note
+
+
+class Recorder(InstanceIDBackend):
     calls = []
+    verify_claims = noted(InstanceIDBackend.verify_claims)
+    filter_users_by_claims = noted(InstanceIDBackend.filter_users_by_claims)
+    create_user = noted(InstanceIDBackend.create_user)
+    update_user = noted(InstanceIDBackend.update_user)
 
     def get_userinfo(self, access_token, id_token, payload):
         assert (access_token, id_token) == ("opaque", "id token")
         self.calls.append("get_userinfo")
         return {**super().get_userinfo(access_token, id_token, payload), "department": "sales"}
 
-    def verify_claims(self, claims):
-        self._note("verify_claims", claims)
-        return bool(super().verify_claims(claims))
-
-    def filter_users_by_claims(self, claims):
-        self._note("filter_users_by_claims", claims)
-        return super().filter_users_by_claims(claims)
-
+    @noted
     def get_username(self, claims):
-        self._note("get_username", claims)
         return f"{claims['department']}-{super().get_username(claims)}"
-
-    def create_user(self, claims):
-        self._note("create_user", claims)
-        return super().create_user(claims)
-
-    def update_user(self, user, claims):
-        self._note("update_user", claims)
-        assert isinstance(user, User)
-        return super().update_user(user, claims)
-
-    def _note(self, name, claims):
-        assert claims["department"] == "sales"
-        assert self.request.path == "/"
-        assert self.get_settings("OIDC_RP_CLIENT_ID")
-        self.calls.append(name)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from erpnet_instanceid.models import SignIn, sealed_tokens
-from erpnet_instanceid.oidc.errors import InstanceUnavailable
+from erpnet_instanceid.oidc.errors import InstanceUnavailable, SignInExpired
 from erpnet_instanceid.tokens import lease
 from erpnet_instanceid.tokens.refresh import Leased, Renewed, Wanted, exchange, look
 from erpnet_instanceid.tokens.refresh_async import arenew
@@ -49,6 +49,14 @@ def test_pause_begins_when_the_instance_has_failed(row, instance, configure):
         renew(row.pk, 1, wait=True)
     with pytest.raises(InstanceUnavailable, match="backing_off"):
         renew(row.pk, 1, wait=True)
+
+
+def test_row_that_cannot_be_read_ends_its_sign_in(row, instance):
+    SignIn.objects.update(tokens="sealed by a key that went")
+    with pytest.raises(SignInExpired, match="tokens_unreadable"):
+        renew(row.pk, 1, wait=True)
+    assert SignIn.objects.get().ended is not None
+    assert instance.calls("token", "refresh_token") == []
 
 
 def test_token_without_a_refresh_token_is_used_to_its_end(row):

@@ -132,9 +132,12 @@ def test_fld_05_user_is_taken_over_once(site):
         adopt(local, {**CLAIMS, "sub": "other", "id": "other"})
 
 
-@pytest.mark.parametrize("by", ["username", "email"])
-def test_fld_04_prepared_password_and_session_end(visitor, instance, configure, by):
-    configure(LINK_USERS_BY=by)
+@pytest.mark.parametrize(
+    ("by", "keeps"), [("username", False), ("email", False), ("username", True)]
+)
+def test_fld_04_prepared_password_and_session_end(visitor, instance, configure, caplog, by, keeps):
+    """Unless the site says otherwise."""
+    configure(LINK_USERS_BY=by, LINK_KEEPS_PASSWORD=keeps)
     instance.people["maria"].email_verified = True
     name = "maria" if by == "username" else "prepared"
     User.objects.create_user(name, "maria@company.example", "prepared")
@@ -145,23 +148,10 @@ def test_fld_04_prepared_password_and_session_end(visitor, instance, configure, 
     visitor.sign_in()
 
     assert visitor.whoami()["user"] == name
-    assert prepared.get("/private").status_code == 302
-    assert not Client().login(username=name, password="prepared")
+    assert prepared.get("/private").status_code == (200 if keeps else 302)
+    assert Client().login(username=name, password="prepared") is keeps
+    assert (f"by={by} password=kept" in caplog.text) is keeps
     assert visitor.get("/private").status_code == 200
-
-
-def test_link_keeps_password_if_the_site_says_so(visitor, configure, caplog):
-    configure(LINK_USERS_BY="username", LINK_KEEPS_PASSWORD=True)
-    User.objects.create_user("maria", password="local")
-    local = Client()
-    local.login(username="maria", password="local")
-
-    visitor.sign_in()
-
-    assert visitor.whoami()["user"] == "maria"
-    assert local.get("/private").status_code == 200
-    assert Client().login(username="maria", password="local")
-    assert "by=username password=kept" in caplog.text
 
 
 def test_known_person_keeps_a_password_that_came_later(visitor, configure):
