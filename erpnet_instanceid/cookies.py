@@ -14,7 +14,7 @@ from django.utils.cache import patch_cache_control
 
 from .notes import note, noted
 
-FRAMES = ("iframe", "frame", "embed", "object")
+FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 # Cookies whose names start so are only in the jar of a frame of another site.
 FRAME_PREFIX = "erpnet_frame_"
 # The cookie by which a later request of the frame recognizes such a jar.

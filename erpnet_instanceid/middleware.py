@@ -23,14 +23,14 @@ from .pages.frames import with_cookies
 from .pages.targets import has_own_urls, is_own_path
 from .signout.leaving import follow_session, leave
 from .tokens import attention
-from .tokens.engine import key_of, loaded, reopen, untouched
+from .tokens.engine import loaded, reopen, untouched
 from .tokens.entry import (
     ENTRY_KEY,
     SessionEntry,
     catch_up,
     entry_in,
-    is_known,
     is_on_session,
+    is_unchanged,
     read_entry,
 )
 from .tokens.logins import end_left, has_left, note_session
@@ -46,6 +46,7 @@ logger = logging.getLogger("erpnet_instanceid")
 MAX_REMEMBERED = 10_000
 # A session without an entry gets one at a sign-in only, and a sign-in changes the session's key.
 NOTHING_DUE_SECONDS = 300.0
+NEVER = float("inf")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 AsyncGetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -75,12 +76,14 @@ class TokenRefreshMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        if self._may_be_due(request):
+        due_at = self._due_at(request)
+        is_due = due_at <= time.time()
+        if is_due:
             entry = self._due_entry(request)
             if entry is not None:
                 _finish(request, entry, _renewal(entry))
         response: HttpResponseBase = self.get_response(request)  # type: ignore[assignment]
-        if self._is_done(request):
+        if not is_due and _needs_nothing(request, due_at):
             return response
         response = told_to_sign_in(request, kept_forms.answer(request, response))
         if self._has_new_key(request):
@@ -90,13 +93,15 @@ class TokenRefreshMiddleware:
         return with_cookies(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        if self._may_be_due(request):
+        due_at = self._due_at(request)
+        is_due = due_at <= time.time()
+        if is_due:
             entry = await sync_to_async(self._due_entry)(request)
             if entry is not None:
                 outcome = await _arenewal(entry)
                 await sync_to_async(_finish)(request, entry, outcome)
         response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
-        if self._is_done(request):
+        if not is_due and _needs_nothing(request, due_at):
             return response
         if kept_forms.needs_work(request, response):
             response = await sync_to_async(kept_forms.answer)(request, response)
@@ -107,10 +112,10 @@ class TokenRefreshMiddleware:
             await sync_to_async(end_left)(request)
         return with_cookies(request, response)
 
-    def _may_be_due(self, request: HttpRequest) -> bool:
-        """Whether to look at the session. Makes no query."""
+    def _due_at(self, request: HttpRequest) -> float:
+        """When the session's tokens are due, 0 if unknown. Makes no query."""
         key = note_session(request)
-        return key is not None and self.due_at.get(key, 0) <= time.time()
+        return NEVER if key is None else self.due_at.get(key, 0.0)
 
     def _due_entry(self, request: HttpRequest) -> SessionEntry | None:
         """The session's entry, if its token has to be renewed now."""
@@ -134,29 +139,26 @@ class TokenRefreshMiddleware:
             return None
         return entry if entry is not None and entry.is_due() else None
 
-    def _is_done(self, request: HttpRequest) -> bool:
-        """Whether the response goes out as it is, as most do. Makes no query."""
-        return not (
-            request.method == "POST"
-            or hasattr(request, NOTES)
-            or is_in_frame_of_another_site(request)
-            or not is_known(request, self.due_at)
-        )
-
     def _has_new_key(self, request: HttpRequest) -> bool:
         """Notes when the tokens are due. Returns whether the row needs the session's new key."""
-        key = key_of(request)
-        content = None if key is None else loaded(request.session)
-        if key is None or content is None or is_known(request, self.due_at):
+        session: Any = getattr(request, "session", None)
+        content = loaded(session)
+        if content is None or session.session_key is None:
             return False
+        key = session.session_key
         if ENTRY_KEY not in content:
             self._remember(key, time.time() + NOTHING_DUE_SECONDS)
+            return False
+        if is_unchanged(request, self.due_at.get(key, 0.0)):
             return False
         entry = entry_in(content)
         if entry is None:
             return False
+        if entry.session_key != key:
+            # Not remembered: if the row cannot be written now, the next request tries again.
+            return True
         self._remember(key, entry.renew_at)
-        return entry.session_key != key
+        return False
 
     def _remember(self, key: str, due_at: float) -> None:
         if len(self.due_at) >= MAX_REMEMBERED:
@@ -179,6 +181,16 @@ class TokenRefreshMiddleware:
         if entry is not None and not _acts_as_another(request, entry):
             leave(request)
         return sign_in_required(request, request.get_full_path()) if has_own_urls() else None
+
+
+def _needs_nothing(request: HttpRequest, due_at: float) -> bool:
+    """Whether the response goes out as it is, as most do. Makes no query."""
+    return not (
+        request.method == "POST"
+        or hasattr(request, NOTES)
+        or is_in_frame_of_another_site(request)
+        or not is_unchanged(request, due_at)
+    )
 
 
 def _acts_as_another(request: HttpRequest, entry: SessionEntry) -> bool:

@@ -213,6 +213,15 @@ def test_page_without_session_costs_no_query_with_fresh_tokens(
         assert "Cookie" not in page.headers.get("Vary", "")
 
 
+@pytest.mark.usefixtures("instance")
+def test_session_without_tokens_is_looked_at_once(client, django_assert_num_queries):
+    user = get_user_model().objects.create_user("local")
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    for queries in (1, 0):
+        with django_assert_num_queries(queries):
+            client.get("/plain")
+
+
 def test_page_without_session_renews_when_the_tokens_are_due(maria, instance, get, later):
     for seconds, expected in ((0, 0), (3200, 0), (3400, 1), (6400, 1), (6800, 2)):
         later(seconds)

@@ -13,7 +13,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.http import HttpRequest
 
 from ..conflicts import tried_again
 
@@ -23,13 +22,6 @@ T = TypeVar("T")
 REPEATED_METHODS = ("save", "delete")
 # A session object does not share these with another one of the same session.
 OWN_ATTRIBUTES = frozenset({"accessed", "modified", "serializer", *REPEATED_METHODS})
-
-
-def key_of(request: HttpRequest) -> str | None:
-    """The key of the request's session. None where it has no key yet, or is not of an engine: a
-    site may leave sessions out for some of its pages."""
-    key: str | None = getattr(getattr(request, "session", None), "session_key", None)
-    return key
 
 
 def engine_of(session: SessionBase) -> type[SessionBase]:
@@ -44,7 +36,7 @@ def _configured() -> type[SessionBase]:
     return store
 
 
-def loaded(session: SessionBase) -> Mapping[str, Any] | None:
+def loaded(session: SessionBase | None) -> Mapping[str, Any] | None:
     """The content that the session has loaded from its engine, None before it has loaded any."""
     # Django has no public way to look without loading.
     content: Mapping[str, Any] | None = getattr(session, "_session_cache", None)

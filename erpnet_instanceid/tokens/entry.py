@@ -119,8 +119,8 @@ def entry_in(content: Mapping[str, Any]) -> SessionEntry | None:
     return from_dict(SessionEntry, content.get(ENTRY_KEY))
 
 
-def is_known(request: HttpRequest, renew_at: Mapping[str, float]) -> bool:
-    """Whether the session shows no time for a renewal but the one in ``renew_at`` by its key.
+def is_unchanged(request: HttpRequest, renew_at: float) -> bool:
+    """Whether the session still has its key and, in an entry, this time for the next renewal.
 
     Loads nothing, and costs much less than `read_entry`.
     """
@@ -129,12 +129,13 @@ def is_known(request: HttpRequest, renew_at: Mapping[str, float]) -> bool:
     content = loaded(session)
     if content is None:
         return True
-    key, value = session.session_key, content.get(ENTRY_KEY)
-    if key is None:
-        return True
-    if not isinstance(value, dict) or value.get("session_key") != key:
+    if session.modified:
         return False
-    return value.get("renew_at") == renew_at.get(key)
+    value = content.get(ENTRY_KEY)
+    try:
+        return value is None or value["renew_at"] == renew_at
+    except (KeyError, TypeError):
+        return False
 
 
 def read_entry(session: SessionBase) -> SessionEntry | None:

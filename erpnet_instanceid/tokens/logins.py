@@ -25,19 +25,25 @@ from ..models import SignIn
 from ..notes import note, noted
 from ..oidc.id_token import authentication_time, read_stored_id_token
 from .endings import end, end_with_session, sign_out
-from .engine import key_of
 from .entry import new_entry, read_entry, write_entry
 
 logger = logging.getLogger("erpnet_instanceid")
 
-_KEY = "_instance_session_key"
+_KEY = "instance_session_key"
 _LEFT = "sign-in left"
 
 
-def note_session(request: HttpRequest) -> str | None:
-    """Remembers the key of the session that the request came with: login() forgets it."""
-    key = key_of(request)
-    setattr(request, _KEY, key)
+def note_session(request: Any) -> str | None:
+    """Remembers the key of the session that the request came with: login() forgets it.
+
+    None where the session has no key yet, or is not of an engine.
+    """
+    try:
+        key: str | None = request.session.session_key
+    except AttributeError:
+        # A site may leave sessions out for some of its pages.
+        key = None
+    request.instance_session_key = key
     return key
 
 
