@@ -1,5 +1,7 @@
 """The app's entry in a Django session that several requests have loaded."""
 
+import time
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -43,6 +45,19 @@ def looked_at(session):
 
 def generation(key):
     return read_entry(SessionStore(key)).generation
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "margin", "due"), [(3600, 300, 3300), (3600, 100, 3500), (600, 300, 400)]
+)
+def test_token_is_due_before_its_end(site, later, lifetime, margin, due):
+    """REFRESH_MARGIN before, at most a third of its life."""
+    site(REFRESH_MARGIN=margin)
+    tokens = replace(TOKENS, expires_at=int(time.time()) + lifetime, lifetime=lifetime)
+    entry = new_entry(SessionStore(), SIGN_IN, 1, tokens)
+    for seconds, is_due in ((due - 20, False), (due + 20, True)):
+        later(seconds)
+        assert entry.is_due() is is_due
 
 
 def take(session, number):

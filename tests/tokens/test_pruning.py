@@ -65,7 +65,7 @@ def test_clock_of_a_host_that_is_ahead_prunes_nothing(account, monkeypatch):
 # Along the way
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def due():
     """This process has not pruned for a minute."""
     pruning.gardener.forget()
@@ -75,27 +75,19 @@ def rejected(name):
     return row(name, started=timedelta(hours=3))
 
 
-@pytest.mark.usefixtures("due")
-def test_a_sign_in_prunes_once_a_minute(visitor):
+def test_sign_ins_and_renewals_prune_once_a_minute(visitor, instance):
     rejected("one")
     visitor.sign_in()
     assert not SignIn.objects.filter(attempt="one").exists()
     rejected("another")
     visitor.sign_in()
     assert SignIn.objects.filter(attempt="another").exists()
-
-
-@pytest.mark.usefixtures("due")
-def test_a_renewal_prunes_too(visitor, instance):
-    visitor.sign_in()
     pruning.gardener.forget()
-    rejected("one")
     instance.next_answer("api", status=401)
     assert visitor.get("/customers").status_code == 200
-    assert not SignIn.objects.filter(attempt="one").exists()
+    assert not SignIn.objects.filter(attempt="another").exists()
 
 
-@pytest.mark.usefixtures("due")
 def test_pruning_goes_on_in_chunks_until_nothing_is_left():
     long_ago = timezone.now() - timedelta(hours=3)
     count = 2 * pruning.BATCH_OF_REQUEST + 1
@@ -110,7 +102,6 @@ def test_pruning_goes_on_in_chunks_until_nothing_is_left():
     assert SignIn.objects.count() == 1
 
 
-@pytest.mark.usefixtures("due")
 def test_failing_database_breaks_no_visitors_request():
     rejected("one")
 
