@@ -16,6 +16,8 @@ from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.fetched import HURRIED_SECONDS, PATIENCE_SECONDS, Fetched, as_stranger
 from erpnet_instanceid.oidc.pool import deadline, seconds_left
 
+from .wire import lasting
+
 
 class Source:
     """The server that a fetch asks. It answers when the test opens it."""
@@ -45,41 +47,33 @@ def fetched(source):
     return Fetched("tests", source.fetch, time.monotonic, retry_seconds=5)
 
 
-def timed(work):
-    """What ``work`` returns, or the code of its error, and the seconds that it took."""
-    started = time.monotonic()
+def outcome(work):
+    """The returned value, or the code of the error."""
     try:
-        result = work()
+        return work()
     except (InstanceUnavailable, InvalidResponse) as error:
-        result = error.code
-    return result, time.monotonic() - started
+        return error.code
 
 
 def test_hanging_fetch_holds_up_each_thread_once(fetched, source):
     """The visitors who come while it hangs for long are told at once."""
-    with ThreadPoolExecutor(8) as threads:
-        waited = list(threads.map(lambda _: timed(fetched.get), range(8)))
-    assert {result for result, _ in waited} == {"timeout"}
-    assert all(seconds < PATIENCE_SECONDS + 1 for _, seconds in waited)
+    with lasting(0, PATIENCE_SECONDS + 1), ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(outcome, [fetched.get] * 8)) == {"timeout"}
 
-    for _ in range(20):
-        result, seconds = timed(fetched.get)
-        assert result == "timeout"
-        assert seconds < 0.1
-    result, seconds = timed(lambda: fetched.renew("another"))
-    assert (result, seconds < 0.1) == ("timeout", True)
+    for work in [*[fetched.get] * 20, lambda: fetched.renew("another")]:
+        with lasting(0, 0.1):
+            assert outcome(work) == "timeout"
     assert source.asked == 1
 
     # The fetch goes on, and its value serves those who come later.
     source.is_open.set()
     time.sleep(0.1)
-    assert timed(fetched.get)[0] == "value 1"
+    assert fetched.get() == "value 1"
 
 
 def test_caller_with_little_time_spoils_nothing_for_others(fetched, source):
-    with deadline(0.1):
-        result, seconds = timed(fetched.get)
-    assert (result, seconds < 0.5) == ("timeout", True)
+    with lasting(0, 0.5), deadline(0.1):
+        assert outcome(fetched.get) == "timeout"
 
     source.is_open.set()
 
@@ -126,31 +120,31 @@ def test_mistake_in_a_fetch_is_raised_and_blocks_nothing(fetched, source):
 def test_two_strangers_wait_and_the_next_hurries(fetched, source):
     """Requests that anybody can send leave threads for the others."""
 
-    def stranger(_):
+    def stranger():
         with as_stranger():
-            return timed(fetched.get)
+            return outcome(fetched.get)
 
     with ThreadPoolExecutor(6) as threads:
-        strangers = [threads.submit(stranger, number) for number in range(5)]
-        known = threads.submit(timed, fetched.get)
+        strangers = [threads.submit(stranger) for _ in range(5)]
+        known = threads.submit(fetched.get)
         time.sleep(HURRIED_SECONDS + 0.3)
         told = [each.result() for each in strangers if each.done()]
         source.is_open.set()
-        assert known.result()[0] == "value 1"
-        assert sorted(each.result()[0] for each in strangers)[3:] == ["value 1"] * 2
-    assert [result for result, _ in told] == ["metadata_pending"] * 3
+        assert known.result() == "value 1"
+        assert sorted(each.result() for each in strangers)[3:] == ["value 1"] * 2
+    assert told == ["metadata_pending"] * 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_child_does_not_wait_for_the_fetch_of_its_parent(fetched, source):
     with deadline(0.1):
-        timed(fetched.get)
+        outcome(fetched.get)
     assert source.asked == 1
 
     child = os.fork()
     if child == 0:
         source.is_open.set()
-        os._exit(0 if timed(fetched.get)[0] == "value 2" else 1)
+        os._exit(0 if outcome(fetched.get) == "value 2" else 1)
 
     assert os.waitpid(child, 0)[1] == 0
