@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from django.contrib.auth import get_user_model
 
 pytestmark = pytest.mark.django_db
-InstanceSignIn = Callable[..., Any]
 PAGE = "/admin/auth/user/?q=x"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.auth import AuthMiddlewareStack
@@ -19,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def talk(client, *, sign_out):
     """The consumer's messages before and after the visitor's sign-out."""
-    printed: dict[str, Any] = {}
+    printed = {}
     exec(blocks(DOCS / "channels.rst")[1].text, printed)
     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
     socket = WebsocketCommunicator(

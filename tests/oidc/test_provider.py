@@ -7,7 +7,6 @@ import gc
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -329,7 +328,7 @@ def test_nameless_token_may_be_of_a_newer_key(instance, provider):
     assert len(instance.calls("jwks")) == 2
 
 
-UNUSABLE_KEYS: list[dict[str, Any]] = [
+UNUSABLE_KEYS = [
     {"kty": "AKP", "alg": "ML-DSA-9999", "kid": "future", "pub": "AAAA"},
     {"kty": "XYZ", "kid": "made-up"},
     {"kty": "RSA", "kid": "no-modulus", "e": "AQAB"},

@@ -8,14 +8,11 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from erpnet_instanceid.oidc.errors import InstanceUnavailable
 from erpnet_instanceid.oidc.http import Limits, exchange
-
-Serve = Callable[[socket.socket, bytes], object]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 SHORT = Limits(connect=1, deadline=0.5)
@@ -32,7 +29,7 @@ class Wire(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), None)
         self.address = "{}:{}".format(*self.server_address)
         self.url = f"http://{self.address}/path"
-        self.requests: list[bytes] = []
+        self.requests = []
         self.connections = 0
         self.stopping = threading.Event()
         self.answers(OK)
@@ -45,7 +42,7 @@ class Wire(socketserver.ThreadingTCPServer):
             if then_closes:
                 connection.close()
 
-        self.serve: Serve = serve
+        self.serve = serve
 
     def drips(self, start, rest=b"x", every=0.05):
         """``start``, then ``rest`` again and again."""
@@ -117,7 +114,7 @@ class SocksProxy(Wire):
     """A proxy as in RFC 1928, and in its own person every host that it is asked for."""
 
     def __init__(self):
-        self.asked_for: list[tuple[str, int]] = []
+        self.asked_for = []
         super().__init__()
 
     def talk(self, connection):
