@@ -1,7 +1,5 @@
 """Django's admin with the instance as its way in."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.auth import get_user_model
 

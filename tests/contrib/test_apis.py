@@ -1,7 +1,5 @@
 """APIs of a site by Django REST framework and by django-ninja: scripts learn where to sign in."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

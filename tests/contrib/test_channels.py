@@ -1,7 +1,5 @@
 """The consumer that docs/channels.rst prints, behind Channels' own middleware."""
 
-from __future__ import annotations
-
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.auth import AuthMiddlewareStack

@@ -1,14 +1,11 @@
 """The example site in processes of its own, and somebody who shops there."""
 
-from __future__ import annotations
-
 import re
 import socket
 from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 
 from ..support.demo import run_demo
 from ..support.visitor import Visitor
@@ -27,8 +24,6 @@ def port_is_open(url):
 
 class Shopper(Visitor):
     """A visitor who follows redirects on the site and looks at the page they end on."""
-
-    page: requests.Response
 
     def open(self, path):
         """The page at `path`, or the instance's sign-in page where the site sends there."""

@@ -1,7 +1,5 @@
 """The example site's customers, page by page and one to change, over HTTP."""
 
-from __future__ import annotations
-
 import json
 import re
 from html import unescape

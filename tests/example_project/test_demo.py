@@ -1,7 +1,5 @@
 """`manage.py demo` as a visitor to the project meets it: a real process on real ports."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import time

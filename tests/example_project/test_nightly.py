@@ -1,7 +1,5 @@
 """`manage.py nightly`, with nobody signed in."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 

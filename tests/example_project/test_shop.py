@@ -1,7 +1,5 @@
 """The pages of the example site, over HTTP."""
 
-from __future__ import annotations
-
 
 def test_basket_counts_added_and_removed_goods(shopper):
     shopper.open("/")

@@ -3,8 +3,6 @@
 Runs the same properties as pytest, with input that is led by what code it reaches.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import os

@@ -4,8 +4,6 @@
 is signed in by it; and the instance is not asked for tokens before all the checks have passed.
 """
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Properties over generated input. ``FUZZ_EXAMPLES=100000`` for a long run."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """Fixtures that the tests of the protocol share."""
 
-from __future__ import annotations
-
 import pytest
 
 from erpnet_instanceid.oidc import http

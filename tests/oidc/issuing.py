@@ -1,7 +1,5 @@
 """Tokens as an issuer signs them, and the functions of ``oidc`` that check them."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Claims of access tokens and of userinfo: which ones count. Rows UIN."""
 
-from __future__ import annotations
-
 from erpnet_instanceid.oidc.access_token import access_token_claims, userinfo_claims
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.testing import new_key

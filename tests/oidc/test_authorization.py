@@ -1,7 +1,5 @@
 """The authorization request, and how its answer is read and checked."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from urllib.parse import parse_qsl, urlsplit

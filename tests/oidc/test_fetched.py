@@ -3,8 +3,6 @@
 How long a value is kept, and when a failed fetch is repeated, is in test_provider.py.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

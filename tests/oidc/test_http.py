@@ -1,7 +1,5 @@
 """Exchanges with the instance, against a server that may do anything on the wire."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import subprocess

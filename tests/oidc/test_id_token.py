@@ -1,7 +1,5 @@
 """ID tokens and logout tokens: what each check refuses. Rows CLM, HYB and SIG-23 of the cases."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import hashlib

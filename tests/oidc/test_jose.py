@@ -1,7 +1,5 @@
 """The form of signed tokens, and which keys of a key set are used. Rows SIG of the cases."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import secrets

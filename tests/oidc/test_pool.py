@@ -1,7 +1,5 @@
 """Connections to the instance: how long they may take, and how long they stay open."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import time

@@ -1,7 +1,5 @@
 """Metadata and keys: fetched once for many, kept while they may be, over real HTTP."""
 
-from __future__ import annotations
-
 import base64
 import gc
 import time

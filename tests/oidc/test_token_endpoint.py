@@ -1,7 +1,5 @@
 """The token endpoint's answers: what is read from them, and what is refused. Rows TOK."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Frames that hold secrets stand in no traceback."""
 
-from __future__ import annotations
-
 import traceback
 
 import pytest

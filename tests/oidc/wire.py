@@ -1,7 +1,5 @@
 """A server that may do anything on the wire, and exchanges with it."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import socket

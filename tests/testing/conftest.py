@@ -1,7 +1,5 @@
 """A relying party by hand, so that these tests share no code with the app either."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import secrets
