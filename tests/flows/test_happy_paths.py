@@ -43,8 +43,8 @@ def test_pos_01_hybrid_form_post_signs_in(visitor, instance):
 @pytest.mark.parametrize(
     ("mode", "method"),
     [
-        pytest.param("query", "GET", id="POS-02 by query"),
-        pytest.param("form_post", "POST", id="POS-03 by form_post"),
+        pytest.param("query", "GET", id="pos_02 by query"),
+        pytest.param("form_post", "POST", id="pos_03 by form_post"),
     ],
 )
 def test_code_flow_signs_in(visitor, instance, configure, mode, method):
