@@ -17,8 +17,6 @@ from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange, orig
 
 from .wire import LONG, OK, SHORT, SocksProxy, failure, get, unavailable
 
-# Requests and answers that are lost
-
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
 def test_host_that_takes_no_connection_has_not_heard_of_it(no_proxies, host):
@@ -107,9 +105,6 @@ def test_repr_shows_neither_body_nor_headers(wire):
     assert "one" not in repr(answer)
 
 
-# How much
-
-
 FRAMINGS = {
     "length": lambda body: b"Content-Length: %d\r\n\r\n" % len(body) + body,
     "chunked": lambda body: (
@@ -167,9 +162,6 @@ def test_compression_is_declined_and_not_undone(wire):
     with pytest.raises(InvalidResponse) as caught:
         answer.json_object()
     assert caught.value.code == "not_json"
-
-
-# Headers
 
 
 def test_tok_15_netrc_is_not_read(wire, monkeypatch, tmp_path, no_proxies):
@@ -250,9 +242,6 @@ def test_host_that_needs_no_proxy_is_asked_itself(wire, monkeypatch, no_proxies)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     assert get(wire).status == 200
-
-
-# Settings of the environment and of the caller
 
 
 @pytest.fixture
@@ -357,9 +346,6 @@ def test_client_certificate_that_is_not_there_is_named(no_proxies):
         session.get("https://op.test/", cert="/nowhere.pem")
 
     assert (caught.value.code, caught.value.answer_lost) == ("client_certificate_missing", False)
-
-
-# Addresses
 
 
 def test_origins_can_be_compared():

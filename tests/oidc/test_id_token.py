@@ -45,9 +45,6 @@ def test_pos_06_07_right_token_passes(issuer, kind):
         assert issuer.check(kind, header(typ=typ))
 
 
-# Issuer and audience
-
-
 @every_kind
 def test_clm_01_token_of_another_issuer_is_refused(issuer, kind):
     right = issuer.instance.issuer
@@ -85,8 +82,6 @@ def test_hyb_15_second_audience_is_refused(issuer, kind):
         assert issuer.refusal(kind, forge) == "claim_mismatch aud"
 
 
-# Subject
-
 ODD_SUBJECTS = [None, "", " ", "\t", 123, 0, True, 1.5, ["U1"], [], {}, "x" * 256]
 HIDDEN = ["\0", "\n", "\r\n", "\x7f", "\x1b[1m", "\ud800", "\u202e", "\u2066", "\u200b", "\u2028"]
 
@@ -103,9 +98,6 @@ def test_clm_07_sub_with_hidden_characters_is_refused(issuer, kind):
     for hidden in HIDDEN:
         for sub in [f"maria{hidden}", f"{hidden}maria", f"ma{hidden}ria"]:
             assert issuer.refusal(kind, claims(sub=sub)) == "malformed_claim sub", ascii(sub)
-
-
-# When
 
 
 @every_kind
@@ -160,9 +152,6 @@ def test_clm_16_authentication_that_is_too_old_is_refused(issuer, kind):
     assert refusal(MISSING) == "claim_missing auth_time"
     for auth_time in ["x", NOW + HOUR, True]:
         assert refusal(auth_time) == "malformed_claim auth_time", auth_time
-
-
-# Which attempt
 
 
 @id_tokens
@@ -234,9 +223,6 @@ def test_hyb_07_16_tokens_of_two_sign_ins_are_refused():
             check_same_sign_in(front, {**front, name: value})
         assert (caught.value.code, caught.value.facts) == ("tokens_disagree", {"claim": name})
     check_same_sign_in(front, {"sub": "maria"})
-
-
-# Which kind of token
 
 
 @id_tokens

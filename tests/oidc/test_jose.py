@@ -71,9 +71,6 @@ def test_right_token_is_read(key):
     assert "maria" not in repr(token)
 
 
-# The algorithm
-
-
 @pytest.mark.parametrize("kid", [MISSING, "k"], ids=["no kid", "kid"])
 def test_sig_02_token_that_says_it_is_not_signed(key, kid):
     right = forged(key, header()).rpartition(".")[2]
@@ -109,9 +106,6 @@ def test_sig_05_shared_secret_is_refused_even_where_allowed(key):
         assert caught.value.code == "algorithm_refused"
 
 
-# The header
-
-
 def test_sig_08_kid_that_is_no_text_is_refused(key):
     for kid in [7, True, [], {}, None]:
         assert refusal(forged(key, header(kid=kid))) == "malformed_token", kid
@@ -140,9 +134,6 @@ def test_sig_10_unencoded_payload_is_refused(key):
 
 def with_payload(payload):
     return lambda token: setattr(token, "payload", payload)
-
-
-# The form
 
 
 def test_sig_11_encrypted_token_is_refused_at_once():

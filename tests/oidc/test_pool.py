@@ -13,8 +13,6 @@ from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange
 
 from .wire import LONG, OK, SHORT, failure, get, lasting, unavailable
 
-# The deadline
-
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 DRIPS = {
     "from the first byte": (b"", b"H"),
@@ -89,9 +87,6 @@ def test_threads_have_deadlines_of_their_own(wire):
         assert [future.result() for future in asked] == ["timeout", 200, 200]
 
 
-# Requests that are sent only once
-
-
 @pytest.mark.usefixtures("no_proxies")
 def test_fld_12_slow_look_up_of_a_name_spends_nothing(wire, slow_names):
     slow_names(1.5)
@@ -143,9 +138,6 @@ def test_error_before_anything_is_sent_loses_no_answer(wire):
     wire.drips(b"")
     assert not failure(wire.url, headers={"X": "a\nb"}).answer_lost
     assert unavailable(wire).answer_lost
-
-
-# Connections
 
 
 TOO_LARGE = 2 * MAX_ANSWER_BYTES

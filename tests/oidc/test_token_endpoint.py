@@ -93,9 +93,6 @@ def test_tok_01_requests_are_forms_with_credentials(issuer):
     ]
 
 
-# No answer
-
-
 @pytest.mark.parametrize("grant", EVERY_GRANT)
 def test_tok_02_refusal_is_an_oauth_error(issuer, grant):
     for status in [400, 401, 403]:
@@ -129,9 +126,6 @@ def test_tok_04_tokens_with_another_status_are_refused(issuer):
     for status in [429, 500, 503]:
         code = refusal(issuer, InstanceUnavailable, status=status, json=ANSWER)
         assert code == "server_error", status
-
-
-# Its tokens
 
 
 UNUSABLE = [..., None, "", 5, [], {}, "a" * 70_000, "a\r\nX-Injected: y", "\0", "тест"]
@@ -194,9 +188,6 @@ def test_tok_13_granted_scope_is_stored(issuer):
         assert told(issuer, scope=granted).scope == scope
     # After a refresh the one before stays.
     assert told(issuer, "refresh token", scope=...).scope == ""
-
-
-# Revocation
 
 
 def test_revocation_never_raises(issuer):

@@ -13,11 +13,9 @@ from erpnet_instanceid.testing import new_key, run_instance
 
 CALLBACK = "http://localhost:8000/signin-callback"
 ROOT = "/api/domain/odata/"
-CUSTOMERS, PRODUCTS, ORDERS = (
-    "Crm_Sales_Customers",
-    "General_Products_Products",
-    "Crm_Sales_SalesOrders",
-)
+CUSTOMERS = "Crm_Sales_Customers"
+PRODUCTS = "General_Products_Products"
+ORDERS = "Crm_Sales_SalesOrders"
 
 
 def b64url(data):
