@@ -1,5 +1,7 @@
 """Chromium, and the sites it visits."""
 
+import functools
+import itertools
 import json
 import os
 from contextlib import ExitStack
@@ -10,7 +12,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from ..support.demo import program
 from .frames import HOSTS, run_scene
-from .sites import install_second_provider, run_second_provider, run_watched_demo
+from .sites import run_watched_demo
 
 CHROMIUM_ARGUMENTS = [
     "--headless",
@@ -47,40 +49,35 @@ def open_browser(chromium):
 
     Arguments are those of Playwright's `new_context`. No page may fail on the way.
     """
-    contexts = []
     problems = []
 
-    def open_one(**options):
-        context = chromium.new_context(**{"locale": "en-GB", **options})
-        context.set_default_timeout(PATIENCE)
-        context.on("weberror", lambda error: problems.append(str(error.error)))
-        context.on(
-            "response",
-            lambda answer: (
-                answer.status == 500 and problems.append(f"{answer.status} {answer.url}")
-            ),
-        )
-        contexts.append(context)
-        return context.new_page()
+    def note(answer):
+        if answer.status == 500:
+            problems.append(answer.url)
 
-    yield open_one
-    for context in contexts:
-        context.close()
+    with ExitStack() as stack:
+
+        def open_one(**options):
+            context = chromium.new_context(**{"locale": "en-GB", **options})
+            stack.callback(context.close)
+            context.set_default_timeout(PATIENCE)
+            context.on("weberror", lambda error: problems.append(str(error.error)))
+            context.on("response", note)
+            return context.new_page()
+
+        yield open_one
     assert problems == []
 
 
 @pytest.fixture(scope="package")
 def demos(tmp_path_factory):
     """Runs a demo for each SESSION_COOKIE_SAMESITE that is asked for, and keeps it."""
-    running = {}
     with ExitStack() as stack:
 
+        @functools.cache
         def demo_of(same_site):
-            if same_site not in running:
-                log = tmp_path_factory.mktemp(same_site) / "shop.log"
-                demo = run_watched_demo(log, SESSION_COOKIE_SAMESITE=same_site)
-                running[same_site] = stack.enter_context(demo)
-            return running[same_site]
+            log = tmp_path_factory.mktemp(same_site) / "shop.log"
+            return stack.enter_context(run_watched_demo(log, SESSION_COOKIE_SAMESITE=same_site))
 
         yield demo_of
 
@@ -102,14 +99,12 @@ def demo(demos, same_site):
 @pytest.fixture(scope="package")
 def scenes(tmp_path_factory):
     """Runs a scene for each interface that is asked for, WSGI or ASGI, and keeps it."""
-    running = {}
     with ExitStack() as stack:
 
+        @functools.cache
         def scene_of(interface):
-            if interface not in running:
-                folder = tmp_path_factory.mktemp(interface)
-                running[interface] = stack.enter_context(run_scene(folder, interface))
-            return running[interface]
+            folder = tmp_path_factory.mktemp(interface)
+            return stack.enter_context(run_scene(folder, interface))
 
         yield scene_of
 
@@ -138,47 +133,34 @@ def third_party_cookies():
 @pytest.fixture
 def new_context(third_party_cookies, chromium, tmp_path):
     """Makes browsers that find the hosts of the scene. Arguments are Playwright's."""
-    contexts = []
+    numbers = itertools.count()
+    with ExitStack() as stack:
 
-    def make(**options):
-        profile = tmp_path / str(len(contexts))
-        (profile / "Default").mkdir(parents=True)
-        arguments = [*CHROMIUM_ARGUMENTS, RULES]
-        if third_party_cookies == "allowed":
-            (profile / "Default" / "Preferences").write_text(json.dumps(ALLOWED))
-        else:
-            arguments.append(BLOCKED)
-        context = chromium.browser_type.launch_persistent_context(
-            profile,
-            executable_path=program("chromium"),
-            args=arguments,
-            ignore_https_errors=True,
-            **{"locale": "en-GB", **options},
-        )
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        return context
+        def make(**options):
+            profile = tmp_path / str(next(numbers))
+            (profile / "Default").mkdir(parents=True)
+            arguments = [*CHROMIUM_ARGUMENTS, RULES]
+            if third_party_cookies == "allowed":
+                (profile / "Default" / "Preferences").write_text(json.dumps(ALLOWED))
+            else:
+                arguments.append(BLOCKED)
+            context = chromium.browser_type.launch_persistent_context(
+                profile,
+                executable_path=program("chromium"),
+                args=arguments,
+                ignore_https_errors=True,
+                **{"locale": "en-GB", **options},
+            )
+            stack.callback(context.close)
+            context.set_default_timeout(PATIENCE)
+            return context
 
-    yield make
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture(scope="package")
-def second_provider(tmp_path_factory):
-    """A shop beside a provider nobody here wrote. Access tokens live for three seconds."""
-    program("node")
-    program("npm")
-    install_second_provider()
-    log = tmp_path_factory.mktemp("second") / "shop.log"
-    with run_second_provider(log, access_token_seconds=3) as running:
-        yield running
+        yield make
 
 
 @pytest.fixture(scope="session")
 def screenshots(tmp_path_factory):
     """Where pictures of the pages go: the directory SCREENSHOTS, else pytest's own directory."""
-    chosen = os.environ.get("SCREENSHOTS")
-    directory = Path(chosen) if chosen else tmp_path_factory.mktemp("screenshots")
+    directory = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     directory.mkdir(parents=True, exist_ok=True)
     return directory

@@ -1,9 +1,7 @@
 """The programs that the browser meets, each a process of its own."""
 
-import fcntl
 import os
 import re
-import shutil
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -12,7 +10,15 @@ from pathlib import Path
 
 import requests
 
-from ..support.demo import MANAGE, ROOT, read_until, run_demo, run_program, shop_environment
+from ..support.demo import (
+    MANAGE,
+    ROOT,
+    program,
+    read_until,
+    run_demo,
+    run_program,
+    shop_environment,
+)
 
 PROVIDER = Path(__file__).parent / "second_provider"
 
@@ -47,7 +53,8 @@ def run_watched_demo(log, **environment):
 
 @contextmanager
 def run_second_provider(log, *, access_token_seconds):
-    port, site_port = _free_ports(2)
+    _install_second_provider()
+    port, site_port = _free_port(), _free_port()
     url, shop = f"http://127.0.0.1:{port}", f"http://localhost:{site_port}"
     site = shop_environment(
         **_site(
@@ -64,7 +71,7 @@ def run_second_provider(log, *, access_token_seconds):
         "ACCESS_TOKEN_SECONDS": str(access_token_seconds),
         **APPLICATION,
     }
-    node = [str(shutil.which("node")), str(PROVIDER / "server.mjs")]
+    node = [program("node"), str(PROVIDER / "server.mjs")]
     shop_server = [*MANAGE, "runserver", "--noreload", f"localhost:{site_port}"]
     subprocess.run([*MANAGE, "migrate", "--verbosity=0"], env=site, check=True, timeout=60)
     with (
@@ -78,22 +85,15 @@ def run_second_provider(log, *, access_token_seconds):
     _check_log(log)
 
 
-def install_second_provider():
+def _install_second_provider():
     """`npm ci`, once for each lock file."""
     done = PROVIDER / "node_modules" / ".installed"
     locked = (PROVIDER / "package-lock.json").read_text()
-    with (PROVIDER / "package-lock.json").open() as lock:
-        # Of several test processes one installs, and the others wait.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists() and done.read_text() == locked:
-            return
-        subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=PROVIDER,
-            check=True,
-            timeout=300,
-        )
-        done.write_text(locked)
+    if done.exists() and done.read_text() == locked:
+        return
+    install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(install, cwd=PROVIDER, check=True, timeout=300)
+    done.write_text(locked)
 
 
 def _site(**environment):
@@ -113,9 +113,6 @@ def _check_log(log):
     assert not TOKEN.search(text), "a token was logged"
 
 
-def _free_ports(count):
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]

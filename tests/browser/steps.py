@@ -1,6 +1,6 @@
 """A visitor's actions, in the words of the pages."""
 
-from urllib.parse import urlsplit
+import time
 
 from playwright.sync_api import expect
 
@@ -48,14 +48,21 @@ def expect_signed_in(page, person=EMPLOYEE):
 def expect_at_instance(page, demo):
     """The instance's own sign-in page: it has no session for this browser."""
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    parts = urlsplit(page.url)
-    assert f"{parts.scheme}://{parts.netloc}" == demo.instance.url
+    assert page.url.startswith(f"{demo.instance.url}/")
 
 
 def sign_in(page, demo, person=EMPLOYEE):
     page.goto(f"{demo.shop}/customers/")
     choose(page, person)
     expect_customers(page, demo.shop, person)
+
+
+def sign_in_an_hour_ago(page, demo):
+    """Signs in at the shop; the person has been signed in at the instance for an hour."""
+    for token in ("front_id_token", "id_token"):
+        demo.instance.change_claims(token, {"auth_time": int(time.time()) - 3600})
+    sign_in(page, demo)
+    demo.instance.heal()
 
 
 def code_requests(demo):

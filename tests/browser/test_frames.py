@@ -71,7 +71,6 @@ def test_browser_blocks_third_party_cookies_when_told_to(scene, new_context, thi
     assert bool(kept) == (third_party_cookies == "allowed")
 
 
-@both
 def test_notice_of_the_instance_ends_the_session_in_the_frame(scene, new_context):
     page = open_framed(scene, new_context())
     sign_in(page)

@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import expect
 
 from .steps import (
-    COMMUNITY_USER,
     EMPLOYEE,
     choose,
     code_requests,
@@ -177,15 +176,3 @@ def test_sta_04_an_impatient_reload_arrives_all_the_same(open_browser, demo):
     expect_basket(page, 1)
     codes = code_requests(demo)
     assert len(codes) == len(set(codes)) == 2
-
-
-def test_denied_visitor_can_sign_in_as_another_person(open_browser, demo):
-    """The instance still knows the person who was refused: it has to ask who it is now."""
-    page = open_browser()
-    page.goto(f"{demo.shop}/customers/")
-    choose(page, COMMUNITY_USER)
-    page.get_by_role("link", name="Sign in as somebody else").click()
-
-    expect_at_instance(page, demo)
-    choose(page, EMPLOYEE)
-    expect_customers(page, demo.shop)
