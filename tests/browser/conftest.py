@@ -98,27 +98,27 @@ def demo(demos, same_site):
 
 @pytest.fixture(scope="package")
 def scenes(tmp_path_factory):
-    """Runs a scene for each interface that is asked for, WSGI or ASGI, and keeps it."""
+    """Runs a scene for each server that is asked for, gunicorn or uvicorn, and keeps it."""
     with ExitStack() as stack:
 
         @functools.cache
-        def scene_of(interface):
-            folder = tmp_path_factory.mktemp(interface)
-            return stack.enter_context(run_scene(folder, interface))
+        def scene_of(server):
+            folder = tmp_path_factory.mktemp(server)
+            return stack.enter_context(run_scene(folder, server))
 
         yield scene_of
 
 
 @pytest.fixture
-def interface():
-    """How the site of the scene is served; tests vary it."""
-    return "wsgi"
+def server():
+    """What serves the site of the scene; tests vary it."""
+    return "gunicorn"
 
 
 @pytest.fixture
-def scene(scenes, interface):
+def scene(scenes, server):
     """A site, and pages of other sites that frame it, as new."""
-    scene = scenes(interface)
+    scene = scenes(server)
     scene.instance.reset()
     scene.pages.clear()
     return scene

@@ -1,18 +1,17 @@
 """A site in a frame of a page of another site, over TLS, at two registrable domains."""
 
-import json
-import os
-import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
 from erpnet_instanceid.testing import Instance, run_instance
 
-from ..support.demo import ROOT, read_until, run_program
+from ..settings import MIDDLEWARE
+from ..storm.servers import migrate, run_server
 from ..support.tls import Trusted
 from .steps import EMPLOYEE
 
@@ -58,17 +57,22 @@ class Scene:
 
 
 @contextmanager
-def run_scene(folder, interface="wsgi"):
-    """Runs the site under test by WSGI or ASGI, and the other sites."""
+def run_scene(folder, kind="gunicorn"):
+    """Runs the site under test, and the other sites."""
     trusted = Trusted(folder)
     certificate = trusted.certificate(SITE)
+    prefix = "--ssl-" if kind == "uvicorn" else "--"
+    tls = [f"{prefix}{name}={certificate}" for name in ("certfile", "keyfile")]
     pages = {}
     with (
         run_instance() as instance,
         _other_sites(trusted.context(certificate), pages) as port,
-        _site(folder, certificate, interface, _settings(instance, port)) as site_port,
     ):
-        yield Scene(instance, f"https://{SITE}:{site_port}", port, pages)
+        settings = _settings(instance, port, folder)
+        migrate(settings)
+        with run_server(kind, settings, folder / "log", *tls) as server:
+            site = f"https://{SITE}:{urlsplit(server.url).port}"
+            yield Scene(instance, site, port, pages)
 
 
 @contextmanager
@@ -93,9 +97,14 @@ def _other_sites(context, pages):
     server.server_close()
 
 
-def _settings(instance, port):
+def _settings(instance, port, folder):
     framed_by = [f"https://{PARENT}:{port}"]
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "site")}
     return {
+        "DATABASES": {
+            "default": {**database, "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20}}
+        },
+        "ROOT_URLCONF": "tests.browser.framed_urls",
         "ALLOWED_HOSTS": [SITE],
         "SESSION_COOKIE_SAMESITE": "None",
         "SESSION_COOKIE_SECURE": True,
@@ -103,31 +112,8 @@ def _settings(instance, port):
         "CSRF_COOKIE_SECURE": True,
         "DEBUG": True,
         "ERPNET_INSTANCEID": {**instance.settings(), "FRAMED_BY": framed_by},
-        "MIDDLEWARE": [
-            "django.middleware.security.SecurityMiddleware",
-            "django.contrib.sessions.middleware.SessionMiddleware",
-            "django.middleware.locale.LocaleMiddleware",
-            "django.middleware.common.CommonMiddleware",
-            "django.middleware.csrf.CsrfViewMiddleware",
-            "django.contrib.auth.middleware.AuthenticationMiddleware",
-            "django.contrib.messages.middleware.MessageMiddleware",
-            "erpnet_instanceid.middleware.TokenRefreshMiddleware",
-        ],
+        "MIDDLEWARE": [name for name in MIDDLEWARE if not name.endswith("XFrameOptionsMiddleware")],
     }
-
-
-@contextmanager
-def _site(folder, certificate, interface, settings):
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "PYTHONPATH": str(ROOT),
-        "TESTS_DIRECTORY": str(folder),
-        "TESTS_SETTINGS": json.dumps(settings),
-    }
-    command = [sys.executable, "-m", "tests.browser.tls_site", str(certificate), interface]
-    with (folder / "site.log").open("w") as log, run_program(command, environment, log) as running:
-        yield int(read_until(running, "port").split()[-1])
 
 
 def open_framed(scene, context, path="/private"):

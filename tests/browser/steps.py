@@ -51,9 +51,9 @@ def expect_at_instance(page, demo):
     assert page.url.startswith(f"{demo.instance.url}/")
 
 
-def sign_in(page, demo, person=EMPLOYEE):
+def sign_in(page, demo, person=EMPLOYEE, *, script=True):
     page.goto(f"{demo.shop}/customers/")
-    choose(page, person)
+    choose(page, person, script=script)
     expect_customers(page, demo.shop, person)
 
 

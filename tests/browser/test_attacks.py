@@ -81,9 +81,9 @@ def wait_for(page, found):
 
 
 @pytest.mark.parametrize(
-    ("interface", "blank"), [("wsgi", "U+2000"), ("asgi", "U+2000"), ("asgi", "byte A0")]
+    ("server", "blank"), [("gunicorn", "U+2000"), ("uvicorn", "U+2000"), ("uvicorn", "byte A0")]
 )
-def test_fld_01_sibling_cannot_plant_an_attempt(scene, new_context, interface, blank):
+def test_fld_01_sibling_cannot_plant_an_attempt(scene, new_context, server, blank):
     """The victim's browser brings the attacker's answer, and a cookie that the sibling set."""
     attacker = new_context()
     answer = answer_kept_back(scene, attacker)

@@ -5,7 +5,6 @@ from playwright.sync_api import expect
 
 from .steps import (
     ADMINISTRATOR,
-    EMPLOYEE,
     choose,
     expect_at,
     expect_at_instance,
@@ -19,9 +18,7 @@ from .steps import (
 )
 def test_signing_out_ends_the_session_here_and_at_the_instance(open_browser, demo, script):
     page = open_browser(java_script_enabled=script)
-    page.goto(f"{demo.shop}/customers/")
-    choose(page, EMPLOYEE, script=script)
-    expect_customers(page, demo.shop)
+    sign_in(page, demo, script=script)
     assert demo.instance.has_session("maria")
     assert demo.instance.counters()["open_refresh_tokens"] == 1
 
@@ -43,8 +40,7 @@ def test_large_id_token_is_posted_to_the_instance(open_browser, demo, script):
     """So the instance does not ask, and sends the visitor back."""
     demo.instance.change_claims("id_token", {"note": "x" * 3000})
     page = open_browser(java_script_enabled=script)
-    page.goto(f"{demo.shop}/customers/")
-    choose(page, EMPLOYEE, script=script)
+    sign_in(page, demo, script=script)
     page.get_by_role("button", name="Sign out").click()
     if not script:
         page.get_by_role("button", name="Continue").click()

@@ -37,13 +37,13 @@ class Server:
 
 
 @contextmanager
-def run_server(kind, settings, log):
+def run_server(kind, settings, log, *options):
     """A server for the site under test with other settings. It listens from the start."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", *_command(kind, listener.fileno())],
+                [sys.executable, "-m", *_command(kind, listener.fileno()), *options],
                 env=environment(settings),
                 stdout=output,
                 stderr=output,

@@ -93,9 +93,9 @@ def test_renewal_does_not_wait_for_the_commit_of_its_caller(site):
     assert site.execute("SELECT count(*) FROM auth_group WHERE name = 'committed'") == [(0,)]
     assert site.execute(GENERATION) == [(2,)]
     # Nor does anybody else of the same session.
-    started = time.monotonic()
-    assert site.get(person, "/basket?add=tea", server=1).status == 200
-    assert time.monotonic() - started < 0.4
+    other = site.get(person, "/basket?add=tea", server=1)
+    assert other.status == 200
+    assert other.seconds < 0.4
     assert slow.result().status == 200
     assert site.execute("SELECT count(*) FROM auth_group WHERE name = 'committed'") == [(1,)]
     assert site.get(person, "/basket").json() == {"basket": ["tea"]}

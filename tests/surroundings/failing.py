@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import sentry_sdk
 from django.contrib.auth import get_user_model
 from django.db.models.signals import pre_save
 from django.http import HttpResponse, JsonResponse
@@ -63,16 +62,10 @@ def _options(request):
     return {"url": request.GET.get("url", CUSTOMERS), "headers": headers}
 
 
-def flush(request):
-    sentry_sdk.flush()
-    return HttpResponse()
-
-
 urlpatterns = [
     path("fail", fail),
     path("tokens", tokens),
     path("calls", calls),
     path("async/calls", async_calls),
-    path("flush", flush),
     path("", include("tests.urls")),
 ]

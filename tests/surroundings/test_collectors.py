@@ -1,17 +1,14 @@
 """sentry-sdk and OpenTelemetry beside a site where everything fails: neither gets a secret."""
 
-import gzip
-import json
-import threading
+import re
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
 from django.conf import settings
 
 from ..support.leaks import Watch
-from ..support.visitor import Visitor, parameters
+from ..support.visitor import parameters
 
 SECRETS = {
     *("access_token", "refresh_token", "id_token", "logout_token"),
@@ -25,60 +22,15 @@ MODES = {
 }
 
 
-class Collector(ThreadingHTTPServer):
-    """Takes what sentry-sdk sends."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Receiver)
-        self.received = []
-        self.dsn = f"http://key@127.0.0.1:{self.server_port}/1"
-
-    def kinds(self):
-        """The type of each item. In an envelope, a line that tells it stands before each item."""
-        for envelope in self.received:
-            for head in envelope.splitlines()[1::2]:
-                yield json.loads(head)["type"]
-
-
-class Receiver(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers["Content-Encoding"] == "gzip":
-            body = gzip.decompress(body)
-        self.server.received.append(body.decode())
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture(scope="module")
-def collector():
-    with Collector() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
 @pytest.fixture(params=["gunicorn", "uvicorn"])
 def kind(request):
     return request.param
 
 
 @pytest.fixture(params=MODES)
-def site(request, sites, instance, kind, collector):
-    collector.received.clear()
-    return sites(
-        kind,
-        1,
-        app=MODES[request.param],
-        ROOT_URLCONF="tests.surroundings.failing",
-        INSTALLED_APPS=APPS,
-        SENTRY_DSN=collector.dsn,
-    )
+def site(request, sites, instance, kind):
+    urls = "tests.surroundings.failing"
+    return sites(kind, 1, app=MODES[request.param], ROOT_URLCONF=urls, INSTALLED_APPS=APPS)
 
 
 class Victim:
@@ -86,7 +38,7 @@ class Victim:
 
     def __init__(self, site, watch):
         self.site, self.watch = site, watch
-        self.browser = Visitor(site.servers[0].url)
+        self.browser = site.new_browser()
 
     def fail_at(self, *names):
         requests.get(f"{self.browser.site}/fail", params={"at": names}, timeout=30)
@@ -115,7 +67,7 @@ class Victim:
                 self.watch.learn(name, value)
 
 
-def test_collectors_get_no_secret_whatever_fails(site, instance, collector, figure):
+def test_collectors_get_no_secret_whatever_fails(site, instance, figure):
     watch = Watch()
     # The page /age makes a token a minute older.
     instance.set(access_token_lifetime=60)
@@ -126,14 +78,16 @@ def test_collectors_get_no_secret_whatever_fails(site, instance, collector, figu
         *_failing_renewals(victim, instance),
         *_failing_sign_outs(victim, instance),
     ]
-    requests.get(f"{victim.browser.site}/flush", timeout=30)
     for endpoint in ENDPOINTS:
         for request in instance.calls(endpoint):
             watch.learn_from_request_to_instance(request)
-    for text in collector.received:
-        watch.note("sentry", text)
-    watch.note("spans", site.logs())
-    sent, spans = Counter(collector.kinds()), site.logs().count('"span_id"')
+    log = site.logs()
+    for line in log.splitlines():
+        watch.note("log", line)
+    sent, spans = (
+        Counter(re.findall(r"^sentry (\w+) ", log, re.MULTILINE)),
+        log.count('"span_id": "0x'),
+    )
     figure(tries=len(statuses), events=sent["event"], transactions=sent["transaction"], spans=spans)
     assert sent["event"] >= statuses.count(500) > 10
     assert min(sent["transaction"], spans) > len(statuses)
