@@ -141,11 +141,10 @@ class TokenRefreshMiddleware:
 
     def _has_new_key(self, request: HttpRequest) -> bool:
         """Notes when the tokens are due. Returns whether the row needs the session's new key."""
-        session: Any = getattr(request, "session", None)
-        content = loaded(session)
-        if content is None or session.session_key is None:
+        content = loaded(request)
+        key = None if content is None else request.session.session_key
+        if content is None or key is None:
             return False
-        key = session.session_key
         if ENTRY_KEY not in content:
             self._remember(key, time.time() + NOTHING_DUE_SECONDS)
             return False

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
 
 from ..conflicts import tried_again
 
@@ -36,8 +37,13 @@ def _configured() -> type[SessionBase]:
     return store
 
 
-def loaded(session: SessionBase | None) -> Mapping[str, Any] | None:
-    """The content that the session has loaded from its engine, None before it has loaded any."""
+def loaded(request: HttpRequest) -> Mapping[str, Any] | None:
+    """The content that the request's session has loaded, None before it has loaded any."""
+    try:
+        session = request.session
+    except AttributeError:
+        # A site may leave sessions out for some of its pages.
+        return None
     # Django has no public way to look without loading.
     content: Mapping[str, Any] | None = getattr(session, "_session_cache", None)
     return content

@@ -124,12 +124,10 @@ def is_unchanged(request: HttpRequest, renew_at: float) -> bool:
 
     Loads nothing, and costs much less than `read_entry`.
     """
-    # A site may leave sessions out for some of its pages.
-    session: Any = getattr(request, "session", None)
-    content = loaded(session)
+    content = loaded(request)
     if content is None:
         return True
-    if session.modified:
+    if request.session.modified:
         return False
     value = content.get(ENTRY_KEY)
     try:
