@@ -3,11 +3,13 @@
 For machines that are too busy to measure five microseconds on: Valgrind counts instructions, and
 counts the same whatever else runs. Processes that differ only in the number of requests tell what
 one request takes. System calls count for nothing, which favours nobody: they are the page's.
+The garbage collector is off: by chance it runs once more in one process than in another.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import shutil
@@ -55,6 +57,7 @@ SHARES = {"page that uses the user": 5 / 8, "ASGI, page that uses the user": 20 
 
 def count_inside() -> None:
     """Under Valgrind: one child for each number of requests, which says who it is."""
+    gc.disable()
     _, keys = make_sessions()
     by_wsgi, by_asgi = handlers(WSGIHandler), handlers(ASGIHandler)
     for title, (kind, page) in PAGES.items():
