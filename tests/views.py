@@ -45,7 +45,6 @@ def whoami(request):
     return JsonResponse(
         {
             "user": request.user.get_username(),
-            "name": request.user.get_full_name() if request.user.is_authenticated else "",
             "is_staff": getattr(request.user, "is_staff", False),
             "session": request.session.session_key,
             "basket": request.session.get("basket"),

@@ -8,13 +8,7 @@ import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
 from erpnet_instanceid.oidc.token_set import TokenSet
-from erpnet_instanceid.tokens.entry import (
-    catch_up,
-    new_entry,
-    read_entry,
-    store_newer,
-    write_entry,
-)
+from erpnet_instanceid.tokens.entry import catch_up, new_entry, read_entry, store_newer, write_entry
 
 SIGN_IN, ANOTHER = str(uuid4()), str(uuid4())
 TOKENS = TokenSet("access", "id", "refresh", expires_at=2**31, scope="", lifetime=300)

@@ -22,6 +22,15 @@ def row(account):
     return SignIn.objects.create(attempt="a", account=account, generation=1, tokens="first")
 
 
+@pytest.fixture
+def sleeper(row):
+    """A process that sleeps past the end of its lease."""
+    sleeper = lease.load(row.pk)
+    assert lease.take(sleeper, 0.01)
+    time.sleep(0.02)
+    return sleeper
+
+
 def test_one_of_two_readers_of_a_row_takes_the_lease(row):
     one, other = lease.load(row.pk), lease.load(row.pk)
     assert lease.take(one, 10)
@@ -31,10 +40,7 @@ def test_one_of_two_readers_of_a_row_takes_the_lease(row):
     assert lease.take(other, 10)
 
 
-def test_lease_that_is_over_is_free(row):
-    sleeper = lease.load(row.pk)
-    assert lease.take(sleeper, 0.01)
-    time.sleep(0.02)
+def test_lease_that_is_over_is_free(row, sleeper):
     following = lease.load(row.pk)
     assert not lease.is_taken(following)
     assert lease.take(following, 10)
@@ -45,11 +51,8 @@ def test_lease_that_is_over_is_free(row):
     assert lease.load(row.pk).failures == 0
 
 
-def test_tokens_that_come_late_are_stored_all_the_same(row):
+def test_tokens_that_come_late_are_stored_all_the_same(row, sleeper):
     """The old ones are spent, even if another process has the lease by now."""
-    sleeper = lease.load(row.pk)
-    assert lease.take(sleeper, 0.01)
-    time.sleep(0.02)
     following = lease.load(row.pk)
     assert lease.take(following, 10)
 
