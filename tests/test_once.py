@@ -1,6 +1,5 @@
 """One value in a process, for any number of threads, and in its forks."""
 
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +8,7 @@ import pytest
 
 from erpnet_instanceid.once import MOST, once
 
-forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-MANY_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
+from .support.forks import forking, in_child
 
 
 class Made:
@@ -58,7 +56,6 @@ def test_forgotten_value_is_made_anew():
 
 
 @forking
-@pytest.mark.filterwarnings(MANY_THREADS)
 @pytest.mark.parametrize("inherited", [True, False])
 def test_child_takes_the_value_over_or_makes_its_own(inherited):
     made = once(inherited=inherited)(slowly)
@@ -66,10 +63,10 @@ def test_child_takes_the_value_over_or_makes_its_own(inherited):
     # A thread that makes another one holds the lock, and is not there in the child.
     making = threading.Thread(target=made, args=("y",))
     making.start()
-    child = os.fork()
-    if child == 0:
-        threading.Timer(20, os._exit, [2]).start()
+
+    def ask():
         made("z")
-        os._exit(0 if (made("x") is before) == inherited else 1)
+        assert (made("x") is before) == inherited
+
+    assert in_child(ask) == 0
     making.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

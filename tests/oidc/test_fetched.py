@@ -3,7 +3,6 @@
 How long a value is kept, and when a failed fetch is repeated, is in test_provider.py.
 """
 
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.fetched import HURRIED_SECONDS, PATIENCE_SECONDS, Fetched, as_stranger
 from erpnet_instanceid.oidc.pool import deadline, seconds_left
 
+from ..support.forks import forking, in_child
 from .wire import lasting
 
 
@@ -133,16 +133,14 @@ def test_two_strangers_wait_and_the_next_hurries(fetched, source):
     assert told == ["metadata_pending"] * 3
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@forking
 def test_child_does_not_wait_for_the_fetch_of_its_parent(fetched, source):
     with deadline(0.1):
         outcome(fetched.get)
     assert source.asked == 1
 
-    child = os.fork()
-    if child == 0:
+    def fetch():
         source.is_open.set()
-        os._exit(0 if outcome(fetched.get) == "value 2" else 1)
+        assert outcome(fetched.get) == "value 2"
 
-    assert os.waitpid(child, 0)[1] == 0
+    assert in_child(fetch) == 0

@@ -1,7 +1,6 @@
 """Connections to the instance: how long they may take, and how long they stay open."""
 
 import contextlib
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +10,7 @@ from erpnet_instanceid.oidc import pool
 from erpnet_instanceid.oidc.errors import InstanceUnavailable, InvalidResponse
 from erpnet_instanceid.oidc.http import MAX_ANSWER_BYTES, Limits, exchange
 
+from ..support.forks import forking, in_child
 from .wire import LONG, OK, SHORT, failure, get, lasting, unavailable
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -207,8 +207,7 @@ def test_threads_share_the_pool_and_no_connection(wire):
     assert wire.connections <= 8
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@forking
 @pytest.mark.parametrize("by_proxy", [False, True])
 def test_two_processes_share_no_connection(wire, monkeypatch, no_proxies, by_proxy):
     if by_proxy:
@@ -216,14 +215,10 @@ def test_two_processes_share_no_connection(wire, monkeypatch, no_proxies, by_pro
     get(wire)
     assert wire.connections == 1
 
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(0 if get(wire).status == get(wire).status == 200 else 1)
-        finally:
-            os._exit(1)
+    def ask():
+        assert get(wire).status == get(wire).status == 200
 
-    assert os.waitpid(child, 0)[1] == 0
+    assert in_child(ask) == 0
     # The child has one of its own, and the parent goes on with its first.
     assert wire.connections == 2
     assert get(wire).status == 200
