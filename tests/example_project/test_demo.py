@@ -5,7 +5,7 @@ import subprocess
 import time
 from urllib.parse import urlsplit
 
-from ..support.demo import MANAGE, run_demo, shop_environment
+from ..support.demo import MANAGE, run_demo, run_program, shop_environment
 from .conftest import free_port, port_is_open
 
 
@@ -33,17 +33,12 @@ def test_a_signal_stops_both_servers_and_leaves_no_process():
 def test_a_signal_before_it_is_up_stops_it_as_well():
     """The stand-in listens first: at that time the shop's database is still being made."""
     port = free_port()
-    process = subprocess.Popen(
-        [*MANAGE, "demo", "--port=0", f"--instance-port={port}"],
-        env=shop_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    while not port_is_open(f"http://127.0.0.1:{port}") and process.poll() is None:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    command = [*MANAGE, "demo", "--port=0", f"--instance-port={port}"]
+    with run_program(command, shop_environment(), subprocess.STDOUT) as process:
+        while not port_is_open(f"http://127.0.0.1:{port}") and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert output == "Stopped.\n"
 

@@ -25,7 +25,7 @@ def test_counts_with_one_service_token_and_the_scope_it_needs(demo):
 
 def test_options_of_the_demo_count(tmp_path):
     database = tmp_path / "kept.sqlite3"
-    with run_demo("--licences=0", f"--database={database}") as running:
+    with run_demo("--control", "--licences=0", f"--database={database}") as running:
         answer = nightly(running)
     assert answer.returncode == 1
     assert "MaximumLicenseCountExceeded" in answer.stderr
@@ -42,11 +42,7 @@ def test_registration_without_the_right_is_named_in_one_line(demo):
 
 
 def nightly(demo):
-    settings = {
-        "INSTANCE_URL": demo.instance.url,
-        "APPLICATION_URI": "demo.example.com",
-        "APPLICATION_SECRET": "the-secret-of-the-demo-site",
-    }
+    settings = demo.instance.settings()
     environment = {f"ERPNET_{name}": value for name, value in settings.items()}
     return subprocess.run(
         [*MANAGE, "nightly"],
