@@ -89,9 +89,6 @@ def test_key_may_be_bytes(settings):
     assert unseal("tokens", sealed) == b"x"
 
 
-# A site that changes its key
-
-
 def test_fallback_key_keeps_visitors_signed_in(visitor, settings):
     visitor.sign_in()
     rotate(settings, keep_old=True)

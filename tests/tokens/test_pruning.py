@@ -62,9 +62,6 @@ def test_clock_of_a_host_that_is_ahead_prunes_nothing(account, monkeypatch):
     assert prune() == 0
 
 
-# Along the way
-
-
 @pytest.fixture(autouse=True)
 def due():
     """This process has not pruned for a minute."""

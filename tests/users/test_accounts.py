@@ -24,9 +24,6 @@ PROFILE = ("id", "name", "email", "email_verified", "user_type", "is_admin", "lo
 BARE = claims(**dict.fromkeys(PROFILE, MISSING))
 
 
-# One person, one account
-
-
 @pytest.mark.usefixtures("site")
 def test_id_that_is_spelled_like_a_login_is_not_that_login():
     assert sign_in("maria") != sign_in("other", id="maria")
@@ -115,9 +112,6 @@ def test_uin_13_former_administrator_loses_the_right():
         assert (user.is_staff, user.is_superuser) == (is_admin == "true",) * 2
 
 
-# Userinfo
-
-
 def test_uin_03_unreachable_userinfo_is_a_temporary_failure(visitor, instance, configure):
     configure(DEADLINE=0.5)
     instance.change("access_token", BARE)
@@ -136,8 +130,6 @@ def test_uin_03_no_user_type_without_a_userinfo_endpoint(visitor, instance):
     attempt = begin(visitor, instance)
     attempt.assert_denied("user_type_refused")
 
-
-# Access tokens that say less, or too much
 
 OPAQUE = "0123456789ABCDEF" * 4
 
@@ -182,9 +174,6 @@ def test_uin_11_expired_access_token_is_renewed_once(visitor, instance):
 
     assert len(instance.calls("token", "refresh_token")) == 1
     assert len(instance.calls("api")) == 2
-
-
-# User types
 
 
 @pytest.mark.parametrize("user_type", ["ExternalCommunityUser", MISSING], ids=named)

@@ -20,9 +20,6 @@ from ..support.sessions import SessionStore
 User = get_user_model()
 
 
-# Rights that a renewal applies
-
-
 def test_fld_06_demoted_administrator_loses_it_in_all_browsers(new_visitor, instance):
     other, visitor = new_visitor(), new_visitor()
     other.sign_in("admin")
@@ -88,9 +85,6 @@ def test_fld_17_deactivated_user_has_no_api_for_later(visitor, instance):
     assert visitor.whoami()["scope"] is None
 
 
-# Renewals that cost no sign-in
-
-
 class Breaking(InstanceIDBackend):
     def update_user(self, user, claims):
         raise KeyError("department")
@@ -107,9 +101,6 @@ def test_sites_own_mistake_costs_no_sign_in(visitor, instance, settings, caplog)
 
     assert len(refreshes(instance)) == 1
     assert "rights_not_followed error=KeyError" in caplog.text
-
-
-# RIGHTS_FROM
 
 
 @pytest.fixture
@@ -160,9 +151,6 @@ def test_profile_that_hangs_delays_a_page_once(admin, instance, page):
     assert SignIn.objects.get().generation == 2
 
 
-# A refusal at a sign-in
-
-
 @pytest.mark.parametrize("refusal", ["user type", "deactivated"])
 def test_uin_14_refused_sign_in_ends_the_persons_others(new_visitor, instance, refusal):
     other, colleague, visitor = new_visitor(), new_visitor(), new_visitor()
@@ -189,9 +177,6 @@ def test_sign_in_without_a_type_ends_nothing(new_visitor, instance):
     assert visitor.sign_in("maria").status_code == 403
 
     assert other.whoami()["user"] == "maria"
-
-
-# Directly
 
 
 def test_fld_06_type_groups_and_name_follow(account, configure):
