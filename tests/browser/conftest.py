@@ -14,16 +14,8 @@ from ..support.demo import program
 from .frames import HOSTS, run_scene
 from .sites import run_watched_demo
 
-CHROMIUM_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+# Beside those that Playwright gives it.
+CHROMIUM_ARGUMENTS = ["--disable-gpu", "--disable-quic", "--disable-sync"]
 RULES = "--host-resolver-rules=" + ", ".join(f"MAP {host} 127.0.0.1" for host in HOSTS)
 BLOCKED = "--test-third-party-cookie-phaseout"
 ALLOWED = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}

@@ -30,17 +30,9 @@ class Scene:
     port: int
     pages: dict
 
-    @property
-    def parent(self):
-        return f"https://{PARENT}:{self.port}"
-
-    @property
-    def stranger(self):
-        return f"https://{STRANGER}:{self.port}"
-
-    @property
-    def sibling(self):
-        return f"https://{SIBLING}:{self.port}"
+    def at(self, host):
+        """The address of the other sites."""
+        return f"https://{host}:{self.port}"
 
     def show(self, path, html, *headers):
         """Puts a page on the other sites."""
@@ -53,7 +45,7 @@ class Scene:
             for name in names or ("site",)
         )
         self.show("/", html, *headers.items())
-        return self.parent + "/"
+        return self.at(PARENT) + "/"
 
 
 @contextmanager

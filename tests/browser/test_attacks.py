@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from .frames import (
+    SIBLING,
+    STRANGER,
     choose,
     expect_nobody,
     expect_waiting,
@@ -46,7 +48,7 @@ def test_fld_19_foreign_opener_gets_no_message(scene, new_context):
         f"</script><button onclick=\"open('{address}', '', 'popup')\">Prize</button>",
     )
     page = new_context().new_page()
-    page.goto(scene.stranger + "/evil")
+    page.goto(scene.at(STRANGER) + "/evil")
     with page.expect_popup() as opened:
         page.get_by_role("button").click()
     choose(opened.value)
@@ -130,7 +132,7 @@ def plant(scene, victim, html, *cookies):
     """The victim visits a page of a sibling subdomain, which sets cookies for the whole domain."""
     lines = [f"{name}={value}; Domain=site.test; Path=/; Secure" for name, value in cookies]
     scene.show("/plant", html, *(("Set-Cookie", line) for line in lines))
-    victim.goto(scene.sibling + "/plant")
+    victim.goto(scene.at(SIBLING) + "/plant")
 
 
 def cookies_sent(page):

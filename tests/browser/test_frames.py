@@ -4,7 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from .frames import (
+    PARENT,
     SITE,
+    STRANGER,
     choose,
     expect_nobody,
     expect_private,
@@ -64,9 +66,9 @@ def test_browser_blocks_third_party_cookies_when_told_to(scene, new_context, thi
     """Or the tests here would show nothing of it."""
     context = new_context()
     scene.show("/third", "third", ("Set-Cookie", "third=1; SameSite=None; Secure; Path=/"))
-    scene.show("/around", f'<iframe src="{scene.stranger}/third"></iframe>')
+    scene.show("/around", f'<iframe src="{scene.at(STRANGER)}/third"></iframe>')
     page = context.new_page()
-    page.goto(scene.parent + "/around")
+    page.goto(scene.at(PARENT) + "/around")
     kept = [cookie for cookie in context.cookies() if cookie.get("name") == "third"]
     assert bool(kept) == (third_party_cookies == "allowed")
 

@@ -93,27 +93,26 @@ def test_pos_19_two_tabs_answered_at_once_both_arrive(open_browser, demo):
     assert len(codes) == len(set(codes))
 
 
-class Seen:
-    """The callback's requests, as the browser made them."""
+def callbacks(page):
+    """The callback's requests, as the browser makes them from now on, by method."""
+    seen = {"GET": [], "POST": []}
 
-    def __init__(self, page):
-        self.posts = []
-        self.gets = []
-        page.context.on("request", self._note)
-
-    def _note(self, request):
+    def note(request):
         if "/signin-callback" in request.url:
-            (self.posts if request.method == "POST" else self.gets).append(request)
+            seen[request.method].append(request)
+
+    page.context.on("request", note)
+    return seen
 
 
 @pytest.mark.parametrize("same_site", ["Lax", "Strict"])
 def test_sta_04_reloading_the_callback_lands_on_the_page_again(open_browser, demo):
     page = open_browser()
-    seen = Seen(page)
+    seen = callbacks(page)
     sign_in(page, demo)
     key = session_cookie(page)["value"]
 
-    page.goto(seen.gets[-1].url)
+    page.goto(seen["GET"][-1].url)
     expect_customers(page, demo.shop)
 
     # The same form once more, from the instance's own page.
@@ -127,11 +126,11 @@ def test_sta_04_reloading_the_callback_lands_on_the_page_again(open_browser, dem
             document.body.append(form);
             form.submit();
         }""",
-        [seen.posts[0].url, seen.posts[0].post_data],
+        [seen["POST"][0].url, seen["POST"][0].post_data],
     )
     expect_customers(page, demo.shop)
 
-    assert len(seen.posts) == 2
+    assert len(seen["POST"]) == 2
     assert len(code_requests(demo)) == 1
     assert session_cookie(page)["value"] == key
 
@@ -162,15 +161,15 @@ def test_sta_04_an_impatient_reload_arrives_all_the_same(open_browser, demo):
     """The callback is asked for again while its first answer is still being made."""
     page = open_browser()
     fill_basket(page, demo.shop, "table lamp")
-    seen = Seen(page)
+    seen = callbacks(page)
     page.goto(f"{demo.shop}/customers/")
     demo.instance.next_token_answer(delay=1.5)
     page.get_by_role("button", name=EMPLOYEE).click(no_wait_after=True)
     # The instance may know of it before this process has heard what the browser asked for.
-    while not (seen.gets and code_requests(demo)):
+    while not (seen["GET"] and code_requests(demo)):
         page.wait_for_timeout(50)
 
-    page.goto(seen.gets[-1].url)
+    page.goto(seen["GET"][-1].url)
 
     expect_customers(page, demo.shop)
     expect_basket(page, 1)

@@ -12,11 +12,12 @@ from pathlib import Path
 from ..support.demo import program
 
 START_SECONDS = 30
+# Debian has some where only root looks, and PostgreSQL's by version.
+FOLDERS = [*sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True), "/usr/sbin"]
 
 
 def server_program(name):
-    # Debian has some where only root looks.
-    return program(name, f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return program(name, os.pathsep.join([*FOLDERS, os.environ.get("PATH", "")]))
 
 
 @contextmanager

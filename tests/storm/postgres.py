@@ -1,14 +1,10 @@
 """A PostgreSQL server of our own."""
 
-import shutil
-import subprocess
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
-import pytest
 
-from .daemons import install, own_directory, run_daemon
+from .daemons import install, own_directory, run_daemon, server_program
 
 # Nothing here has to outlive a crash, and no test measures the disk.
 OPTIONS = {
@@ -23,14 +19,14 @@ OPTIONS = {
 @contextmanager
 def run_postgres():
     """A running server: the Django settings of its first database."""
-    programs = _programs()
+    initdb, server = server_program("initdb"), server_program("postgres")
     with own_directory("postgres") as (directory, as_owner):
         data = ("-D", str(directory / "data"))
         as_any = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        install(str(programs / "initdb"), *data, *as_any, as_owner=as_owner)
+        install(initdb, *data, *as_any, as_owner=as_owner)
         options = [part for pair in OPTIONS.items() for part in ("-c", "=".join(pair))]
         with run_daemon(
-            *(str(programs / "postgres"), *data, "-k", str(directory), *options),
+            *(server, *data, "-k", str(directory), *options),
             directory=directory,
             as_owner=as_owner,
             answers=lambda: answers(directory),
@@ -64,15 +60,3 @@ def execute(settings, statement, *values):
     ) as connection:
         cursor = connection.execute(statement, values or None)
         return cursor.fetchall() if cursor.description else []
-
-
-def _programs():
-    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    told = shutil.which("pg_config")
-    if told:
-        found = subprocess.run([told, "--bindir"], capture_output=True, text=True, check=False)
-        candidates.insert(0, Path(found.stdout.strip()))
-    for path in candidates:
-        if (path / "initdb").exists():
-            return path
-    pytest.skip("PostgreSQL's initdb is not installed")
