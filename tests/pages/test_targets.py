@@ -1,14 +1,13 @@
 """Which pages a visitor may be sent on to."""
 
 import pytest
+from ada_url import URL
 from django.http import HttpResponseRedirect
 from django.test import RequestFactory
 from django.urls import set_script_prefix
 
 from erpnet_instanceid.management.registration import logout_url
 from erpnet_instanceid.pages.targets import requested_target, safe_target, signed_out_address
-
-from ..support.whatwg import origin
 
 SITE = "rp.test:8000"
 FOREIGN = ["https://evil.test/", "http://evil.test", "ftp://evil.test"]
@@ -19,7 +18,7 @@ USERINFO = ["https://SITE@evil.test", "http:\\\\SITE\\@evil.test", "http://SITE\
 OTHER_SCHEMES = ["javascript:alert(1)", "java\nscript:x", "\x08//evil.test", "data:text/html,x"]
 
 
-MALFORMED = [
+SPELLED = [
     "/ok%0d%0aSet-Cookie:x=1",
     "/ok%0aSet-Cookie:x=1",
     "/ok%e5%98%8a%e5%98%8dSet-Cookie:x=1",
@@ -34,12 +33,12 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize("spelled", MALFORMED)
+@pytest.mark.parametrize("spelled", SPELLED)
 def test_nxt_03_malformed_target_harms_nobody(rf, spelled):
     target = requested_target(rf.get(f"/signin?next={spelled}"))
     location = HttpResponseRedirect(target or "/").headers["Location"]
     assert location.startswith("/")
-    assert origin(location, f"http://{SITE}/") == f"http://{SITE}"
+    assert URL(location, f"http://{SITE}/").origin == f"http://{SITE}"
     assert location.isascii()
     assert location.isprintable()
 
@@ -78,19 +77,6 @@ def test_refuses_a_page_whose_address_cannot_be_shown(url, mark):
     assert target_of(url.format(mark)) == ""
 
 
-@pytest.mark.parametrize("address", [*FOREIGN, *SLASHES, *ONE_SCHEME, "/\t/evil.test"])
-def test_browsers_of_the_tests_are_led_astray(address):
-    """The measure itself: a site that sent a visitor there would have lost them."""
-    own = "http://rp.test/signin-callback"
-
-    # Without two slashes, what follows the page's own scheme is a path.
-    page = own if not address.startswith("https:") else own.replace("http:", "ftp:")
-    assert origin(address, page).split(":")[1] == "//evil.test"
-    assert origin("/a?b=//evil.test", own) == origin(own, own) == "http://rp.test:80"
-    assert origin("http:/a", own) == "http://rp.test:80"
-    assert origin("javascript:x", own) == origin("data:text/html,x", own) == "opaque"
-
-
 @pytest.mark.parametrize("url", FOREIGN)
 def test_nxt_01_foreign_address_is_no_target(url):
     assert target_of(url) == target_of(url, https=True) == ""
@@ -113,7 +99,8 @@ RELATIVE = ["/..//evil.test", "/.//evil.test", ".//evil.test", "?//evil.test", "
 def test_nxt_04_browsers_stay_on_this_site(url, https):
     page = f"http{'s' if https else ''}://{SITE}/signin-callback"
     target = HttpResponseRedirect(target_of(url, https=https) or "/").headers["Location"]
-    assert origin(target, page) == origin(page, page)
+    # Browsers read addresses in another way than Python does. WHATWG URL 4.4.
+    assert URL(target, page).origin == page.removesuffix("/signin-callback")
 
 
 OTHER_PORTS = ["http://SITE/private", "https://rp.test:8443/private", "https://rp.test/private"]
