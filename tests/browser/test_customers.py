@@ -1,6 +1,9 @@
 """A customer of the demo is changed in a browser."""
 
+import pytest
 from playwright.sync_api import expect
+
+from erpnet_instanceid.testing.world.rules import ready_rules
 
 from .steps import (
     EMPLOYEE,
@@ -8,7 +11,6 @@ from .steps import (
     expect_at,
     expect_at_instance,
     expect_signed_in,
-    sign_in,
     sign_in_an_hour_ago,
 )
 
@@ -45,11 +47,15 @@ def test_a_change_waits_for_a_fresh_sign_in_and_is_not_lost(open_browser, demo):
     expect(page.get_by_label("City")).to_have_value("Gabrovo")
 
 
-def test_refusal_of_a_rule_keeps_its_lines(open_browser, demo):
-    page = open_browser()
-    sign_in(page, demo)
+@pytest.mark.parametrize("language", ["en", "bg"])
+def test_refusal_of_a_rule_is_read_whole_beside_its_field(open_browser, demo, language):
+    page = open_browser(locale=language)
+    page.goto(f"{demo.shop}/customers/")
+    choose(page, EMPLOYEE)
     open_customer(page, "C00001")
     page.locator("[name=EnterpriseCompany]").select_option("Demo Trading")
-    page.get_by_role("button", name="Save").click()
-    # Its words: tests/example_project.
-    assert len(page.locator("#id_EnterpriseCompany_error").inner_text().splitlines()) > 1
+    page.locator("main form button").click()
+    (rule,) = [rule for rule in ready_rules() if rule.model == "frontend"]
+    told = rule.refusal({"Number": "C00001"}).texts[language].splitlines()
+    beside = page.locator("#id_EnterpriseCompany_error").inner_text().splitlines()
+    assert beside == [line.rstrip() for line in told]
