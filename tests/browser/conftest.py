@@ -103,7 +103,7 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture
 def server():
-    """What serves the site of the scene; tests vary it."""
+    """The server of the scene: gunicorn or uvicorn; tests vary it."""
     return "gunicorn"
 
 
