@@ -27,25 +27,27 @@ def unseal(purpose: str, text: str, *, max_age: int | None = None) -> bytes | No
 
     None where ``text`` was not sealed for it, or is older than ``max_age`` seconds.
     """
-    # Fernet skips characters that are not base64, so one seal would have many spellings.
-    data = decode_base64url(text)
-    if data is None:
-        return None
     try:
-        return _keyring(purpose).decrypt(base64.urlsafe_b64encode(data), ttl=max_age)
+        return _keyring(purpose).decrypt(_fernet_token(text), ttl=max_age)
     except InvalidToken:
         return None
 
 
 def sealed_at(purpose: str, text: str) -> int | None:
     """When this was sealed for ``purpose``, in Unix seconds; None where it was not."""
-    data = decode_base64url(text)
-    if data is None:
-        return None
     try:
-        return _keyring(purpose).extract_timestamp(base64.urlsafe_b64encode(data))
+        return _keyring(purpose).extract_timestamp(_fernet_token(text))
     except InvalidToken:
         return None
+
+
+def _fernet_token(text: str) -> bytes:
+    """A sealed text with its padding. Raises InvalidToken where it is not base64url."""
+    # Fernet skips characters that are not base64, so one seal would have many spellings.
+    data = decode_base64url(text)
+    if data is None:
+        raise InvalidToken
+    return base64.urlsafe_b64encode(data)
 
 
 def _keyring(purpose: str) -> MultiFernet:
