@@ -249,7 +249,6 @@ def _login(request: HttpRequest, user: Any, entry: SessionEntry) -> None:
             # Django keeps the key if the same user signs in again, and has none yet after a flush.
             # The row needs a key by which a sign-out notice finds this session.
             session.cycle_key()
-    fill()
 
 
 def _django_login(request: HttpRequest, user: Any) -> None:

@@ -90,7 +90,7 @@ def _repeated(method: Callable[P, T]) -> Callable[P, T]:
 def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Iterator[None]:
     """Calls ``fill`` when the session gets a new key inside the block, before it is stored.
 
-    Some engines store a session later than that: fill it after the block, too.
+    Calls it after the block as well: some engines store a session later.
     """
     save = session.save
 
@@ -104,6 +104,7 @@ def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Itera
         yield
     finally:
         session.save = save  # type: ignore[method-assign]
+    fill()
 
 
 def save_only_changes(session: SessionBase) -> None:
