@@ -33,7 +33,7 @@ _KEY = "instance_session_key"
 _LEFT = "sign-in left"
 
 
-def note_session(request: Any) -> str | None:
+def note_session(request: HttpRequest) -> str | None:
     """Remembers the key of the session that the request came with: login() forgets it.
 
     None where the session has no key yet, or is not of an engine.
@@ -43,7 +43,7 @@ def note_session(request: Any) -> str | None:
     except AttributeError:
         # A site may leave sessions out for some of its pages.
         key = None
-    request.instance_session_key = key
+    setattr(request, _KEY, key)
     return key
 
 
