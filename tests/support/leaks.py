@@ -28,12 +28,11 @@ SHORTEST = 12
 PREFIX = 24
 MAX_NOTED = 256 * 1024
 
-# Fields of requests to the instance, by the names of the specifications. The last two are of no
-# use to anybody after the sign-in, and not for logs and pages all the same.
-SECRET_FIELDS = {
-    *("code", "code_verifier", "client_secret", "refresh_token", "id_token_hint", "token"),
-    *("state", "nonce"),
-}
+# Fields of requests to the instance, by the names of the specifications.
+OF_A_SITE = {"code", "code_verifier", "client_secret", "refresh_token", "id_token_hint", "token"}
+# Of no use to anybody after the sign-in, and not for logs and pages all the same.
+OF_AN_ATTEMPT = {"state", "nonce"}
+SECRET_FIELDS = OF_A_SITE | OF_AN_ATTEMPT
 COOKIES = re.compile(r"(__Host-)?erpnet_(signin_|answer)")
 TOKEN_MEMBERS = re.compile(r'"(access_token|id_token|refresh_token)"\s*:\s*"([^"]+)"')
 
