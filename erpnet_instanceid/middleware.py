@@ -33,7 +33,7 @@ from .tokens.entry import (
     is_unchanged,
     read_entry,
 )
-from .tokens.logins import end_left, has_left, note_session
+from .tokens.logins import end_left, has_left, note_session, noted_session
 from .tokens.refresh import Renewed
 from .tokens.refresh_async import arenew
 from .tokens.renewal import renew
@@ -122,22 +122,25 @@ class TokenRefreshMiddleware:
         # A view of this app needs no fresh token, and the start of a sign-in makes no query.
         if is_own_path(request.path_info):
             return None
-        session, unread = request.session, reopen(request.session)
+        session = request.session
         try:
             with untouched(session):
-                entry, is_unreadable = read_entry(session), ENTRY_KEY in session
+                entry = read_entry(session)
+                is_unreadable = entry is None and ENTRY_KEY in session
         except Exception as error:  # noqa: BLE001 - each engine fails in its own way
             logger.warning("session_not_loaded error=%s", type(error).__name__)
             return None
         if session.session_key is None:
             # The engine has no such session, or its cache is down. Django would delete the cookie
             # now. Only a page that uses the session may cause that.
-            request.session = unread
+            request.session = reopen(session, noted_session(request))
             return None
-        if entry is None and is_unreadable:
+        if is_unreadable:
             leave(request)
-            return None
-        return entry if entry is not None and entry.is_due() else None
+        if entry is None or entry.is_due():
+            return entry
+        self._remember_entry(session.session_key, entry)
+        return None
 
     def _has_new_key(self, request: HttpRequest) -> bool:
         """Notes when the tokens are due. Returns whether the row needs the session's new key."""
@@ -151,13 +154,15 @@ class TokenRefreshMiddleware:
         if is_unchanged(request, self.due_at.get(key, 0.0)):
             return False
         entry = entry_in(content)
-        if entry is None:
-            return False
+        return entry is not None and not self._remember_entry(key, entry)
+
+    def _remember_entry(self, key: str, entry: SessionEntry) -> bool:
+        """Notes when the tokens are due, unless the row needs the session's new key first."""
         if entry.session_key != key:
-            # Not remembered: if the row cannot be written now, the next request tries again.
-            return True
+            # If the row cannot be written now, the next request tries again.
+            return False
         self._remember(key, entry.renew_at)
-        return False
+        return True
 
     def _remember(self, key: str, due_at: float) -> None:
         if len(self.due_at) >= MAX_REMEMBERED:

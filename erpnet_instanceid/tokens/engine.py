@@ -49,9 +49,9 @@ def loaded(request: HttpRequest) -> Mapping[str, Any] | None:
     return content
 
 
-def reopen(session: SessionBase) -> SessionBase:
-    """The same session, to be read again from its engine."""
-    again = engine_of(session)(session.session_key)
+def reopen(session: SessionBase, key: str | None) -> SessionBase:
+    """The same session, to be read again from its engine, which knows it by this key."""
+    again = engine_of(session)(key)
     # Some engines save the browser and the address of the visitor, which they keep as attributes.
     for name, value in vars(session).items():
         if not name.startswith("_") and name not in OWN_ATTRIBUTES:

@@ -55,12 +55,12 @@ class SessionEntry:
 
     def __post_init__(self) -> None:
         """Raises TypeError or ValueError where it is not what this version writes."""
-        texts = (self.sign_in, self.access_token, self.target)
-        numbers = (self.generation, self.expires_at, self.renew_at, self.authenticated_at)
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError
-        if not all(isinstance(number, int | float) for number in numbers):
-            raise TypeError
+        for text in (self.sign_in, self.access_token, self.target):
+            if not isinstance(text, str):
+                raise TypeError
+        for number in (self.generation, self.expires_at, self.renew_at, self.authenticated_at):
+            if not isinstance(number, (int, float)):
+                raise TypeError
         UUID(self.sign_in)
 
     def seconds_left(self) -> float:
@@ -200,7 +200,7 @@ def _save_newer(session: SessionBase, newer: SessionEntry) -> SessionBase | None
     later request then finds the tokens in the row.
     """
     try:
-        saved = reopen(session)
+        saved = reopen(session, session.session_key)
         there = read_entry(saved)
         if there is None or there.sign_in != newer.sign_in:
             return None

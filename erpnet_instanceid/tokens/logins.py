@@ -47,10 +47,16 @@ def note_session(request: HttpRequest) -> str | None:
     return key
 
 
+def noted_session(request: HttpRequest) -> str | None:
+    """The key that `note_session` has noted, None where it was not called."""
+    key: str | None = getattr(request, _KEY, None)
+    return key
+
+
 @contextmanager
 def own_login(request: HttpRequest) -> Iterator[None]:
     """For the login() of a sign-in at the instance, which ends the former row itself."""
-    key = getattr(request, _KEY, None)
+    key = noted_session(request)
     setattr(request, _KEY, None)
     yield
     setattr(request, _KEY, key)
@@ -87,7 +93,7 @@ def end_left(request: HttpRequest) -> None:
 
 @receiver(user_logged_in, dispatch_uid="erpnet_instanceid.logins")
 def _after_login(*, request: HttpRequest, user: Any, **_kwargs: Any) -> None:
-    key = getattr(request, _KEY, None)
+    key = noted_session(request)
     if key is None or read_entry(request.session) is not None:
         return
     try:
