@@ -163,9 +163,7 @@ def read_json(data: bytes) -> Any:
     One reader takes the first of the two values, another reader the last.
     """
     try:
-        return json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique_members, parse_constant=_no_constant
-        )
+        return _DECODER.decode(data.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -179,6 +177,10 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+# json.loads() would make one for each call.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_members, parse_constant=_no_constant)
 
 
 def read_key_set(document: object) -> tuple[Key, ...]:
