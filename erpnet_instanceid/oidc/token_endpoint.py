@@ -37,7 +37,7 @@ def exchange_code(
     Raises OAuthError where the instance refuses the code, TokenRejected where the tokens in its
     answer cannot be used, InstanceUnavailable and InvalidResponse where there is no such answer.
     """
-    answer, _ = _ask(
+    fields, _ = _ask(
         client,
         {
             "grant_type": "authorization_code",
@@ -47,7 +47,7 @@ def exchange_code(
         },
     )
     try:
-        tokens = _read_tokens(answer, client, scope=scope, now=now)
+        tokens = _read_tokens(fields, client, scope=scope, now=now)
     except InvalidResponse as error:
         # InvalidResponse means "try later" to a caller. The code is spent: later is no use.
         raise TokenRejected(error.code, **error.facts) from None
@@ -63,8 +63,8 @@ def spend_refresh_token(client: Client, refresh_token: str, *, now: float) -> Re
     InstanceUnavailable, InvalidResponse or OAuthError.
     """
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    answer, told_at = _ask(client, form)
-    return Refreshed(_read_tokens(answer, client, scope="", now=now), told_at)
+    fields, answer = _ask(client, form)
+    return Refreshed(_read_tokens(fields, client, scope="", now=now), answer.told_at())
 
 
 def client_credentials(client: Client, *, scope: str | None, now: float) -> TokenSet:
@@ -75,8 +75,8 @@ def client_credentials(client: Client, *, scope: str | None, now: float) -> Toke
     form = {"grant_type": "client_credentials"}
     if scope:
         form["scope"] = scope
-    answer, _ = _ask(client, form)
-    return _read_tokens(answer, client, scope=scope or "", now=now)
+    fields, _ = _ask(client, form)
+    return _read_tokens(fields, client, scope=scope or "", now=now)
 
 
 def revoke(client: Client, refresh_token: str) -> bool:
@@ -94,14 +94,14 @@ def revoke(client: Client, refresh_token: str) -> bool:
         return False
 
 
-def _ask(client: Client, form: Mapping[str, str]) -> tuple[dict[str, Any], float | None]:
+def _ask(client: Client, form: Mapping[str, str]) -> tuple[dict[str, Any], http.Answer]:
     answer = _post(client, client.provider.metadata().token_endpoint, form)
     answer.check_available()
     if answer.status == 200:
         fields = answer.json_object()
         if "error" in fields:
             raise InvalidResponse("error_with_status_200", url=answer.url)
-        return fields, answer.told_at()
+        return fields, answer
     if answer.status in (400, 401, 403):
         fields = answer.json_object()
         error = fields.get("error")
