@@ -173,7 +173,7 @@ def exchange(
                 response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise unavailable(error, shown, bound) from None
-    return Answer(url=shown, status=response.status, headers=dict(response.headers), body=body)
+    return Answer(url=shown, status=response.status, headers=response.headers, body=body)
 
 
 def _send(

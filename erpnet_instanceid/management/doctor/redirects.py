@@ -16,7 +16,7 @@ def open_page(url: str, limits: http.Limits) -> http.Answer:
 
 def onward(url: str, answer: http.Answer) -> str:
     """The address that ``answer`` redirects to; empty if it does not redirect to an address."""
-    location = header(answer, "Location")
+    location = answer.headers.get("Location")
     if not (300 <= answer.status < 400 and location):
         return ""
     try:
@@ -25,11 +25,6 @@ def onward(url: str, answer: http.Answer) -> str:
     except ValueError:
         return ""
     return target
-
-
-def header(answer: http.Answer, name: str) -> str:
-    """The value of a header, in upper or lower case; empty if missing."""
-    return next((v for k, v in answer.headers.items() if k.lower() == name.lower()), "")
 
 
 def parameters(url: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from ...oidc.errors import InstanceIDError
 from ...pages.explanations import sentence
 from ..registration import login_url, signin_url
 from .findings import Finding, bad, look, ok
-from .redirects import header, onward, open_page, parameters
+from .redirects import onward, open_page, parameters
 
 HTTPS_CURE = (
     "A proxy takes https off, and Django does not know. Set "
@@ -48,7 +48,7 @@ def examine_site(client: Client, site: str) -> Finding:
         return _no_redirect(start, answer.status)
     if not target.startswith(client.provider.metadata().authorization_endpoint):
         return _leads_elsewhere(start, target)
-    if not header(answer, "Set-Cookie"):
+    if "Set-Cookie" not in answer.headers:
         return bad("site", f"{start} sends no cookie, so no sign-in can be completed.", COOKIE_CURE)
     return _compared(dict(parameters(target)), client, login_url(site))
 
