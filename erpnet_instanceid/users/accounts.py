@@ -46,7 +46,7 @@ def find_person(claims: Claims) -> Person | None:
 
 def is_of(account: Account, claims: Claims) -> bool:
     """Whether these claims describe the person whose account this is."""
-    return account.fingerprint == _fingerprint(claims)
+    return account.fingerprint == fingerprint(claims["iss"], *account_key(claims))
 
 
 def is_kept_by_sub(account: Account) -> bool:
@@ -120,18 +120,18 @@ def _save_changed(account: Account, values: dict[str, Any]) -> None:
 
 
 def _account_by_id(claims: Claims) -> Account | None:
-    kind, _ = account_key(claims)
+    kind, key = account_key(claims)
     if kind == "sub":
         return None
     # Not by first(), which takes the time to put in order what is one row at most.
-    return next(iter(_accounts().filter(fingerprint=_fingerprint(claims))), None)
+    return next(iter(_accounts(fingerprint=fingerprint(claims["iss"], kind, key))), None)
 
 
 def _account_by_login_name(claims: Claims) -> Account | None:
     # The database may ignore case or accents; a login name does not.
     namesakes = [
         account
-        for account in _accounts().filter(issuer=claims["iss"], sub=claims["sub"])
+        for account in _accounts(issuer=claims["iss"], sub=claims["sub"])
         if (account.issuer, account.sub) == (claims["iss"], claims["sub"])
     ]
     kind, _ = account_key(claims)
@@ -144,20 +144,17 @@ def _account_by_login_name(claims: Claims) -> Account | None:
     return None
 
 
-def _accounts() -> QuerySet[Account]:
-    return Account.objects.select_related("user")
-
-
-def _fingerprint(claims: Claims) -> str:
-    kind, key = account_key(claims)
-    return fingerprint(claims["iss"], kind, key)
+def _accounts(**values: str) -> QuerySet[Account]:
+    # The join last: Django copies what is to be joined at each step.
+    return Account.objects.filter(**values).select_related("user")
 
 
 def _account_values(claims: Claims) -> dict[str, Any]:
+    kind, key = account_key(claims)
     return {
-        "fingerprint": _fingerprint(claims),
+        "fingerprint": fingerprint(claims["iss"], kind, key),
         "issuer": claims["iss"],
-        "key": account_key(claims)[1],
+        "key": key,
         "sub": claims["sub"],
         "user_type": claims["user_type"],
         "is_admin": is_true(claims.get("is_admin")),
