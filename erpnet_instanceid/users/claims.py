@@ -33,8 +33,7 @@ def merge_claims(sources: Iterable[Claims]) -> dict[str, Any]:
             merged.pop("email_verified", None)
         elif "email" in merged:
             source = {name: source[name] for name in source if name != "email_verified"}
-        for name, value in source.items():
-            merged.setdefault(name, value)
+        merged = {**source, **merged}
         if "is_admin" in source:
             admin.append(is_true(source["is_admin"]))
         if "user_type" in source:
@@ -69,7 +68,7 @@ def text(value: object) -> str | None:
     in Persian and in Indian scripts are spelled with them. Other marks that nobody sees, such as
     soft hyphens and changes of direction, are left out.
     """
-    if not isinstance(value, str) or any(category(each) in _NO_TEXT for each in value):
+    if not isinstance(value, str) or not _NO_TEXT.isdisjoint(map(category, value)):
         return None
     shown = "".join(map(_shown, value)).strip()
     return shown if shown.strip(_JOINERS) else None
