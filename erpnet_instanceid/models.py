@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import models, router
 from django.db.models import Index, UniqueConstraint
-from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.module_loading import import_string
@@ -168,7 +167,7 @@ class SignIn(models.Model):
         # The API imports this module, so this module can only look the API up when it is called.
         return import_string("erpnet_instanceid.api.sign_in_api")(self)
 
-    def change(self, values: dict[str, Any], *where: models.Q | RawSQL, **only_where: Any) -> bool:
+    def change(self, values: dict[str, Any], *where: models.Q, **only_where: Any) -> bool:
         """Sets ``values`` on the row, and then on this object.
 
         Returns False, and changes nothing, where the sign-in has ended or ``where`` and

@@ -36,7 +36,7 @@ from ..oidc.token_set import TokenSet
 from ..oidc.tracebacks import hides_own_frames
 from ..pages import kept_forms
 from ..signals import signed_in
-from ..tokens import backoff, notice_log
+from ..tokens import backoff, rows
 from ..tokens.connections import give_back
 from ..tokens.endings import end, end_all_of, sign_out
 from ..tokens.engine import filled_when_created, repeat_in_conflict, save_only_changes
@@ -90,7 +90,7 @@ def _claim(attempt: Attempt) -> SignIn:
     # came in between counts.
     under_way_for = timedelta(seconds=time.time() - attempt.plan.started)
     started = timezone.now() - under_way_for
-    return tried_again(partial(SignIn.objects.create, attempt=attempt.state_hash, started=started))
+    return rows.claim(attempt.state_hash, started)
 
 
 @contextmanager
@@ -203,17 +203,16 @@ def sign_visitor_in(
     kept_forms.note_sign_in(request, user)
     with deleted_if_refused(sign_in):
         _login(request, user, entry)
-    row = {
-        "account": account,
+    values = {
+        "account_id": account.pk,
         "session_key": session.session_key or "",
         "generation": 1,
         "tokens": sealed_tokens(tokens),
         "refreshed": timezone.now(),
         **_named_by(claims),
     }
-    no_notice = notice_log.no_notice_of(claims, since=sign_in.started)
     with deleted_if_refused(sign_in):
-        if not sign_in.change(row, no_notice):
+        if not rows.complete(sign_in, claims, values):
             sign_out(request)
             raise AttemptError("sign_in_ended")
     if before is not None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import BooleanField
-from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from ..conf import conf
@@ -21,7 +20,6 @@ from ..oidc.id_token import Claims, session_id
 from .connections import database
 from .pruning import CLAIMED_FOR
 
-# In SQL, since Django would take longer to build it, at each sign-in, than the database to answer.
 NO_NOTICE = f"""NOT EXISTS (
     SELECT 1 FROM {Notice._meta.db_table}
     WHERE named IN (%s, %s) AND sub IN ('', %s) AND received >= %s AND issued_at >= %s
@@ -53,19 +51,18 @@ def _wait_for_sign_ins(alias: str) -> None:
         list(under_way.select_for_update().values_list("pk", flat=True))
 
 
-def no_notice_of(claims: Claims, *, since: datetime) -> RawSQL:
-    """The condition that no notice has come about the sign-in with these claims.
+def no_notice_of(claims: Claims, *, since: datetime) -> tuple[str, list[Any]]:
+    """The condition, in SQL, that no notice has come about the sign-in with these claims.
 
-    ``since`` is when the sign-in began, by this site's clock: an earlier notice is about an earlier
-    sign-in.
+    Returns its parameters as well. ``since`` is when the sign-in began, by this site's clock: an
+    earlier notice is about an earlier sign-in.
     """
     connection = connections[database()]
     sub = _hash(claims, "sub", claims["sub"])
     received = Notice._meta.get_field("received").get_db_prep_value(since, connection)
     # The clocks of two nodes of the instance may differ.
     issued_since = int(claims["iat"]) - conf.clock_skew
-    values = (_names(claims)["named"], sub, sub, received, issued_since)
-    return RawSQL(NO_NOTICE, values, output_field=BooleanField())  # noqa: S611 - all are parameters
+    return NO_NOTICE, [_names(claims)["named"], sub, sub, received, issued_since]
 
 
 def _names(claims: Claims) -> dict[str, str]:
