@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -67,6 +68,9 @@ class InstanceIDBackend(AuthenticationBackend):
         self.request = request
         self.sign_in: SignIn = credentials.get("sign_in") or SignIn()
         return self.get_or_create_user(tokens.access_token, tokens.id_token, id_token_claims)
+
+    # Django asks for it at each sign-in, and Python would make it anew.
+    authenticate.__signature__ = inspect.signature(authenticate)  # type: ignore[attr-defined]
 
     async def aauthenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         # ModelBackend's own would try a password.
