@@ -21,6 +21,7 @@ from .pool import bounded_pools, has_sent
 
 # How many hosts, and how many idle connections to each.
 POOL_SIZE = (4, 32)
+NO_RETRIES = urllib3.Retry(False)
 # From requests, from urllib3, and from Python's own http.client.
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
 CA_BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -84,7 +85,7 @@ class InstanceAdapter(HTTPAdapter):
                 body=body,
                 headers=headers,
                 timeout=timeout,
-                retries=False,
+                retries=NO_RETRIES,
                 redirect=False,
                 assert_same_host=False,
                 preload_content=False,
