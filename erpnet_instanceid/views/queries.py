@@ -24,7 +24,7 @@ def take_query(request: HttpRequest) -> list[tuple[str, str]]:
     request.GET = QueryDict()
     for name, value in request.META.items():
         # Servers and proxies repeat the whole address: RAW_URI, REQUEST_URI, HTTP_X_ORIGINAL_URL.
-        if isinstance(value, str) and name.endswith(("URI", "URL")):
+        if name.endswith(("URI", "URL")) and isinstance(value, str):
             request.META[name] = value.partition("?")[0]
         elif name.endswith("QUERY_STRING"):
             request.META[name] = ""
