@@ -15,6 +15,7 @@ from erpnet_instanceid.oidc.http import Answer
 from erpnet_instanceid.testing import application_secret_hash
 
 from ..support.proxy import run_proxy
+from ..support.refusing import refusing
 from .command import told
 
 SITE = "https://backend.example.com"
@@ -387,23 +388,24 @@ def test_service_credentials_are_tried(instance, configure):
 
 # The tables
 
-MISSING = "The tables of this app are missing. Run manage.py migrate."
+MISSING = "The tables of this app are missing or out of date. Run manage.py migrate."
 
 
-def test_missing_tables_are_named(instance):
-    # As before the first migrate; the test's rollback brings them back.
+@pytest.mark.parametrize(
+    "change",
+    ["ALTER TABLE erpnet_instanceid_signin RENAME TO elsewhere", "DELETE FROM django_migrations"],
+)
+def test_missing_tables_are_named(instance, change):
+    # As before the first migrate, or the latest; the test's rollback brings them back.
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE erpnet_instanceid_signin RENAME TO elsewhere")
+        cursor.execute(change)
     assert f"BAD   {MISSING}\n" in blamed()
     with pytest.raises(CommandError, match=re.escape(MISSING)):
         told("prune")
 
 
 def test_database_that_does_not_answer(instance):
-    def refuses(*_args):
-        raise OperationalError("connection refused")
-
-    with connection.execute_wrapper(refuses):
+    with refusing(bool, OperationalError("connection refused")):
         text = blamed()
     assert "BAD   The database does not answer: connection refused" in text
     assert "answers as an Instance ID" in text

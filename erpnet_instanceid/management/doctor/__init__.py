@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from django.core.checks import ERROR, CheckMessage
 from django.db import DatabaseError, connections, router
+from django.db.migrations.executor import MigrationExecutor
 
 from ...checks import check_settings, check_site
 from ...conf import conf
@@ -28,7 +29,7 @@ from .site import examine_site
 
 __all__ = ["TABLES_MISSING", "Finding", "examine", "has_tables", "next_step"]
 
-TABLES_MISSING = "The tables of this app are missing. Run manage.py migrate."
+TABLES_MISSING = "The tables of this app are missing or out of date. Run manage.py migrate."
 
 
 def examine(site: str = "") -> Iterator[Finding]:
@@ -93,10 +94,13 @@ def _of_check(message: CheckMessage) -> Finding:
 
 
 def has_tables() -> bool:
-    """Whether the tables of this app are there. Raises DatabaseError."""
+    """Whether the tables of this app are there, and up to date. Raises DatabaseError."""
     connection = connections[router.db_for_write(SignIn)]
     present = set(connection.introspection.table_names())
-    return present.issuperset(model._meta.db_table for model in (Account, SignIn))
+    if not present.issuperset(model._meta.db_table for model in (Account, SignIn)):
+        return False
+    migrations = MigrationExecutor(connection)
+    return not migrations.migration_plan(migrations.loader.graph.leaf_nodes(SignIn._meta.app_label))
 
 
 def _tables() -> Finding:
