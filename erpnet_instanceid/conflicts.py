@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from django.contrib.sessions.backends.base import UpdateError
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, Error, connections
 
 T = TypeVar("T")
 
@@ -29,12 +29,15 @@ def is_conflict(error: BaseException) -> bool:
     if isinstance(error, UpdateError):
         # A session engine raises it in place of the database's error.
         return error.__context__ is not None and is_conflict(error.__context__)
-    if not isinstance(error, DatabaseError):
-        return False
+    return isinstance(error, DatabaseError) and has_code(error, SQL_STATES, MYSQL_ERRORS)
+
+
+def has_code(error: Error, sql_states: frozenset[str], mysql_errors: frozenset[int]) -> bool:
+    """Whether a database's error has one of these codes."""
     # psycopg and psycopg2 have different names for it.
     cause = error.__cause__
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state in SQL_STATES or bool(error.args and error.args[0] in MYSQL_ERRORS)
+    return state in sql_states or bool(error.args and error.args[0] in mysql_errors)
 
 
 def tried_again(work: Callable[[], T]) -> T:

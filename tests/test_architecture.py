@@ -16,6 +16,7 @@ ROOMS = (
     "errors",
     "once",
     "conflicts",
+    "outages",
     "sealing",
     "notes",
     "cookies",

@@ -32,6 +32,7 @@ SENTENCES = {
     "token_not_yet_valid": "By this machine's clock, a token of the instance is not valid yet.",
     "unknown_attempt": "The browser has no cookie for this sign-in.",
     "user_type_refused": "The visitor's user type is {user_type!r}.",
+    "tables_missing": "The database lacks a table or a column.",
     "sent_back": "A page of this site sends a visitor who is signed in to sign in again.",
 }
 # The instance's own errors: an OAuth code such as server_error means something else above.
@@ -78,6 +79,7 @@ CURES = {
     ),
     "user_type_refused": f"If such visitors may sign in, add this type to "
     f"{setting_name('ALLOWED_USER_TYPES')}.",
+    "tables_missing": "Run “manage.py migrate”.",
     "sent_back": "Use raise_exception=True where a page wants a right. Let LOGIN_REDIRECT_URL not "
     "lead to sign-in, and let browsers keep the session cookie.",
 }

@@ -44,8 +44,11 @@ OPERATOR_ERRORS = frozenset(
         "ca_bundle_missing",
         "ca_bundle_unreadable",
         "proxy_unsupported",
+        "tables_missing",
     }
 )
+# What the operator runs, for an error that the doctor need not find first.
+_CURE_OF = {"tables_missing": "manage.py migrate"}
 
 _CLOCKS = _(
     "The sign-in took too long, or the clocks of this site and of the instance differ. "
@@ -110,7 +113,12 @@ _SENTENCES: dict[str, Promise] = {
         "of this site. You can start a sign-in here."
     ),
     "not_form": _("What arrived here is not an answer of the instance."),
+    "database_busy": _(
+        "This site cannot read or store its data right now. Please try again in a minute."
+    ),
 }
+# Errors of this site that are raised as errors of the instance: a caller may try again after both.
+_DATABASE_FAILED = frozenset({"database_busy", "tables_missing"})
 # Why this browser has no attempt that fits the answer.
 _REASONS: dict[str, Promise] = {
     "no_cookie": _(
@@ -171,17 +179,17 @@ _KINDS: tuple[tuple[type[InstanceIDError], int, Promise, Promise], ...] = (
     ),
 )
 _AWAY = _("This page needs the instance, which does not answer. Please try again in a minute.")
-_MISCONFIGURED = _(
-    "This site is not set up correctly at the instance. Please tell the people who run this site."
-)
+_MISCONFIGURED = _("This site is not set up correctly. Please tell the people who run this site.")
 
 
 def describe(error: InstanceIDError) -> tuple[int, Promise, Promise]:
     """Status, title and sentence for a visitor."""
     for kind, status, title, sentence in _KINDS:
         if isinstance(error, kind):
+            if error.code in _DATABASE_FAILED:
+                title = _("This site has a problem")
             if _is_the_operators(error):
-                return 502, title, _MISCONFIGURED
+                return max(status, 502), title, _MISCONFIGURED
             reason = _REASONS.get(str(error.facts.get("reason")))
             return status, title, reason or _SENTENCES.get(error.code, sentence)
     return 500, _("You could not be signed in"), _("Something went wrong. Please start again.")
@@ -229,6 +237,8 @@ def _ways_on(error: InstanceIDError, address: str) -> dict[str, Any]:
     somebody_else = with_parameters(address, {"prompt": "login"})
     if isinstance(error, SignInDenied):
         return {"again": somebody_else, "again_text": _("Sign in as somebody else")}
+    if error.code in _DATABASE_FAILED:
+        return {**again, "again_text": _("Try again")}
     if error.code == "access_denied":
         return {**again, "again_text": _("Try again"), "somebody_else": somebody_else}
     return again
@@ -238,7 +248,7 @@ def instance_failed_page(request: HttpRequest, error: InstanceIDError) -> HttpRe
     """A page, or JSON for a script, that says why the instance did not serve the visitor. Also
     logs it."""
     status, title, sentence = describe(error)
-    if isinstance(error, InstanceUnavailable):
+    if isinstance(error, InstanceUnavailable) and error.code not in _DATABASE_FAILED:
         # The usual sentence speaks of a sign-in, and this visitor was not signing in.
         sentence = _AWAY
     reference = _logged("instance_failed", error)
@@ -273,7 +283,8 @@ def _logged(event: str, error: InstanceIDError, reference: str = "") -> str:
     reference = reference or secrets.token_hex(8)
     level, line = logging.WARNING, "%s reference=%s error=%s kind=%s"
     if _is_the_operators(error):
-        level, line = logging.ERROR, f"{line} run='manage.py instanceid doctor'"
+        command = _CURE_OF.get(error.code, "manage.py instanceid doctor")
+        level, line = logging.ERROR, f"{line} run='{command}'"
     logger.log(level, line, event, reference, error, type(error).__name__)
     return reference
 

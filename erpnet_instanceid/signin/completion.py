@@ -212,8 +212,7 @@ def sign_visitor_in(
         **_named_by(claims),
     }
     with deleted_if_refused(sign_in):
-        if not rows.complete(sign_in, claims, values):
-            sign_out(request)
+        if not _completed(request, sign_in, claims, values):
             raise AttemptError("sign_in_ended")
     if before is not None:
         _end_replaced(before)
@@ -257,6 +256,20 @@ def _django_login(request: HttpRequest, user: Any) -> None:
         # Django saves the user's last_login, and the site's model is cleaned at each save.
         sign_out(request)
         raise SignInDenied("user_not_saved", constraint=constraint(error)) from error
+
+
+def _completed(
+    request: HttpRequest, sign_in: SignIn, claims: Claims, values: dict[str, Any]
+) -> bool:
+    """Completes the row. Else signs the visitor out again, and returns False or raises the
+    database's error."""
+    is_complete = False
+    try:
+        is_complete = rows.complete(sign_in, claims, values)
+    finally:
+        if not is_complete:
+            sign_out(request)
+    return is_complete
 
 
 def _end_replaced(before: SessionEntry) -> None:

@@ -22,7 +22,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from ..models import SignIn
-from ..oidc.errors import InstanceUnavailable, SignInExpired
+from ..oidc.errors import SignInExpired
+from ..outages import as_unavailable
 from .backoff import LONGEST_SECONDS
 from .connections import database
 
@@ -157,5 +158,4 @@ def refusal_means_later(sign_in_id: object) -> Iterator[None]:
     try:
         yield
     except DatabaseFailure as error:
-        cause = type(error).__name__
-        raise InstanceUnavailable("database_busy", sign_in=str(sign_in_id), cause=cause) from None
+        raise as_unavailable(error, sign_in=str(sign_in_id)) from None

@@ -19,6 +19,7 @@ from django.db import Error as DatabaseFailure
 
 from ..oidc.errors import InstanceIDError, InstanceUnavailable
 from ..once import once
+from ..outages import as_unavailable
 from . import lease
 from .connections import beside_transaction, give_back, inside_transaction
 from .following import asks_the_instance, claims_of, follow, follow_in_background
@@ -132,10 +133,7 @@ def settle(leased: Leased, answer: Answer) -> Renewed | None:
         if not leased.wanted.wait:
             # The caller does not need them; the tokens must not get lost all the same.
             _threads().submit(leased.caller.run, settle_late, leased, answer)
-        cause = type(error).__name__
-        raise InstanceUnavailable(
-            "database_busy", sign_in=str(leased.sign_in.pk), cause=cause
-        ) from None
+        raise as_unavailable(error, sign_in=str(leased.sign_in.pk)) from None
 
 
 def _renew_in_passing(leased: Leased) -> Renewed | None:

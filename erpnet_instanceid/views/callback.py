@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db import Error as DatabaseFailure
 from django.db import IntegrityError, transaction
 from django.http import (
     HttpRequest,
@@ -21,6 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from ..mozilla import CallbackView
 from ..oidc.errors import AttemptError, InstanceIDError
 from ..oidc.fetched import PENDING
+from ..outages import as_unavailable
 from ..pages.failures import sign_in_failed_page
 from ..pages.render import page, private
 from ..pages.targets import default_target, signin_address
@@ -35,7 +37,7 @@ from ..tokens.entry import read_entry
 from .framed import for_popup, popup_done
 from .posted import posted_pairs
 from .queries import take_query
-from .reporting import sensitive_request
+from .reporting import report, sensitive_request
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -96,11 +98,19 @@ class SignInCallbackView(CallbackView):
     def _answer(
         self, request: HttpRequest, reference: str, answer: Answer | None
     ) -> HttpResponseBase:
-        """Completes the sign-in or says why not. Either way the attempt is spent."""
+        """Completes the sign-in or says why not. Either way the attempt is spent, unless the
+        database refuses."""
         try:
             response = self._complete(request, reference, answer)
         except InstanceIDError as error:
             response = self._failed(request, reference, answer, error)
+        except DatabaseFailure as failure:
+            # A reload brings the same answer. If its code is spent by then, the row of the attempt
+            # says so, and a new sign-in starts by itself.
+            again = request.get_full_path() if request.GET else ""
+            response = self._failed(request, reference, answer, as_unavailable(failure), again)
+            report(request, response, failure)
+            return private(response)
         attempts.forget(request, response, reference)
         if answer is not None:
             answers.forget(request, response)
@@ -138,6 +148,7 @@ class SignInCallbackView(CallbackView):
         reference: str,
         answer: Answer | None,
         error: InstanceIDError,
+        again: str = "",
     ) -> HttpResponse:
         plan = (attempts.read_plan(answer.state) if answer else None) or Plan()
         response = sign_in_failed_page(
@@ -145,7 +156,7 @@ class SignInCallbackView(CallbackView):
             error,
             reference=reference,
             target=self.attempt.target if self.attempt else plan.target,
-            start_at=popup_address_of(plan.frame) if plan.frame else "",
+            start_at=again or (popup_address_of(plan.frame) if plan.frame else ""),
             refresh=_next_start(plan, error),
         )
         return for_popup(response) if plan.frame else response

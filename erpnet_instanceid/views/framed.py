@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
 from ..oidc.authorization import with_parameters
 from ..oidc.errors import AttemptError, InstanceIDError
+from ..outages import as_unavailable
 from ..pages.challenge import is_speculative, shows_page, sign_in_required
 from ..pages.failures import sign_in_failed_page
 from ..pages.frames import allow_framing, is_framed
@@ -20,7 +22,7 @@ from ..signin import frames
 from ..signin.completion import sign_visitor_in
 from ..signin.language import choose_language
 from ..signin.start import asked, moved_to_callback_host, start
-from .reporting import sensitive_request
+from .reporting import report, sensitive_request
 
 
 def answer_without_start(request: HttpRequest, target: str) -> HttpResponseBase | None:
@@ -96,6 +98,10 @@ class RedeemView(View):
             sign_visitor_in(request, sign_in.attempt[:16], claims, tokens, sign_in, target)
         except InstanceIDError as error:
             return allow_framing(request, sign_in_failed_page(request, error, target=wanted))
+        except DatabaseFailure as failure:
+            page_of_failure = sign_in_failed_page(request, as_unavailable(failure), target=wanted)
+            report(request, page_of_failure, failure)
+            return allow_framing(request, page_of_failure)
         response = allow_framing(request, private(HttpResponseRedirect(target)))
         choose_language(request, response, tokens, claims["sub"])
         frames.mark(request, response)

@@ -19,7 +19,7 @@ from ..oidc.fetched import as_stranger
 from ..oidc.id_token import Claims, check_logout_token
 from ..signout.notices import end_named_sign_ins
 from ..tokens.endings import end, sign_out
-from ..tokens.entry import SessionEntry, read_entry
+from ..tokens.entry import read_entry
 from .posted import posted_pairs
 from .reporting import sensitive_request
 
@@ -71,14 +71,12 @@ class FrontChannelSignOutView(View):
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        entry = read_entry(request.session)
         issuers, sids = request.GET.getlist("iss"), request.GET.getlist("sid")
-        if entry is not None and issuers == [conf.issuer] and len(sids) == 1:
+        if issuers == [conf.issuer] and len(sids) == 1:
             try:
-                _end_if_named(request, entry, sids[0])
+                _end_if_named(request, sids[0])
             except DatabaseFailure as error:
-                cause = type(error).__name__
-                logger.warning("sign_in_not_ended sign_in=%s error=%s", entry.sign_in, cause)
+                logger.warning("sign_in_not_ended error=%s", type(error).__name__)
                 return _refused("temporarily_unavailable", status=503)
         response = _unstored(HttpResponse(status=200))
         # Set here, so that no middleware of the site adds a policy that blocks the frame. The page
@@ -87,8 +85,9 @@ class FrontChannelSignOutView(View):
         return response
 
 
-def _end_if_named(request: HttpRequest, entry: SessionEntry, sid: str) -> None:
-    sign_in = SignIn.objects.open(entry.sign_in)
+def _end_if_named(request: HttpRequest, sid: str) -> None:
+    entry = read_entry(request.session)
+    sign_in = SignIn.objects.open(entry.sign_in) if entry is not None else None
     if sign_in is not None and sign_in.sid and sign_in.sid == sid:
         # Ends the row first: Django's sign-out would end it with the reason "logged_out".
         end(sign_in, "notice")

@@ -1,14 +1,18 @@
-"""Keeps secrets of a request out of error reports."""
+"""Reports errors, and keeps secrets of a request out of the reports."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, ItemsView
 from functools import wraps
 from types import FrameType
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.core.signals import got_request_exception
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.debug import SafeExceptionReporterFilter
+
+logger = logging.getLogger("django.request")
 
 
 class ReportFilter(SafeExceptionReporterFilter):
@@ -41,3 +45,14 @@ def sensitive_request(view: Callable[..., HttpResponseBase]) -> Callable[..., Ht
         return view(request, *args, **kwargs)
 
     return wrapper
+
+
+def report(request: HttpRequest, response: HttpResponse, error: Exception) -> None:
+    """Tells ADMINS and error collectors of an error, as Django does if no view catches it.
+
+    Has to be called in the ``except`` block, since collectors ask Python for the error.
+    """
+    got_request_exception.send(sender=None, request=request)
+    told = {"status_code": response.status_code, "request": request}
+    line = ("%s: %s", response.reason_phrase, request.path)
+    logger.log(logging.ERROR, *line, exc_info=error, extra=told)

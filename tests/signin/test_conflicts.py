@@ -1,11 +1,18 @@
 """A database that gives work up because of another transaction, as with SERIALIZABLE."""
 
+import re
+from html import unescape
+
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import InternalError, OperationalError, connection
+from django.core import mail
+from django.db import OperationalError
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.views.posted import FORM
+
+from ..support.outcomes import begin
+from ..support.refusing import READ_ONLY, is_write, refusing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -16,15 +23,9 @@ class SerializationFailure(Exception):
 
 def give_up_once():
     """A database that gives up each statement that writes, once."""
-    seen = set()
-
-    def give_up(execute, sql, params, many, context):
-        if sql.startswith(("UPDATE", "INSERT", "DELETE")) and sql not in seen:
-            seen.add(sql)
-            raise OperationalError("could not serialize access") from SerializationFailure()
-        return execute(sql, params, many, context)
-
-    return connection.execute_wrapper(give_up)
+    seen, error = set(), OperationalError("could not serialize access")
+    error.__cause__ = SerializationFailure()
+    return refusing(lambda sql: is_write(sql) and not (sql in seen or seen.add(sql)), error)
 
 
 def test_sign_in_renewal_and_sign_out_survive_conflicts(client, instance, instance_sign_in):
@@ -61,14 +62,14 @@ def test_notice_survives_conflicts(client, instance, instance_sign_in):
     assert client.get("/whoami").json()["user"] == ""
 
 
-def no_row_can_end(execute, sql, params, many, context):
-    if "UPDATE" in sql and '"ended" =' in sql.partition("WHERE")[0]:
-        raise InternalError("cannot execute UPDATE in a read-only transaction")
-    return execute(sql, params, many, context)
+def ends_a_row(sql):
+    return "UPDATE" in sql and '"ended" =' in sql.partition("WHERE")[0]
 
 
-@pytest.mark.parametrize("channel", ["front", "back"])
-def test_notice_comes_while_the_database_refuses(client, instance, instance_sign_in, channel):
+@pytest.mark.parametrize(("channel", "refused"), [("front", bool), ("back", ends_a_row)])
+def test_notice_comes_while_the_database_refuses(
+    client, instance, instance_sign_in, channel, refused
+):
     instance_sign_in(client, "maria")
     sid = SignIn.objects.get().sid
     body = f"logout_token={instance.logout_token('maria', sid)}"
@@ -78,7 +79,7 @@ def test_notice_comes_while_the_database_refuses(client, instance, instance_sign
             return client.post("/backchannel-signout", body, content_type=FORM).status_code
         return client.get("/frontchannel-signout", {"iss": instance.issuer, "sid": sid}).status_code
 
-    with connection.execute_wrapper(no_row_can_end):
+    with refusing(refused):
         assert notify() == 503
     assert notify() == 200
     assert client.get("/whoami").json()["user"] == ""
@@ -86,6 +87,33 @@ def test_notice_comes_while_the_database_refuses(client, instance, instance_sign
 
 def test_sign_in_is_complete_though_the_former_row_cannot_end(client, instance_sign_in):
     instance_sign_in(client, "maria")
-    with connection.execute_wrapper(no_row_can_end):
+    with refusing(ends_a_row):
         assert instance_sign_in(client, "maria").status_code == 302
     assert client.get("/whoami").json()["user"] == "maria"
+
+
+CLAIM, COMPLETION = "INSERT INTO erpnet_instanceid_signin", "UPDATE erpnet_instanceid_signin"
+NO_TABLE = OperationalError("no such table: erpnet_instanceid_signin")
+
+
+@pytest.mark.parametrize(
+    ("statement", "error", "told"),
+    [
+        (CLAIM, READ_ONLY, "error=database_busy (cause='InternalError') "),
+        (COMPLETION, READ_ONLY, "error=database_busy (cause='InternalError') "),
+        (CLAIM, NO_TABLE, "run='manage.py migrate'"),
+    ],
+)
+def test_database_that_refuses_is_a_page(visitor, instance, caplog, statement, error, told):
+    attempt = begin(visitor, instance)
+    with refusing(lambda sql: sql.startswith(statement), error):
+        page = attempt.bring()
+    assert (page.status_code, "This site has a problem" in page.text) == (503, True)
+    assert told in caplog.text
+    assert f"{type(error).__name__} at /signin-callback\n{error}" in mail.outbox[0].body
+    assert not Session.objects.exists()
+    address = re.search(r'class="button" href="([^"]+)', page.text)[1]
+    again = visitor.get(unescape(address))
+    if statement == COMPLETION:
+        again = visitor.bring(visitor.at(again.headers["Location"]))
+    assert (again.status_code, visitor.whoami()["user"]) == (302, "maria")

@@ -10,6 +10,8 @@ from django.test import RequestFactory
 
 from erpnet_instanceid.models import SignIn
 
+from ..support.refusing import is_write, refusing
+
 FRAME = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe", "Accept": "text/html"}
 
 
@@ -81,6 +83,8 @@ def test_frame_redeems_the_code_once(visitor, instance, configure):
     configure(LANGUAGE_FROM_TOKEN=True)
     code = code_of(visitor, opened(visitor))
     assert visitor.whoami()["user"] == ""
+    with refusing(is_write):
+        assert redeem(visitor, code).status_code == 503
     response = redeem(visitor, code)
     assert (response.status_code, response.headers["Location"]) == (302, "/private")
     assert visitor.whoami()["user"] == "maria"
