@@ -11,7 +11,7 @@ from .targets import path_of, safe_target, signin_address
 
 _WANTED = "sign-in wanted"
 # The last three are what older browsers send.
-TELL_PURPOSE = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+TELL_PURPOSE = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 SPECULATIVE = ("prefetch", "prerender", "preview")
 VARIES_BY = ("Sec-Fetch-Mode", "HX-Request", "X-Requested-With", "Accept")
 
@@ -21,16 +21,17 @@ def shows_page(request: HttpRequest) -> bool:
 
     A script would follow a redirect to the instance, whose pages it may not read.
     """
-    headers = request.headers
-    if headers.get("HX-Request") == "true":
+    # Not from `request.headers`, which Django builds of all headers for the first one asked for.
+    sent = request.META
+    if sent.get("HTTP_HX_REQUEST") == "true":
         return False
-    mode = headers.get("Sec-Fetch-Mode")
+    mode: str | None = sent.get("HTTP_SEC_FETCH_MODE")
     if mode is not None:
         return mode == "navigate"
-    if headers.get("X-Requested-With") == "XMLHttpRequest":
+    if sent.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest":
         return False
     # Scripts also take anything, after the type that they want; a tool takes nothing else.
-    accept = headers.get("Accept", "*/*")
+    accept = sent.get("HTTP_ACCEPT", "*/*")
     return "text/html" in accept.lower() or accept.strip() == "*/*"
 
 
@@ -50,8 +51,8 @@ def told_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> HttpRes
 
 def is_speculative(request: HttpRequest) -> bool:
     """Whether the browser only fetches ahead: a prefetch or a prerender, before any click."""
-    told = [request.headers.get(name, "") for name in TELL_PURPOSE]
-    return any(purpose.partition(";")[0].strip() in SPECULATIVE for purpose in told if purpose)
+    told = [request.META[name] for name in TELL_PURPOSE if name in request.META]
+    return any(purpose.partition(";")[0].strip() in SPECULATIVE for purpose in told)
 
 
 def page_of_script(request: HttpRequest) -> str:

@@ -21,7 +21,7 @@ FRAMED = "framed"
 
 def is_framed(request: HttpRequest) -> bool:
     """Whether the answer to this request becomes the content of a frame."""
-    return request.headers.get("Sec-Fetch-Dest") in cookies.FRAMES or FRAMED in request.GET
+    return request.META.get("HTTP_SEC_FETCH_DEST") in cookies.FRAMES or FRAMED in request.GET
 
 
 def allow_framing(request: HttpRequest, response: HttpResponse) -> HttpResponse:

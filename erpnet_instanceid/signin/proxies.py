@@ -22,13 +22,13 @@ def note_unknown_https(request: HttpRequest) -> None:
 
 
 def _says_https(request: HttpRequest) -> bool:
-    headers = request.headers
+    sent = request.META
     # The first proxy of a chain is the one that the visitor reached.
-    scheme = headers.get("X-Forwarded-Proto") or headers.get("X-Forwarded-Scheme", "")
+    scheme = sent.get("HTTP_X_FORWARDED_PROTO") or sent.get("HTTP_X_FORWARDED_SCHEME", "")
     return (
         scheme.partition(",")[0].strip().lower() == "https"
-        or headers.get("X-Forwarded-Ssl") == "on"
-        or "proto=https" in headers.get("Forwarded", "").lower()
+        or sent.get("HTTP_X_FORWARDED_SSL") == "on"
+        or "proto=https" in sent.get("HTTP_FORWARDED", "").lower()
     )
 
 
