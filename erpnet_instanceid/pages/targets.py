@@ -15,6 +15,7 @@ from ..conf import conf, redirect_field_name
 from ..oidc import http
 
 APP_NAME = "erpnet_instanceid"
+CALLBACK = f"{APP_NAME}:signin_callback"
 
 
 def requested_target(request: HttpRequest) -> str:
@@ -80,9 +81,15 @@ def default_target() -> str:
 
 def callback_address(request: HttpRequest) -> str:
     """The ImpersonateLoginUrl, character by character as it has to be registered."""
-    return conf.callback_url or request.build_absolute_uri(
-        reverse("erpnet_instanceid:signin_callback")
-    )
+    return conf.callback_url or request.build_absolute_uri(_callback_path(request))
+
+
+def _callback_path(request: HttpRequest) -> str:
+    # The request for the callback has the path already, and Django takes its time to look it up.
+    here = request.resolver_match
+    if here is not None and here.view_name == CALLBACK:
+        return get_script_prefix() + request.path_info.removeprefix("/")
+    return reverse(CALLBACK)
 
 
 def signed_out_address(request: HttpRequest) -> str:
@@ -103,7 +110,7 @@ def signed_out_beside_callback() -> str:
     if not callback:
         return ""
     with translation.override(translation.get_language_from_path(urlsplit(callback).path)):
-        own = reverse("erpnet_instanceid:signin_callback")
+        own = reverse(CALLBACK)
         path = reverse("erpnet_instanceid:signout_callback")
     site = callback.removesuffix(own) if callback.endswith(own) else http.origin_of(callback)
     return site + path
