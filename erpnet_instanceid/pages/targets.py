@@ -21,7 +21,8 @@ CALLBACK = f"{APP_NAME}:signin_callback"
 def requested_target(request: HttpRequest) -> str:
     """The page of this site that the request names as its target, else empty."""
     name = redirect_field_name()
-    return safe_target(request, request.POST.get(name) or request.GET.get(name) or "")
+    posted = request.POST.get(name) if request.method == "POST" else None
+    return safe_target(request, posted or request.GET.get(name, ""))
 
 
 def safe_target(request: HttpRequest, url: str) -> str:

@@ -112,9 +112,11 @@ def asked(request: HttpRequest) -> dict[str, Any]:
 
 def is_at_callback_host(request: HttpRequest) -> bool:
     """Whether a sign-in can start at the request's host."""
-    callback = urlsplit(conf.callback_url or "")
+    callback = conf.callback_url
+    if not callback:
+        return True
     # A proxy may hide the host that the browser asked for: a start moves once at most.
-    return callback.netloc in ("", request.get_host()) or MOVED in request.GET
+    return urlsplit(callback).netloc in ("", request.get_host()) or MOVED in request.GET
 
 
 def moved_to_callback_host(request: HttpRequest) -> HttpResponse | None:
