@@ -6,14 +6,15 @@ migration. What another version of this app wrote is not readable: the visitor s
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import sealing
 
 VERSION_KEY = "v"
+
+# Cookies have to be short. Made once, since json.dumps() makes an encoder for each call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Record(Protocol):
@@ -34,9 +35,9 @@ def to_dict(record: Record) -> dict[str, Any]:
 
 def from_dict(kind: type[R], value: object) -> R | None:
     """The record in ``value``, None where it is not one of this ``kind`` and version."""
-    if not isinstance(value, Mapping) or value.get(VERSION_KEY) != kind.VERSION:
+    fields = dict(value) if isinstance(value, dict) else {}
+    if fields.pop(VERSION_KEY, None) != kind.VERSION:
         return None
-    fields = {name: value[name] for name in value if name != VERSION_KEY}
     try:
         return kind(**fields)
     except (TypeError, ValueError):
@@ -45,11 +46,10 @@ def from_dict(kind: type[R], value: object) -> R | None:
 
 def pack(record: Record) -> bytes:
     """``record`` as JSON. Fields at their default are left out: cookies have to be short."""
-    values = to_dict(record)
-    for field in dataclasses.fields(record):
-        if values[field.name] == field.default:
-            del values[field.name]
-    return json.dumps(values, separators=(",", ":")).encode()
+    fields = record.__dataclass_fields__
+    values = vars(record).items()
+    set_here = {name: value for name, value in values if value != fields[name].default}
+    return _encode({VERSION_KEY: record.VERSION, **set_here}).encode()
 
 
 def seal(purpose: str, record: Record) -> str:
@@ -70,6 +70,6 @@ def unseal(kind: type[R], purpose: str, text: object, *, max_age: int | None = N
 def unpack(kind: type[R], data: bytes) -> R | None:
     """The record that `pack` wrote, None where it is not one of this ``kind`` and version."""
     try:
-        return from_dict(kind, json.loads(data))
+        return from_dict(kind, json.loads(data.decode()))
     except ValueError:
         return None
