@@ -145,8 +145,9 @@ def find(request: HttpRequest, state: str) -> Attempt:
     record = _opened(CookieRecord, "attempt", cookie)
     if plan is None or record is None or not _belong_together(plan, record):
         raise AttemptError("unknown_attempt", reason=_why_not_found(request, plan, cookie, record))
-    found = replace(plan, target=plan.target or record.target)
-    return Attempt(found, _secrets(record.seed, state), callback_address(request))
+    if record.target:
+        plan = replace(plan, target=record.target)
+    return Attempt(plan, _secrets(record.seed, state), callback_address(request))
 
 
 def read_plan(state: str) -> Plan | None:
@@ -185,13 +186,12 @@ def _hash(text: str) -> str:
 
 
 def _secrets(seed: str, state: str) -> Secrets:
-    """Nonce and code verifier, derived from seed and state: another state gives other ones."""
-    return Secrets(state, _derived(seed, "nonce", state), _derived(seed, "code_verifier", state))
+    """Nonce and code verifier, derived from seed and state: another state gives other ones.
 
-
-def _derived(seed: str, purpose: str, state: str) -> str:
-    message = f"{purpose}\0{state}".encode("utf-8", "surrogatepass")
-    return encode_base64url(hmac.digest(seed.encode(), message, "sha256"))
+    Others see the nonce, which tells nothing about the other half of the digest.
+    """
+    digest = hmac.digest(seed.encode(), state.encode(), "sha512")
+    return Secrets(state, encode_base64url(digest[:32]), encode_base64url(digest[32:]))
 
 
 def _state_of(plan: Plan) -> tuple[str, str]:
