@@ -227,13 +227,13 @@ class Conf:
     @property
     def client(self) -> Client:
         """This site, as the instance knows it."""
-        limits = self.limits
+        provider = _provider(self.issuer, self.connect_timeout, self.deadline)
         return Client(
-            provider=_provider(self.issuer, limits),
-            limits=limits,
+            provider=provider,
+            limits=provider.limits,
             client_id=self.application_uri,
             client_secret=self.application_secret,
-            algorithms=tuple(self.signing_algorithms),
+            algorithms=self.signing_algorithms,
             skew=self.clock_skew,
         )
 
@@ -257,9 +257,9 @@ def redirect_field_name() -> str:
 
 
 @once(inherited=True)
-def _provider(issuer: str, limits: Limits) -> Provider:
+def _provider(issuer: str, connect: float, deadline: float) -> Provider:
     # One per process, so that metadata and keys are fetched once.
-    return Provider(issuer, limits)
+    return Provider(issuer, Limits(connect, deadline))
 
 
 @receiver(setting_changed)
