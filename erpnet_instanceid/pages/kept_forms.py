@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
+from django.contrib import auth
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import (
     HttpRequest,
@@ -135,7 +136,8 @@ def author_remembered(request: HttpRequest) -> Iterator[None]:
 
 def note_sign_in(request: HttpRequest, user: Any) -> None:
     """Called before ``user`` is signed in again: their other tabs hold the present CSRF token."""
-    if request.user.is_authenticated and request.user.pk == user.pk:
+    # Where the session has no user, Django need not work out `request.user`.
+    if auth.SESSION_KEY in request.session and request.user.pk == user.pk:
         _note_earlier_secret(request, user, _csrf_secret(request))
 
 
