@@ -90,13 +90,16 @@ def _repeated(method: Callable[P, T]) -> Callable[P, T]:
 def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Iterator[None]:
     """Calls ``fill`` when the session gets a new key inside the block, before it is stored.
 
-    Calls it after the block as well: some engines store a session later.
+    Calls it after the block if it has not been called for the session's key: some engines store a
+    session later.
     """
-    save = session.save
+    save, filled_for = session.save, None
 
     def fill_and_save(must_create: bool = False) -> None:
+        nonlocal filled_for
         if must_create:
             fill()
+            filled_for = session.session_key
         save(must_create)
 
     session.save = fill_and_save  # type: ignore[method-assign]
@@ -104,7 +107,8 @@ def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Itera
         yield
     finally:
         session.save = save  # type: ignore[method-assign]
-    fill()
+    if filled_for is None or filled_for != session.session_key:
+        fill()
 
 
 def save_only_changes(session: SessionBase) -> None:

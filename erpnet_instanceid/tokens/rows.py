@@ -6,6 +6,7 @@ build them as the database to run them.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
@@ -21,6 +22,7 @@ from .notice_log import no_notice_of
 
 TABLE = SignIn._meta.db_table
 FIELDS: dict[str, Any] = {field.attname: field for field in SignIn._meta.concrete_fields}
+DEFAULTS = {name: field.get_default() for name, field in FIELDS.items()}
 INSERT = f"""INSERT INTO {TABLE} ({", ".join(field.column for field in FIELDS.values())})
 VALUES ({", ".join("%s" for _ in FIELDS)})"""  # noqa: S608 - the names are constants
 
@@ -30,8 +32,7 @@ def claim(attempt: str, started: datetime) -> SignIn:
 
     Raises IntegrityError where the attempt has a row.
     """
-    defaults = {name: field.get_default() for name, field in FIELDS.items()}
-    values = {**defaults, "attempt": attempt, "started": started}
+    values = {**DEFAULTS, "id": uuid.uuid4(), "attempt": attempt, "started": started}
     tried_again(partial(_execute, INSERT, _stored(values)))
     return SignIn.from_db(database(), list(values), list(values.values()))
 
