@@ -85,13 +85,19 @@ def _with_what_led_to_it(error: BaseException) -> Iterator[BaseException]:
 
 
 def _without_own_frames(traceback: TracebackType | None) -> TracebackType | None:
-    if traceback is None:
-        return None
-    name = str(traceback.tb_frame.f_globals.get("__name__", ""))
-    package = name.partition(".")[0]
-    if package in CLIENTS:
-        return None
-    following = _without_own_frames(traceback.tb_next)
-    if package == OWN:
-        return following
-    return TracebackType(following, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
+    # Neither recursive nor with new objects: a traceback may be as long as the stack, and an entry
+    # need not have a line number, which a new one must have.
+    kept: list[TracebackType] = []
+    while traceback is not None and _package(traceback) not in CLIENTS:
+        if _package(traceback) != OWN:
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    following = None
+    for each in reversed(kept):
+        each.tb_next = following
+        following = each
+    return following
+
+
+def _package(traceback: TracebackType) -> str:
+    return str(traceback.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
