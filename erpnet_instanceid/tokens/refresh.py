@@ -221,9 +221,9 @@ def _spend(client: Client, tokens: TokenSet) -> Refreshed:
 
 
 def newest(sign_in_id: str | UUID) -> Renewed:
-    """The tokens of the row as it is now, for a request that has waited for nothing newer.
+    """The tokens of the row as it is now, for a request that has got no newer ones itself.
 
-    Others may have ended the sign-in meanwhile. Raises SignInExpired then.
+    Another request may still be renewing them. Raises SignInExpired where the sign-in has ended.
     """
     return _stored(lease.load(sign_in_id))
 

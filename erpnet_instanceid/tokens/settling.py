@@ -74,28 +74,17 @@ def _store(leased: Leased, tokens: TokenSet, seconds: float) -> Renewed:
         give_back()
         with deadline(REVOCATION_SECONDS):
             revoke(conf.client, tokens.refresh_token)
-    return _of_another(sign_in)
+    return newest(sign_in.pk)
 
 
 def _over(leased: Leased, reason: str) -> Renewed | None:
     sign_in, wanted = leased.sign_in, leased.wanted
     if not end_as_leased(sign_in, reason):
-        return _of_another(sign_in)
+        return newest(sign_in.pk)
     if wanted.was_refused and leased.tokens.is_just_issued(time.time()):
         # The visitor has just signed in. Another sign-in would bring tokens like these.
         return None
     raise SignInExpired(reason, sign_in=str(sign_in.pk))
-
-
-def _of_another(sign_in: SignIn) -> Renewed:
-    """The tokens that another process stored.
-
-    Raises InstanceUnavailable while it is still refreshing.
-    """
-    stored = newest(sign_in.pk)
-    if stored.generation > sign_in.generation:
-        return stored
-    raise InstanceUnavailable("refresh_pending", sign_in=str(sign_in.pk))
 
 
 def _postponed(leased: Leased, error: InstanceIDError) -> InstanceUnavailable:

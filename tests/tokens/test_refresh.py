@@ -348,7 +348,7 @@ def test_refused_refresh_ends_nothing_that_another_renews(expired, instance, is_
     newer = dataclasses.replace(stored(), access_token="newer", expires_at=int(time.time()) + 300)
     instance.next_token_answer(delay=0.7, status=400, json={"error": "invalid_grant"})
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(expired.get, "/private")
+        answer = pool.submit(expired.get, "/private" if is_done else API)
         instance.wait_for_calls("token")
         if is_done:
             SignIn.objects.update(generation=2, leased_until=None, tokens=sealed_tokens(newer))
