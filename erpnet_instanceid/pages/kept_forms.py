@@ -226,6 +226,9 @@ def _put_away(request: HttpRequest, form: KeptForm, response: HttpResponseBase) 
 
 
 def _drop_sent(request: HttpRequest, response: HttpResponseBase) -> None:
+    if response.status_code >= 500:
+        # The page may have done nothing, or its transaction was rolled back.
+        return
     if cookies.is_set_on(response, request, COOKIE) or not cookies.was_sent(request, COOKIE):
         return
     form = _read(request)

@@ -184,6 +184,9 @@ def test_form_is_kept_for_an_hour(visitor, instance, later):
     instance.next_answer("api", status=401)
     visitor.post("/uncaught", {"note": "n"})
     visitor.sign_in("maria", "/signin-resume")
+    # The page that takes the form fails, so the form can be sent again.
+    instance.next_answer("api", status=503)
+    assert visitor.post("/uncaught", {"note": "n"}).status_code == 503
 
     later(3590)
     assert 'name="note"' in visitor.get("/signin-resume").text
