@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import Error as DatabaseFailure
@@ -179,14 +178,14 @@ def _on_to_their_page(request: HttpRequest) -> HttpResponse:
 
 def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
     plan = attempts.read_plan(answer.state)
-    query = {REFERENCE: attempts.reference(answer.state)}
+    # Neither needs to be quoted: the reference is hexadecimal, and what is sealed is base64url.
+    address = f"{request.path}?{REFERENCE}={attempts.reference(answer.state)}"
     # Where the answer is lost on the way, a new sign-in still leads to the page that was wanted.
     remainder = attempts.seal_remainder(plan) if plan is not None else ""
     if plan is not None and answer.size + len(remainder) > MAX_CARRIED_CHARACTERS:
         remainder = attempts.seal_remainder(replace(plan, target=""))
     if remainder:
-        query[REMAINDER] = remainder
-    address = f"{request.path}?{urlencode(query)}"
+        address += f"&{REMAINDER}={remainder}"
     if _is_session_strict():
         # A redirect is still the other site's navigation, and brings no Strict cookie.
         response = page(request, "signing_in.html", {"address": address})
