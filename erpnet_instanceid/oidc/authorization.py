@@ -7,9 +7,9 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote_plus
 
 from .errors import AttemptError, OAuthError, TokenRejected
+from .http import urlencoded
 from .jose import encode_base64url
 
 ANSWER_PARAMETERS = ("state", "code", "id_token", "error", "error_description", "iss")
@@ -69,10 +69,7 @@ def with_parameters(endpoint: str, parameters: Mapping[str, str | None]) -> str:
 
     RFC 6749 3.1.
     """
-    # Not by urlencode(), which quotes the names as well.
-    query = "&".join(
-        f"{name}={quote_plus(value)}" for name, value in parameters.items() if value is not None
-    )
+    query = urlencoded({name: value for name, value in parameters.items() if value is not None})
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}" if query else endpoint
 
 

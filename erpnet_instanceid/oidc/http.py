@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import requests
 import urllib3
@@ -144,6 +144,12 @@ def shown_address(url: str) -> str:
         return "malformed"
 
 
+def urlencoded(values: Mapping[str, str]) -> str:
+    """``values`` as a form or a query. RFC 6749 appendix B."""
+    # Not by urlencode(), which quotes the names as well. They are our own.
+    return "&".join(f"{name}={quote_plus(value)}" for name, value in values.items())
+
+
 def exchange(
     method: str,
     url: str,
@@ -189,7 +195,7 @@ def _send(
         check_header_validity(header)
     return _shared_adapter().send_plainly(
         request,
-        body=None if form is None else urlencode(form),
+        body=None if form is None else urlencoded(form),
         headers={**HEADERS, **kind, **headers},
         timeout=urllib3.Timeout(connect=limits.connect, read=limits.deadline),
         **environment(origin_of(str(request.url))),
