@@ -125,6 +125,8 @@ def environment(site: str, instance: RemoteInstance, directory: str) -> dict[str
         "BENCHMARK_ISSUER": instance.issuer,
         "BENCHMARK_CLIENT_ID": CLIENT_ID,
         "BENCHMARK_CLIENT_SECRET": CLIENT_SECRET,
+        # pip has compiled the peers.
+        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
