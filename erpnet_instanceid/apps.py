@@ -19,7 +19,6 @@ class InstanceIDConfig(AppConfig):
     def ready(self) -> None:
         # These modules register checks and receivers, and import models, which exist from now on.
         from . import checks  # noqa: F401
-        from .api import profile  # noqa: F401
         from .tokens import logins  # noqa: F401
 
         hide_answers()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..oidc.id_token import Claims
-from ..users.rights import register_source
 from .session import open_session
 from .sources import OneToken
 
@@ -18,6 +17,3 @@ def rights_at_profile(access_token: str) -> Claims:
     """
     me = open_session(OneToken(access_token)).me()
     return {claim: me[name] for name, claim in RIGHTS.items() if me.get(name) is not None}
-
-
-register_source("profile", rights_at_profile)

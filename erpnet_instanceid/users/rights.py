@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.contrib import auth
+from django.utils.module_loading import import_string
 
 from ..conf import conf
 from ..models import Account
@@ -13,20 +12,14 @@ from ..oidc.errors import SignInDenied
 from .accounts import is_of_another, note_rights
 from .claims import Claims, is_true
 
-# Gives claims for an access token. May ask the instance, and raise InstanceIDError.
-Source = Callable[[str], Claims]
-
-_sources: dict[str, Source] = {}
-
-
-def register_source(name: str, source: Source) -> None:
-    """Makes ``source`` the one that ``RIGHTS_FROM = name`` asks. Modules above call it at start."""
-    _sources[name] = source
+# Functions that give claims for an access token, by the value of RIGHTS_FROM. By name: the API
+# imports this module, and a site that never asks it need not load it.
+SOURCES = {"profile": "erpnet_instanceid.api.profile.rights_at_profile"}
 
 
 def has_source() -> bool:
     """Whether RIGHTS_FROM names a source that has to be asked."""
-    return conf.rights_from in _sources
+    return conf.rights_from in SOURCES
 
 
 def told_now(access_token: str) -> Claims:
@@ -34,8 +27,9 @@ def told_now(access_token: str) -> Claims:
 
     Raises InstanceIDError.
     """
-    source = _sources.get(conf.rights_from)
-    return source(access_token) if source else {}
+    source = SOURCES.get(conf.rights_from)
+    claims: Claims = import_string(source)(access_token) if source else {}
+    return claims
 
 
 def without_grants(claims: Claims) -> Claims:
