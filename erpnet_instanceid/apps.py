@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from django.apps import AppConfig
+from django.core.checks import CheckMessage, Tags, register
 from django.utils.translation import gettext_lazy as _
 
 # Imported while nothing else runs: josepy's modules import each other, which breaks when threads
@@ -17,8 +21,22 @@ class InstanceIDConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # These modules register checks and receivers, and import models, which exist from now on.
-        from . import checks  # noqa: F401
+        # This module registers receivers, and imports models, which exist from now on.
         from .tokens import logins  # noqa: F401
 
         hide_answers()
+
+
+@register(Tags.security)
+def _check(**_kwargs: Any) -> list[CheckMessage]:
+    return [*_checks().check_settings(), *_checks().check_site()]
+
+
+@register(Tags.security, deploy=True)
+def _check_deployment(**_kwargs: Any) -> list[CheckMessage]:
+    return [*_checks().check_linking()]
+
+
+def _checks() -> Any:
+    # By name: a process that answers requests runs no checks, and need not load them.
+    return import_module("erpnet_instanceid.checks")

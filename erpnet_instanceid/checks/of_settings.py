@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import ERROR, CheckMessage, Tags, register
+from django.core.checks import ERROR, CheckMessage
 
 from ..conf import DEFAULTS, REQUIRED, SETTING
 from .messages import error, name
@@ -71,7 +71,6 @@ SYNONYMS = {
 }
 
 
-@register(Tags.security)
 def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     """The faults in ERPNET_INSTANCEID."""
     value = getattr(settings, SETTING, None)

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.core.checks import CheckMessage, Tags, register
+from django.core.checks import CheckMessage
 
 from ..backends import InstanceIDBackend
 from ..middleware import TokenRefreshMiddleware
@@ -28,7 +28,6 @@ AXES = "axes."
 MOZILLA = "mozilla_django_oidc."
 
 
-@register(Tags.security)
 def check_site(**_kwargs: Any) -> list[CheckMessage]:
     """The faults in the site's other settings."""
     return [
