@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 REPEATED_METHODS = ("save", "delete")
 # A session object does not share these with another one of the same session.
-OWN_ATTRIBUTES = frozenset({"accessed", "modified", "serializer", *REPEATED_METHODS})
+OWN_ATTRIBUTES = frozenset({"accessed", "modified", "serializer", "create", *REPEATED_METHODS})
 
 
 def engine_of(session: SessionBase) -> type[SessionBase]:
@@ -93,7 +93,16 @@ def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Itera
     Calls it after the block if it has not been called for the session's key: some engines store a
     session later.
     """
-    save, filled_for = session.save, None
+    save, create, filled_for = session.save, session.create, None
+
+    def create_at_once() -> None:
+        # A new key is one of 10 ** 49. If the engine had it all the same, it could not store the
+        # session, and Django would take another key. So it need not look for the key before.
+        session.exists = lambda session_key: False  # type: ignore[method-assign]
+        try:
+            create()
+        finally:
+            del session.exists
 
     def fill_and_save(must_create: bool = False) -> None:
         nonlocal filled_for
@@ -102,11 +111,11 @@ def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Itera
             filled_for = session.session_key
         save(must_create)
 
-    session.save = fill_and_save  # type: ignore[method-assign]
+    session.save, session.create = fill_and_save, create_at_once  # type: ignore[method-assign]
     try:
         yield
     finally:
-        session.save = save  # type: ignore[method-assign]
+        session.save, session.create = save, create  # type: ignore[method-assign]
     if filled_for is None or filled_for != session.session_key:
         fill()
 

@@ -20,7 +20,7 @@ from ..support.visitor import FORM
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MOST_OF_A_CALLBACK = 6
+MOST_OF_A_CALLBACK = 5
 TRANSACTION = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b", re.IGNORECASE)
 
 
