@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 REPEATED_METHODS = ("save", "delete")
 # A session object does not share these with another one of the same session.
-OWN_ATTRIBUTES = frozenset({"accessed", "modified", "serializer", "create", *REPEATED_METHODS})
+OWN_ATTRIBUTES = frozenset(
+    {"accessed", "modified", "serializer", "create", "exists", *REPEATED_METHODS}
+)
 
 
 def engine_of(session: SessionBase) -> type[SessionBase]:
@@ -98,11 +100,12 @@ def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Itera
     def create_at_once() -> None:
         # A new key is one of 10 ** 49. If the engine had it all the same, it could not store the
         # session, and Django would take another key. So it need not look for the key before.
+        exists = session.exists
         session.exists = lambda session_key: False  # type: ignore[method-assign]
         try:
             create()
         finally:
-            del session.exists
+            session.exists = exists  # type: ignore[method-assign]
 
     def fill_and_save(must_create: bool = False) -> None:
         nonlocal filled_for
