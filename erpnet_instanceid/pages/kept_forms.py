@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from django.conf import settings
 from django.contrib import auth
 from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import Error as DatabaseFailure
 from django.http import (
     HttpRequest,
     HttpResponseBase,
@@ -123,7 +124,7 @@ def author_remembered(request: HttpRequest) -> Iterator[None]:
 
     This request may bring a form that they have typed, and so may another tab later.
     """
-    author = request.user if request.user.is_authenticated else None
+    author = _visitor(request)
     secret = _csrf_secret(request)
     setattr(request, _AUTHOR, author)
     yield
@@ -132,6 +133,14 @@ def author_remembered(request: HttpRequest) -> Iterator[None]:
         request.session[CSRF_SESSION_KEY] = secret
     if author is not None:
         _note_earlier_secret(request, author, secret)
+
+
+def _visitor(request: HttpRequest) -> Any:
+    try:
+        return request.user if request.user.is_authenticated else None
+    except DatabaseFailure:
+        # The page may do without the database.
+        return None
 
 
 def note_sign_in(request: HttpRequest, user: Any) -> None:

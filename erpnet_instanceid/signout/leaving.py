@@ -13,7 +13,7 @@ from ..models import SignIn
 from ..pages import kept_forms
 from ..pages.challenge import want_sign_in
 from ..tokens.endings import sign_out
-from ..tokens.engine import engine_of
+from ..tokens.engine import engine_of, save_only_changes
 from ..tokens.entry import read_entry, write_entry
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -24,10 +24,8 @@ def leave(request: HttpRequest) -> None:
     want_sign_in(request)
     if _is_there(request.session):
         with kept_forms.author_remembered(request):
-            is_deleted = sign_out(request)
-        if not is_deleted:
-            # The engine would refuse to save what has just been remembered, and fail the page.
-            request.session = engine_of(request.session)()
+            sign_out(request)
+        _store_what_is_remembered(request)
         return
     sign_out(request)
     # The session is gone: the visitor signed out, or in again, in another request. Drop its cookie
@@ -42,6 +40,20 @@ def _is_there(session: SessionBase) -> bool:
     except Exception as error:  # noqa: BLE001 - each engine fails in its own way
         logger.warning("session_not_loaded error=%s", type(error).__name__)
         return False
+
+
+def _store_what_is_remembered(request: HttpRequest) -> None:
+    """Stores the new session now: if Django stored it after the view, a refusal would fail a page
+    that does without the session."""
+    session = request.session
+    if session.is_empty():
+        return
+    save_only_changes(session)
+    try:
+        session.save()
+    except Exception as error:  # noqa: BLE001 - each engine fails in its own way
+        logger.warning("session_not_saved error=%s", type(error).__name__)
+        request.session = engine_of(session)()
 
 
 def follow_session(request: HttpRequest) -> None:

@@ -80,16 +80,14 @@ def _end_with_last_tokens(sign_in_id: str, reason: str) -> TokenSet | None:
     return None
 
 
-def sign_out(request: HttpRequest) -> bool:
-    """Signs the visitor out of this site. False where the session cannot be deleted."""
+def sign_out(request: HttpRequest) -> None:
+    """Signs the visitor out of this site, also where the session cannot be deleted."""
     repeat_in_conflict(request.session)
-    is_deleted = True
     try:
         auth.logout(request)
     except Exception as error:  # noqa: BLE001 - each session engine fails in its own way
         logger.warning("session_not_deleted error=%s", type(error).__name__)
         # An empty session makes Django delete the browser's cookie.
-        is_deleted = False
         request.session = engine_of(request.session)()
         request.user = AnonymousUser()
 
@@ -98,4 +96,3 @@ def sign_out(request: HttpRequest) -> bool:
 
     # Before Django 6.1, logout() leaves the former user to async views.
     request.auser = auser
-    return is_deleted
