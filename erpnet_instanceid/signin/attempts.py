@@ -7,7 +7,6 @@ seed of its secrets, so that only this browser can complete it. A browser has ro
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import secrets
 import time
@@ -188,9 +187,10 @@ def _hash(text: str) -> str:
 def _secrets(seed: str, state: str) -> Secrets:
     """Nonce and code verifier, derived from seed and state: another state gives other ones.
 
-    Others see the nonce, which tells nothing about the other half of the digest.
+    Others see the nonce, one half of the digest, which tells nothing about the other half.
     """
-    digest = hmac.digest(seed.encode(), state.encode(), "sha512")
+    # The seed is random, and always as long. So this is as safe as an HMAC, and quicker.
+    digest = hashlib.sha512(f"{seed}{state}".encode()).digest()
     return Secrets(state, encode_base64url(digest[:32]), encode_base64url(digest[32:]))
 
 
