@@ -12,7 +12,7 @@ import secrets
 import time
 import zlib
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
 
@@ -111,10 +111,16 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.match(text) is not None
 
 
-def new_attempt(request: HttpRequest, plan: Plan) -> tuple[Attempt, str]:
-    """A new attempt, and the value of its cookie."""
+def new_attempt(request: HttpRequest, **purpose: Any) -> tuple[Attempt, str]:
+    """A new attempt, and the value of its cookie. ``purpose``: fields of `Plan`."""
     seed = encode_base64url(secrets.token_bytes(SEED_BYTES))
-    state, kept_target = _state_of(replace(plan, seed_hash=_hash(seed)[:16]))
+    plan = Plan(
+        started=round(time.time(), 3),
+        host=request.get_host(),
+        seed_hash=_hash(seed)[:16],
+        **purpose,
+    )
+    state, kept_target = _state_of(plan)
     cookie = _sealed("attempt", CookieRecord(seed, kept_target))
     if len(cookie) > MAX_ATTEMPT_CHARACTERS:
         # The visitor loses the way back to a page with so long an address, not the sign-in.

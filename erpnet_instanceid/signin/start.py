@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,6 @@ from ..pages.failures import sign_in_failed_page
 from ..pages.render import private
 from ..pages.targets import path_of, safe_target, signin_address
 from . import attempts, loops
-from .attempts import Plan
 from .frames import popup_address_of
 from .proxies import note_unknown_https
 
@@ -63,16 +61,14 @@ def start(
         return sign_in_failed_page(
             request, error, target=target, start_at=start_at, refresh=refresh, delay=1
         )
-    plan = Plan(
-        started=round(time.time(), 3),
-        host=request.get_host(),
+    attempt, cookie = attempts.new_attempt(
+        request,
         target=target,
         max_age=max_age,
         restarts=restarts,
         in_a_row=in_a_row,
         frame=frame,
     )
-    attempt, cookie = attempts.new_attempt(request, plan)
     response = HttpResponseRedirect(
         authorization_url(
             metadata.authorization_endpoint,

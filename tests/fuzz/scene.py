@@ -15,7 +15,7 @@ from hypothesis import reject
 from erpnet_instanceid.conf import conf
 from erpnet_instanceid.oidc.errors import InstanceIDError
 from erpnet_instanceid.oidc.id_token import half_hash
-from erpnet_instanceid.signin.attempts import Plan, new_attempt
+from erpnet_instanceid.signin.attempts import new_attempt
 from erpnet_instanceid.testing import Instance, Token
 
 from ..support.forging import several
@@ -35,8 +35,7 @@ class Scene:
     def __post_init__(self):
         # Metadata and keys are known from here on, so that every further call would be seen.
         conf.client.provider.metadata()
-        plan = Plan(int(time.time()), "testserver", "/")
-        self.attempt, self.sealed = new_attempt(RequestFactory().get("/"), plan)
+        self.attempt, self.sealed = new_attempt(RequestFactory().get("/"), target="/")
         conf.client.provider.verify(self.id_token(), algorithms=["RS256"], types=["jwt"])
         self.calls = len(self.instance.requests)
 

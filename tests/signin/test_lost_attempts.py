@@ -139,9 +139,8 @@ def test_fld_13_answer_of_two_letters_costs_little(instance):
 def test_sta_08_09_attempt_that_is_not_found_has_a_reason(settings, later):
     settings.ALLOWED_HOSTS = ["rp.test", "www.rp.test"]
     request = RequestFactory().get("/", HTTP_HOST="rp.test")
-    plan = attempts.Plan(int(time.time()), "rp.test")
-    attempt, own = attempts.new_attempt(request, plan)
-    _, planted = attempts.new_attempt(request, plan)
+    attempt, own = attempts.new_attempt(request)
+    _, planted = attempts.new_attempt(request)
     name = f"erpnet_signin_{attempt.reference}"
 
     def sent(*values, host="rp.test"):

@@ -82,8 +82,7 @@ class Attack:
         from erpnet_instanceid.signin import answers, attempts
 
         request, response = RequestFactory().get("/"), HttpResponse()
-        plan = attempts.Plan(int(time.time()), request.get_host())
-        attempt, cookie = attempts.new_attempt(request, plan)
+        attempt, cookie = attempts.new_attempt(request)
         pairs = [
             ("state", attempt.secrets.state),
             ("code", secrets.token_hex(32)),
