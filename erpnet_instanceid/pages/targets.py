@@ -29,9 +29,9 @@ def safe_target(request: HttpRequest, url: str) -> str:
     """``url`` if it is a page of this site that a visitor can be sent to, else empty."""
     if not url or not url.isprintable() or "\\" in url:
         return ""
-    allowed = url_has_allowed_host_and_scheme(
-        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
+    # A host stands after two slashes; without them, there is none to compare.
+    hosts = {request.get_host()} if "//" in url else None
+    allowed = url_has_allowed_host_and_scheme(url, hosts, require_https=request.is_secure())
     if not allowed or not (url.startswith("/") or "://" in url) or _is_ours(url):
         return ""
     return url
