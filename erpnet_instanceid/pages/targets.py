@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from django.utils import translation
+from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from ..conf import conf, redirect_field_name
@@ -80,16 +81,19 @@ def default_target() -> str:
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-def callback_address(request: HttpRequest) -> str:
-    """The ImpersonateLoginUrl, character by character as it has to be registered."""
-    return conf.callback_url or request.build_absolute_uri(_callback_path(request))
+def callback_address(request: HttpRequest, host: str) -> str:
+    """The ImpersonateLoginUrl, character by character as it has to be registered.
+
+    ``host`` is the request's, which Django works out anew each time it is asked for.
+    """
+    return conf.callback_url or f"{request.scheme}://{host}{_callback_path(request)}"
 
 
 def _callback_path(request: HttpRequest) -> str:
     # The request for the callback has the path already, and Django takes its time to look it up.
     here = request.resolver_match
     if here is not None and here.view_name == CALLBACK:
-        return get_script_prefix() + request.path_info.removeprefix("/")
+        return iri_to_uri(get_script_prefix() + request.path_info.removeprefix("/"))
     return reverse(CALLBACK)
 
 

@@ -114,9 +114,10 @@ def is_reference(text: str) -> bool:
 def new_attempt(request: HttpRequest, **purpose: Any) -> tuple[Attempt, str]:
     """A new attempt, and the value of its cookie. ``purpose``: fields of `Plan`."""
     seed = encode_base64url(secrets.token_bytes(SEED_BYTES))
+    host = request.get_host()
     plan = Plan(
         started=round(time.time(), 3),
-        host=request.get_host(),
+        host=host,
         seed_hash=_hash(seed)[:16],
         **purpose,
     )
@@ -125,7 +126,7 @@ def new_attempt(request: HttpRequest, **purpose: Any) -> tuple[Attempt, str]:
     if len(cookie) > MAX_ATTEMPT_CHARACTERS:
         # The visitor loses the way back to a page with so long an address, not the sign-in.
         cookie = _sealed("attempt", CookieRecord(seed))
-    return Attempt(plan, _secrets(seed, state), callback_address(request)), cookie
+    return Attempt(plan, _secrets(seed, state), callback_address(request, host)), cookie
 
 
 def remember(
@@ -152,7 +153,8 @@ def find(request: HttpRequest, state: str) -> Attempt:
         raise AttemptError("unknown_attempt", reason=_why_not_found(request, plan, cookie, record))
     if record.target:
         plan = replace(plan, target=record.target)
-    return Attempt(plan, _secrets(record.seed, state), callback_address(request))
+    redirect_uri = callback_address(request, request.get_host())
+    return Attempt(plan, _secrets(record.seed, state), redirect_uri)
 
 
 def read_plan(state: str) -> Plan | None:
