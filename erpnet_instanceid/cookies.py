@@ -38,6 +38,8 @@ def only(request: HttpRequest, name: str) -> str:
 
 def starting_with(request: HttpRequest, prefix: str) -> dict[str, str]:
     """The values of the cookies whose names start with ``prefix``, by the rest of the name."""
+    if prefix not in request.META.get("HTTP_COOKIE", ""):
+        return {}
     full = full_name(request, prefix)
     rests = {sent.removeprefix(full) for sent, _value in _sent(request) if sent.startswith(full)}
     found = {rest: only(request, prefix + rest) for rest in rests}
@@ -65,10 +67,10 @@ def put(
     """
     if in_frame is None:
         in_frame = is_in_frame_of_another_site(request)
+    full = full_name(request, name)
     response.set_cookie(
-        full_name(request, name),
+        full,
         value,
-        max_age=seconds,
         path="/",
         secure=request.is_secure() or in_frame,
         httponly=True,
@@ -76,6 +78,8 @@ def put(
         # sends the visitor back.
         samesite="None" if in_frame else "Lax",
     )
+    # Given `max_age`, Django writes a date besides, which only Internet Explorer 8 would need.
+    response.cookies[full]["max-age"] = seconds
 
 
 def put_later(request: HttpRequest, name: str, value: str, seconds: int) -> None:
@@ -107,8 +111,7 @@ def is_in_frame_of_another_site(request: HttpRequest) -> bool:
         sent.get("HTTP_SEC_FETCH_SITE") == "cross-site" or "HTTP_SEC_FETCH_STORAGE_ACCESS" in sent
     ):
         return True
-    has_name = FRAME_PREFIX in sent.get("HTTP_COOKIE", "")
-    return has_name and bool(starting_with(request, FRAME_PREFIX))
+    return bool(starting_with(request, FRAME_PREFIX))
 
 
 def forget(request: HttpRequest, response: HttpResponseBase, name: str) -> None:
