@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponseBase
@@ -61,7 +61,7 @@ def carry(request: HttpRequest, response: HttpResponseBase, answer: Answer) -> N
     known = [(name, value) for name, value in answer.pairs if name in ANSWER_PARAMETERS]
     if answer.size > MAX_CHARACTERS:
         raise AttemptError("answer_too_large", characters=answer.size, limit=MAX_CHARACTERS)
-    data = zlib.compress(_pack(replace(answer, pairs=known)), COMPRESSION_LEVEL)
+    data = zlib.compress(_pack(known, answer.in_query), COMPRESSION_LEVEL)
     if len(data) > MAX_COMPRESSED_BYTES:
         raise AttemptError("answer_too_large", bytes=len(data), limit=MAX_COMPRESSED_BYTES)
     cookies.put(request, response, _COOKIE, seal("answer", data), COOKIE_SECONDS)
@@ -85,12 +85,12 @@ def forget(request: HttpRequest, response: HttpResponseBase) -> None:
     cookies.forget(request, response, _COOKIE)
 
 
-def _pack(answer: Answer) -> bytes:
+def _pack(known: list[tuple[str, str]], in_query: bool) -> bytes:
     # Decodes the base64 of a token's parts, since base64 hides repetitions from the compressor.
     # This saves 9 % of a 2.2 kB token: the response stays below 3 kB.
     pairs: list[tuple[str, Any]] = []
     tail = b""
-    for name, value in answer.pairs:
+    for name, value in known:
         parts = [decode_base64url(part) for part in value.split(".")] if name == "id_token" else []
         decoded = [part for part in parts if part is not None]
         if decoded and len(decoded) == len(parts):
@@ -98,7 +98,7 @@ def _pack(answer: Answer) -> bytes:
             tail += b"".join(decoded)
         else:
             pairs.append((name, value))
-    return records.pack(replace(answer, pairs=pairs, came=int(time.time()))) + b"\n" + tail
+    return records.pack(Answer(pairs, in_query, int(time.time()))) + b"\n" + tail
 
 
 def _unpack(data: bytes) -> Answer | None:
@@ -111,7 +111,7 @@ def _unpack(data: bytes) -> Answer | None:
         if isinstance(value, list):
             value, tail = _joined(value, tail)
         pairs.append((name, value))
-    return replace(answer, pairs=pairs)
+    return Answer(pairs, answer.in_query, answer.came)
 
 
 def _joined(lengths: list[int], tail: bytes) -> tuple[str, bytes]:
