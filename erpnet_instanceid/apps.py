@@ -9,6 +9,9 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Tags, register
 from django.utils.translation import gettext_lazy as _
 
+# Imported while nothing else runs: josepy's modules import each other, which breaks when threads
+# race to be first.
+from .oidc import jose  # noqa: F401
 from .signin.daphne import hide_answers
 
 

@@ -50,7 +50,7 @@ ROOMS = (
 )
 # The only modules that may know a library.
 KNOWS = {
-    "jwt": {"oidc.jose"},
+    "josepy": {"oidc.jose"},
     "requests": {
         "oidc.adapter",
         "oidc.http",
@@ -155,6 +155,10 @@ def test_libraries_are_known_where_they_belong(name):
 @pytest.mark.parametrize("name", sorted(n for n in MODULES if room(n) == "oidc"))
 def test_the_protocol_knows_no_django(name):
     assert not [imported for imported in imports(name) if imported.startswith("django")]
+
+
+def test_apps_imports_josepy_before_threads_can_race_to_it():
+    assert "oidc.jose" in own_imports("apps")
 
 
 def test_only_refresh_spends_refresh_tokens():

@@ -1,8 +1,8 @@
-"""Signed tokens and key sets. The only module that knows PyJWT.
+"""Signed tokens and key sets. The only module that knows josepy.
 
-PyJWT decodes base64 leniently, reads a name that an object has twice, and answers hostile input
-with half a dozen kinds of exception. So this module calls it for two things only: to read one key,
-and to verify one signature with one key of the right type.
+josepy uses the key in a token's own header when the caller gives none, decodes base64 leniently
+and answers hostile input with half a dozen kinds of exception. So this module calls it for two
+things only: to read one key, and to verify one signature with one key of the right type.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from jwt import PyJWK, get_algorithm_by_name
+from josepy import jwa
+from josepy.jwk import JWK
 
 from .errors import InvalidResponse, TokenRejected
 
@@ -22,6 +23,8 @@ MAX_TOKEN_CHARACTERS = 64 * 1024
 MAX_KEYS = 64
 MIN_RSA_BITS = 2048
 
+# No PS256 and the like: josepy verifies RSASSA-PSS only with the longest possible salt, which no
+# issuer uses.
 _KEY_TYPES = {
     "RS256": "RSA",
     "RS384": "RSA",
@@ -30,7 +33,7 @@ _KEY_TYPES = {
     "ES384": "EC",
     "ES512": "EC",
 }
-_CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
+_CURVE_BITS = {"ES256": 256, "ES384": 384, "ES512": 521}
 ASYMMETRIC_ALGORITHMS = frozenset(_KEY_TYPES)
 
 
@@ -46,7 +49,7 @@ class Key:
     def fits(self, algorithm: str) -> bool:
         if self.kty != _KEY_TYPES[algorithm] or self.alg not in (None, algorithm):
             return False
-        return self.kty != "EC" or self.public.curve.name == _CURVES[algorithm]
+        return self.kty != "EC" or self.public.key_size == _CURVE_BITS[algorithm]
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ class SignedToken:
 
     def is_signed_by(self, key: Key) -> bool:
         try:
-            algorithm = get_algorithm_by_name(self.algorithm)
-            return algorithm.verify(self.signing_input, key.public, self.signature)
-        except Exception:  # noqa: BLE001 - PyJWT lets any exception of its parts through
+            algorithm = getattr(jwa, self.algorithm)
+            return bool(algorithm.verify(key.public, self.signing_input, self.signature))
+        except Exception:  # noqa: BLE001 - josepy lets any exception of its parts through
             return False
 
 
@@ -210,12 +213,14 @@ def _read_key(jwk: object) -> Key | None:
         return None
     try:
         # Only public members: a key set must not hold private ones, and we want none in memory.
-        public = PyJWK({name: jwk[name] for name in ("kty", "crv", *members) if name in jwk}).key
+        read: Any = JWK.from_json(
+            {name: jwk[name] for name in ("kty", "crv", *members) if name in jwk}
+        )
     except Exception:  # noqa: BLE001 - one bad key must not take the good ones with it
         return None
-    if kty == "RSA" and not _is_strong_rsa(public):
+    if kty == "RSA" and not _is_strong_rsa(read.key):
         return None
-    return Key(kid=kid, kty=str(kty), alg=alg, public=public)
+    return Key(kid=kid, kty=str(kty), alg=alg, public=read.key)
 
 
 def _is_strong_rsa(public: Any) -> bool:
