@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import http
 from .access_token import ACCESS_TOKEN_TYPES
@@ -21,8 +20,7 @@ MAX_LIFETIME_SECONDS = 366 * 24 * 3600
 REVOCATION_SECONDS = 3.0
 
 
-@dataclass(frozen=True)
-class Refreshed:
+class Refreshed(NamedTuple):
     """The answer to a refresh token. ``told_at`` is the instance's time, as `Answer.told_at`."""
 
     tokens: TokenSet

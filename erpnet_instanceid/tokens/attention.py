@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.http import HttpRequest
 
@@ -13,8 +13,7 @@ from ..oidc.token_set import JUST_ISSUED_SECONDS
 _NOTE = "_instance_renewal"
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """When the request has had its tokens renewed, or the error that it has got instead."""
 
     at: float

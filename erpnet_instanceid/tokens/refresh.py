@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from ..conf import conf
@@ -46,8 +46,7 @@ FIRST_GENERATION = 1
 WAITING_REQUESTS_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A caller's request: tokens newer than generation ``seen``.
 
     ``wait``: the caller cannot go on without newer tokens. ``was_refused``: the instance's API has
@@ -62,8 +61,7 @@ class Wanted:
     follows: bool = True
 
 
-@dataclass(frozen=True)
-class Renewed:
+class Renewed(NamedTuple):
     """A token set and its generation. ``by_this_call``: this call has fetched it.
 
     It is no newer than the caller's own if the caller has waited in vain.
@@ -97,7 +95,6 @@ class Leased:
         return min(conf.deadline, lease_seconds() - STORE_RESERVE_SECONDS - self.age())
 
 
-@dataclass(frozen=True)
 class Pending:
     """Another request is renewing the tokens."""
 

@@ -6,8 +6,7 @@ has told no ``id``, it is kept by ``sub``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
@@ -19,8 +18,7 @@ from ..oidc.errors import SignInDenied
 from .claims import Claims, account_key, is_true
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     """A user of this site, and the account by which they signed in.
 
     ``is_hidden`` tells that the user model's default manager does not show the user: the site
