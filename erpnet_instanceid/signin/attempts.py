@@ -13,7 +13,7 @@ import secrets
 import time
 import zlib
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
 
@@ -77,12 +77,11 @@ class CookieRecord:
 R = TypeVar("R", Plan, CookieRecord)
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One sign-in under way, in one browser."""
 
     plan: Plan
-    secrets: Secrets = field(repr=False)
+    secrets: Secrets
     redirect_uri: str
 
     @property

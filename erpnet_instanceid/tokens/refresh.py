@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -72,8 +71,7 @@ class Renewed(NamedTuple):
     by_this_call: bool = False
 
 
-@dataclass(frozen=True)
-class Leased:
+class Leased(NamedTuple):
     """The caller holds the lease on this row, and has to spend ``tokens.refresh_token``.
 
     ``started`` is a monotonic time from before the row was read, when the lease begins. ``caller``
@@ -84,7 +82,7 @@ class Leased:
     tokens: TokenSet
     wanted: Wanted
     started: float
-    caller: Caller = field(default_factory=Caller, repr=False)
+    caller: Caller
 
     def age(self) -> float:
         """Seconds since the lease began."""
@@ -120,7 +118,7 @@ def look(wanted: Wanted) -> Renewed | Leased | Pending | None:
         if not _is_worth_renewing(sign_in, stored, wanted):
             return None
         if lease.take(sign_in, lease_seconds()):
-            return Leased(sign_in, stored.tokens, wanted, started)
+            return Leased(sign_in, stored.tokens, wanted, started, Caller())
     return Pending() if wanted.wait else None
 
 
