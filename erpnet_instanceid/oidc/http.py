@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote_plus, urlsplit
 
 import requests
@@ -32,7 +32,8 @@ HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 LEAST_ANSWER_SECONDS = 0.5
 
 
-class Limits(NamedTuple):
+@dataclass(frozen=True)
+class Limits:
     """Seconds that an exchange may take: to connect, and in all, until the body has been read."""
 
     connect: float = 3.05

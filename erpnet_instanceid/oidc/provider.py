@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from . import http, jose
@@ -17,7 +18,8 @@ MAX_NAMED_CHARACTERS = 255
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Metadata(NamedTuple):
+@dataclass(frozen=True)
+class Metadata:
     """The instance's description of itself. OpenID Connect Discovery 3, RFC 8414 2."""
 
     issuer: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from . import http
 from .access_token import ACCESS_TOKEN_TYPES
@@ -20,7 +21,8 @@ MAX_LIFETIME_SECONDS = 366 * 24 * 3600
 REVOCATION_SECONDS = 3.0
 
 
-class Refreshed(NamedTuple):
+@dataclass(frozen=True)
+class Refreshed:
     """The answer to a refresh token. ``told_at`` is the instance's time, as `Answer.told_at`."""
 
     tokens: TokenSet

@@ -13,7 +13,7 @@ import secrets
 import time
 import zlib
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
 
@@ -77,11 +77,12 @@ class CookieRecord:
 R = TypeVar("R", Plan, CookieRecord)
 
 
-class Attempt(NamedTuple):
+@dataclass(frozen=True)
+class Attempt:
     """One sign-in under way, in one browser."""
 
     plan: Plan
-    secrets: Secrets
+    secrets: Secrets = field(repr=False)
     redirect_uri: str
 
     @property

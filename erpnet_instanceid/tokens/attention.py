@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from django.http import HttpRequest
 
@@ -13,7 +13,8 @@ from ..oidc.token_set import JUST_ISSUED_SECONDS
 _NOTE = "_instance_renewal"
 
 
-class Note(NamedTuple):
+@dataclass(frozen=True)
+class Note:
     """When the request has had its tokens renewed, or the error that it has got instead."""
 
     at: float

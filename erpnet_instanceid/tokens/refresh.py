@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import UUID
 
 from ..conf import conf
@@ -45,7 +46,8 @@ FIRST_GENERATION = 1
 WAITING_REQUESTS_SECONDS = 2.0
 
 
-class Wanted(NamedTuple):
+@dataclass(frozen=True)
+class Wanted:
     """A caller's request: tokens newer than generation ``seen``.
 
     ``wait``: the caller cannot go on without newer tokens. ``was_refused``: the instance's API has
@@ -60,7 +62,8 @@ class Wanted(NamedTuple):
     follows: bool = True
 
 
-class Renewed(NamedTuple):
+@dataclass(frozen=True)
+class Renewed:
     """A token set and its generation. ``by_this_call``: this call has fetched it.
 
     It is no newer than the caller's own if the caller has waited in vain.
@@ -71,7 +74,8 @@ class Renewed(NamedTuple):
     by_this_call: bool = False
 
 
-class Leased(NamedTuple):
+@dataclass(frozen=True)
+class Leased:
     """The caller holds the lease on this row, and has to spend ``tokens.refresh_token``.
 
     ``started`` is a monotonic time from before the row was read, when the lease begins. ``caller``
@@ -82,7 +86,7 @@ class Leased(NamedTuple):
     tokens: TokenSet
     wanted: Wanted
     started: float
-    caller: Caller
+    caller: Caller = field(default_factory=Caller, repr=False)
 
     def age(self) -> float:
         """Seconds since the lease began."""
@@ -93,6 +97,7 @@ class Leased(NamedTuple):
         return min(conf.deadline, lease_seconds() - STORE_RESERVE_SECONDS - self.age())
 
 
+@dataclass(frozen=True)
 class Pending:
     """Another request is renewing the tokens."""
 
@@ -118,7 +123,7 @@ def look(wanted: Wanted) -> Renewed | Leased | Pending | None:
         if not _is_worth_renewing(sign_in, stored, wanted):
             return None
         if lease.take(sign_in, lease_seconds()):
-            return Leased(sign_in, stored.tokens, wanted, started, Caller())
+            return Leased(sign_in, stored.tokens, wanted, started)
     return Pending() if wanted.wait else None
 
 

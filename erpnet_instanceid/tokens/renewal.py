@@ -6,6 +6,7 @@ for a second: the exchange then goes on in a thread, which stores the answer.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import threading
@@ -62,7 +63,7 @@ def renew(
     wanted = Wanted(sign_in_id, seen, wait, was_refused)
     if not inside_transaction():
         return _renew(wanted)
-    renewed = beside_transaction(_renew, wanted._replace(follows=False))
+    renewed = beside_transaction(_renew, dataclasses.replace(wanted, follows=False))
     if renewed is not None and renewed.by_this_call:
         # The caller may have locked the user's row.
         follow_in_background(sign_in_id, renewed.tokens)

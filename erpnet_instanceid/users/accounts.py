@@ -6,7 +6,8 @@ has told no ``id``, it is kept by ``sub``.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
@@ -18,7 +19,8 @@ from ..oidc.errors import SignInDenied
 from .claims import Claims, account_key, is_true
 
 
-class Person(NamedTuple):
+@dataclass(frozen=True)
+class Person:
     """A user of this site, and the account by which they signed in.
 
     ``is_hidden`` tells that the user model's default manager does not show the user: the site

@@ -14,21 +14,23 @@ from django.db import DataError, IntegrityError, OperationalError
 MYSQL_VALUE_ERRORS = frozenset({1264, 1364, 1366, 1406, 3988})
 UNIQUE = frozenset({"unique", "unique_together"})
 
-# Not compiled here: few processes ever meet such an error.
-_COLUMN = r"(?i)column\s+[`'\"]?(?:[^\s`'\"]+[`'\"]?\.[`'\"]?)*(\w+)"
-_LENGTH = r"character(?: varying)?\((\d+)\)"
+_COLUMN = re.compile(r"(?i)column\s+[`'\"]?(?:[^\s`'\"]+[`'\"]?\.[`'\"]?)*(\w+)")
+_LENGTH = re.compile(r"character(?: varying)?\((\d+)\)")
 # A column without a value, or a condition of the table's.
-_NOT_TAKEN = (
+_NOT_TAKEN = re.compile(
     r"NOT NULL|null value|cannot be null|have a default value|(?i:check constraint)|` failed for"
 )
 # SQLite, PostgreSQL, MySQL; then the column that has no value.
-_CONSTRAINTS = (
-    r"constraint failed: (?:index )?(.+)",
-    r"(?i)check constraint [`'\"]([^`'\"]+)",
-    r"(?:constraint|CONSTRAINT) [`'\"]([^`'\"]+)",
-    r"for key [`'\"]([^`'\"]+)",
-    _COLUMN,
-    r"Field [`'\"]([^`'\"]+)",
+_CONSTRAINTS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"constraint failed: (?:index )?(.+)",
+        r"(?i)check constraint [`'\"]([^`'\"]+)",
+        r"(?:constraint|CONSTRAINT) [`'\"]([^`'\"]+)",
+        r"for key [`'\"]([^`'\"]+)",
+        _COLUMN.pattern,
+        r"Field [`'\"]([^`'\"]+)",
+    )
 )
 
 
@@ -42,7 +44,7 @@ def refused_fields(error: Exception, values: Mapping[str, Any]) -> set[str]:
         return _invalid_fields(error) & values.keys()
     if not is_about_a_value(error):
         return set()
-    named = {column.lower() for column in re.findall(_COLUMN, str(error))}
+    named = {column.lower() for column in _COLUMN.findall(str(error))}
     return (named & values.keys()) or (set() if named else _suspects(error, values))
 
 
@@ -58,7 +60,7 @@ def may_be_taken(error: Exception) -> bool:
     if isinstance(error, ValidationError):
         # An error of the whole model may be that of a unique constraint.
         return _invalid_fields(error) <= {NON_FIELD_ERRORS}
-    return isinstance(error, IntegrityError) and not re.search(_NOT_TAKEN, str(error))
+    return isinstance(error, IntegrityError) and not _NOT_TAKEN.search(str(error))
 
 
 def says_taken(error: BaseException | None) -> bool:
@@ -73,7 +75,7 @@ def constraint(error: Exception) -> str:
         return str(told)
     if isinstance(error, ValidationError):
         return ", ".join(_named(error))
-    found = (re.search(pattern, str(error)) for pattern in _CONSTRAINTS)
+    found = (pattern.search(str(error)) for pattern in _CONSTRAINTS)
     return next((match[1].strip("'\"`") for match in found if match), "unknown")
 
 
@@ -85,7 +87,7 @@ def _named(error: ValidationError) -> list[str]:
 
 
 def _suspects(error: Exception, values: Mapping[str, Any]) -> set[str]:
-    length = re.search(_LENGTH, str(error))
+    length = _LENGTH.search(str(error))
     if length is None:
         return set(values)
     # PostgreSQL tells the length of the column, and not its name.

@@ -70,7 +70,7 @@ def test_exchange_that_begins_late_spends_nothing(row, instance):
     """It has waited for a thread, and its lease may end before the answer comes."""
     leased = look(Wanted(row.pk, 1, wait=True))
     assert isinstance(leased, Leased)
-    late = leased._replace(started=time.monotonic() - 15)
+    late = dataclasses.replace(leased, started=time.monotonic() - 15)
     with pytest.raises(InstanceUnavailable, match="backing_off"):
         settle(late, exchange(late))
     assert not instance.calls("token", "refresh_token")
