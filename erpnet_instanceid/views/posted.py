@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.http import HttpRequest, QueryDict, UnreadablePostError
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, QueryDict, RawPostDataException, UnreadablePostError
 from django.utils.datastructures import MultiValueDict
 
 from ..oidc.errors import AttemptError
@@ -36,8 +39,11 @@ def _pairs(request: HttpRequest) -> list[tuple[str, str]]:
     try:
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_FORM_BYTES:
             raise AttemptError("answer_too_large", limit=MAX_FORM_BYTES)
-        return pairs_of(request.POST)
-    except (SuspiciousOperation, BadRequest, ValueError, UnreadablePostError):
+        # Not by `request.POST`, which collects the values by their names first.
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        text = request.body.decode(errors="replace")
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=most)
+    except (SuspiciousOperation, RawPostDataException, ValueError, UnreadablePostError):
         raise AttemptError("not_form") from None
 
 
