@@ -81,12 +81,14 @@ def default_target() -> str:
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-def callback_address(request: HttpRequest, host: str) -> str:
+def callback_address(request: HttpRequest, host: str = "") -> str:
     """The ImpersonateLoginUrl, character by character as it has to be registered.
 
-    ``host`` is the request's, which Django works out anew each time it is asked for.
+    ``host`` is the request's, where the caller has asked for it: Django works it out each time.
     """
-    return conf.callback_url or f"{request.scheme}://{host}{_callback_path(request)}"
+    if conf.callback_url:
+        return conf.callback_url
+    return f"{request.scheme}://{host or request.get_host()}{_callback_path(request)}"
 
 
 def _callback_path(request: HttpRequest) -> str:

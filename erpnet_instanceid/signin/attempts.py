@@ -154,8 +154,7 @@ def find(request: HttpRequest, state: str) -> Attempt:
         raise AttemptError("unknown_attempt", reason=_why_not_found(request, plan, cookie, record))
     if record.target:
         plan = replace(plan, target=record.target)
-    redirect_uri = callback_address(request, request.get_host())
-    return Attempt(plan, _secrets(record.seed, state), redirect_uri)
+    return Attempt(plan, _secrets(record.seed, state), callback_address(request))
 
 
 def read_plan(state: str) -> Plan | None:
