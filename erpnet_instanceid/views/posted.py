@@ -40,9 +40,11 @@ def _pairs(request: HttpRequest) -> list[tuple[str, str]]:
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_FORM_BYTES:
             raise AttemptError("answer_too_large", limit=MAX_FORM_BYTES)
         # Not by `request.POST`, which collects the values by their names first.
-        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-        text = request.body.decode(errors="replace")
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=most)
+        return parse_qsl(
+            request.body.decode(errors="replace"),
+            keep_blank_values=True,
+            max_num_fields=settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
+        )
     except (SuspiciousOperation, RawPostDataException, ValueError, UnreadablePostError):
         raise AttemptError("not_form") from None
 
