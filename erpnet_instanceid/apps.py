@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig
@@ -27,16 +26,16 @@ class InstanceIDConfig(AppConfig):
         hide_answers()
 
 
+# Both import the checks where Django runs them: a process that only answers requests runs none.
 @register(Tags.security)
 def _check(**_kwargs: Any) -> list[CheckMessage]:
-    return [*_checks().check_settings(), *_checks().check_site()]
+    from .checks import check_settings, check_site
+
+    return [*check_settings(), *check_site()]
 
 
 @register(Tags.security, deploy=True)
 def _check_deployment(**_kwargs: Any) -> list[CheckMessage]:
-    return [*_checks().check_linking()]
+    from .checks import check_linking
 
-
-def _checks() -> Any:
-    # By name: a process that answers requests runs no checks, and need not load them.
-    return import_module("erpnet_instanceid.checks")
+    return check_linking()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.checks import CheckMessage
 
 from ..conf import conf
 from .messages import name, warning
 
 
-def check_linking(**_kwargs: Any) -> list[CheckMessage]:
+def check_linking() -> list[CheckMessage]:
     """What LINK_USERS_BY means for the local users."""
     if conf.link_users_by is None:
         return []

@@ -71,7 +71,7 @@ SYNONYMS = {
 }
 
 
-def check_settings(**_kwargs: Any) -> list[CheckMessage]:
+def check_settings() -> list[CheckMessage]:
     """The faults in ERPNET_INSTANCEID."""
     value = getattr(settings, SETTING, None)
     if not isinstance(value, dict):

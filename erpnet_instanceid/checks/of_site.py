@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -28,7 +27,7 @@ AXES = "axes."
 MOZILLA = "mozilla_django_oidc."
 
 
-def check_site(**_kwargs: Any) -> list[CheckMessage]:
+def check_site() -> list[CheckMessage]:
     """The faults in the site's other settings."""
     return [
         *_backends(),
