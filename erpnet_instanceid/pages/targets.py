@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from django.utils import translation
-from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from ..conf import conf, redirect_field_name
@@ -17,6 +16,8 @@ from ..oidc import http
 
 APP_NAME = "erpnet_instanceid"
 CALLBACK = f"{APP_NAME}:signin_callback"
+# reverse() leaves these in a path as they are, and quotes all others. RFC 3986 3.3.
+PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 
 
 def requested_target(request: HttpRequest) -> str:
@@ -92,10 +93,12 @@ def callback_address(request: HttpRequest, host: str = "") -> str:
 
 
 def _callback_path(request: HttpRequest) -> str:
-    # The request for the callback has the path already, and Django takes its time to look it up.
+    # Looking up the path takes long, and the request for the callback has it. Quoted as reverse()
+    # quotes it: the instance compares addresses character by character.
     here = request.resolver_match
     if here is not None and here.view_name == CALLBACK:
-        return iri_to_uri(get_script_prefix() + request.path_info.removeprefix("/"))
+        path = get_script_prefix() + request.path_info.removeprefix("/")
+        return quote(path, safe=PATH_CHARACTERS)
     return reverse(CALLBACK)
 
 
