@@ -179,7 +179,7 @@ class InstanceIDBackend(AuthenticationBackend):
 
     def update_user(self, user: User, claims: Claims) -> User:
         """The user with name, e-mail, flags and groups as in the claims. Saves what changed."""
-        update(user, profile(self.UserModel, claims))
+        update(user, profile(self.UserModel, claims, user))
         set_groups(user, claims)
         return user
 

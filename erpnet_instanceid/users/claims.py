@@ -81,13 +81,19 @@ def _shown(character: str) -> str:
     return "" if kind == "Cf" and character not in _JOINERS else character
 
 
-def email_address(claims: Claims) -> str | None:
-    """The e-mail address, verified or not; None where the claim is not an address."""
+def email_address(claims: Claims, *, known: str | None = None) -> str | None:
+    """The e-mail address, verified or not; None where the claim is not an address.
+
+    The address ``known`` is not checked again: a process that checks its first one compiles
+    patterns for 37 ms, which is the time of five sign-ins.
+    """
     email = claims.get("email")
     if not isinstance(email, str) or not email.isprintable():
         return None
+    email = email.strip()
     try:
-        validate_email(email.strip())
+        if email != known:
+            validate_email(email)
     except ValidationError:
         return None
-    return email.strip()
+    return email

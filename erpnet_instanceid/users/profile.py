@@ -84,9 +84,12 @@ def filled_fields(model: UserModel) -> set[str]:
     }
 
 
-def profile(model: UserModel, claims: Claims) -> dict[str, Any]:
-    """Name, e-mail and flags, by field of the user model. A missing claim sets nothing."""
-    return {**_names(model, claims), **_email(model, claims), **_flags(model, claims)}
+def profile(model: UserModel, claims: Claims, user: User | None = None) -> dict[str, Any]:
+    """Name, e-mail and flags, by field of the user model. A missing claim sets nothing.
+
+    ``user`` is the user who has the fields now, None for a new one.
+    """
+    return {**_names(model, claims), **_email(model, claims, user), **_flags(model, claims)}
 
 
 def set_groups(user: User, claims: Claims) -> None:
@@ -151,10 +154,13 @@ def _has_two_names(model: UserModel) -> bool:
     return has_fields(model, "first_name", "last_name")
 
 
-def _email(model: UserModel, claims: Claims) -> dict[str, str]:
-    email, field = email_address(claims), model.get_email_field_name()
+def _email(model: UserModel, claims: Claims, user: User | None) -> dict[str, str]:
+    field = model.get_email_field_name()
     # Where the e-mail is the username, the site knows the user by it: a claim does not change it.
-    if email is None or is_named_by_email(model) or not has_fields(model, field):
+    if is_named_by_email(model) or not has_fields(model, field):
+        return {}
+    email = email_address(claims, known=getattr(user, field, None))
+    if email is None:
         return {}
     # An address that is too long is left out: half of it would be somebody else's.
     longest = model._meta.get_field(field).max_length
