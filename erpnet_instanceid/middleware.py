@@ -46,7 +46,7 @@ logger = logging.getLogger("erpnet_instanceid")
 MAX_REMEMBERED = 10_000
 # A session without an entry gets one at a sign-in only, and a sign-in changes the session's key.
 NOTHING_DUE_SECONDS = 300.0
-# Of a session without a key, which has no tokens.
+# A session without a key has no tokens.
 NEVER = float("inf")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -72,12 +72,12 @@ class TokenRefreshMiddleware:
             markcoroutinefunction(self)
         # When the tokens of a session are due, as this process last saw them. Until then a page
         # that does not use the session need not load it.
-        self.due_at: dict[str | None, float] = {None: NEVER}
+        self.due_at: dict[str, float] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        due_at = self.due_at.get(note_session(request), 0.0)
+        due_at = self._due_at(request)
         is_due = due_at <= time.time()
         if is_due:
             entry = self._due_entry(request)
@@ -94,7 +94,7 @@ class TokenRefreshMiddleware:
         return with_cookies(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        due_at = self.due_at.get(note_session(request), 0.0)
+        due_at = self._due_at(request)
         is_due = due_at <= time.time()
         if is_due:
             entry = await sync_to_async(self._due_entry)(request)
@@ -112,6 +112,11 @@ class TokenRefreshMiddleware:
         if has_left(request):
             await sync_to_async(end_left)(request)
         return with_cookies(request, response)
+
+    def _due_at(self, request: HttpRequest) -> float:
+        """When the session's tokens are due, 0 if unknown. Makes no query."""
+        key = note_session(request)
+        return NEVER if key is None else self.due_at.get(key, 0.0)
 
     def _due_entry(self, request: HttpRequest) -> SessionEntry | None:
         """The session's entry, if its token has to be renewed now."""
@@ -162,7 +167,7 @@ class TokenRefreshMiddleware:
 
     def _remember(self, key: str, due_at: float) -> None:
         if len(self.due_at) >= MAX_REMEMBERED:
-            self.due_at = {None: NEVER}
+            self.due_at.clear()
         self.due_at[key] = due_at
 
     def process_exception(
