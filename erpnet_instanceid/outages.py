@@ -24,5 +24,6 @@ def as_unavailable(failure: DatabaseFailure, **facts: object) -> InstanceUnavail
 
 
 def _lacks_table(failure: DatabaseFailure) -> bool:
-    is_told = has_code(failure, SQL_STATES, MYSQL_ERRORS)
-    return is_told or _SQLITE.search(str(failure)) is not None
+    if has_code(failure, SQL_STATES, MYSQL_ERRORS):
+        return True
+    return _SQLITE.search(str(failure)) is not None

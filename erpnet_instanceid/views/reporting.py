@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.debug import SafeExceptionReporterFilter
 
 logger = logging.getLogger("django.request")
+# Django logs this for an error that no view catches: the status in words, and the path.
+DJANGOS_LINE = "%s: %s"
 
 
 class ReportFilter(SafeExceptionReporterFilter):
@@ -53,6 +55,10 @@ def report(request: HttpRequest, response: HttpResponse, error: Exception) -> No
     Has to be called in the ``except`` block, since collectors ask Python for the error.
     """
     got_request_exception.send(sender=None, request=request)
-    told = {"status_code": response.status_code, "request": request}
-    line = ("%s: %s", response.reason_phrase, request.path)
-    logger.log(logging.ERROR, *line, exc_info=error, extra=told)
+    logger.error(
+        DJANGOS_LINE,
+        response.reason_phrase,
+        request.path,
+        exc_info=error,
+        extra={"status_code": response.status_code, "request": request},
+    )
