@@ -47,7 +47,7 @@ OPERATOR_ERRORS = frozenset(
         "tables_missing",
     }
 )
-# What the operator runs, for an error that the doctor need not find first.
+# The command that the log names for an error, in place of the doctor.
 _CURE_OF = {"tables_missing": "manage.py migrate"}
 
 _CLOCKS = _(
@@ -113,12 +113,7 @@ _SENTENCES: dict[str, Promise] = {
         "of this site. You can start a sign-in here."
     ),
     "not_form": _("What arrived here is not an answer of the instance."),
-    "database_busy": _(
-        "This site cannot read or store its data right now. Please try again in a minute."
-    ),
 }
-# Errors of this site that are raised as errors of the instance: a caller may try again after both.
-_DATABASE_FAILED = frozenset({"database_busy", "tables_missing"})
 # Why this browser has no attempt that fits the answer.
 _REASONS: dict[str, Promise] = {
     "no_cookie": _(
@@ -180,6 +175,13 @@ _KINDS: tuple[tuple[type[InstanceIDError], int, Promise, Promise], ...] = (
 )
 _AWAY = _("This page needs the instance, which does not answer. Please try again in a minute.")
 _MISCONFIGURED = _("This site is not set up correctly. Please tell the people who run this site.")
+# The site's own database has failed. These are InstanceUnavailable, since trying again may help.
+_DATABASE_FAILED: dict[str, Promise] = {
+    "database_busy": _(
+        "This site cannot read or store its data right now. Please try again in a minute."
+    ),
+    "tables_missing": _MISCONFIGURED,
+}
 
 
 def describe(error: InstanceIDError) -> tuple[int, Promise, Promise]:
@@ -187,9 +189,9 @@ def describe(error: InstanceIDError) -> tuple[int, Promise, Promise]:
     for kind, status, title, sentence in _KINDS:
         if isinstance(error, kind):
             if error.code in _DATABASE_FAILED:
-                title = _("This site has a problem")
+                return status, _("This site has a problem"), _DATABASE_FAILED[error.code]
             if _is_the_operators(error):
-                return max(status, 502), title, _MISCONFIGURED
+                return 502, title, _MISCONFIGURED
             reason = _REASONS.get(str(error.facts.get("reason")))
             return status, title, reason or _SENTENCES.get(error.code, sentence)
     return 500, _("You could not be signed in"), _("Something went wrong. Please start again.")
