@@ -69,7 +69,8 @@ class InstanceIDBackend(AuthenticationBackend):
         self.sign_in: SignIn = credentials.get("sign_in") or SignIn()
         return self.get_or_create_user(tokens.access_token, tokens.id_token, id_token_claims)
 
-    # Django asks for it at each sign-in, and Python would make it anew.
+    # Django reads it at each sign-in, to see which backends take the credentials. Python would
+    # build it anew each time.
     authenticate.__signature__ = inspect.signature(authenticate)  # type: ignore[attr-defined]
 
     async def aauthenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:

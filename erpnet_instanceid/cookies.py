@@ -78,7 +78,7 @@ def put(
         # sends the visitor back.
         samesite="None" if in_frame else "Lax",
     )
-    # Given `max_age`, Django writes a date besides, which only Internet Explorer 8 would need.
+    # For its argument `max_age`, Django also writes a date, which only Internet Explorer 8 needs.
     response.cookies[full]["max-age"] = seconds
 
 

@@ -13,7 +13,8 @@ from . import sealing
 
 VERSION_KEY = "v"
 
-# Cookies have to be short. Made once, since json.dumps() makes an encoder for each call.
+# Without blanks, since cookies have to be short. With separators, json.dumps() would make an
+# encoder for each call.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 

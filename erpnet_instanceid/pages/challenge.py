@@ -21,7 +21,7 @@ def shows_page(request: HttpRequest) -> bool:
 
     A script would follow a redirect to the instance, whose pages it may not read.
     """
-    # Not from `request.headers`, which Django builds of all headers for the first one asked for.
+    # Django would build `request.headers` from all headers, to give us four.
     sent = request.META
     if sent.get("HTTP_HX_REQUEST") == "true":
         return False

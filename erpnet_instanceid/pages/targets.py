@@ -31,7 +31,7 @@ def safe_target(request: HttpRequest, url: str) -> str:
     """``url`` if it is a page of this site that a visitor can be sent to, else empty."""
     if not url or not url.isprintable() or "\\" in url:
         return ""
-    # A host stands after two slashes; without them, there is none to compare.
+    # An address names a host after two slashes only. Django takes its time to give the request's.
     hosts = {request.get_host()} if "//" in url else None
     allowed = url_has_allowed_host_and_scheme(url, hosts, require_https=request.is_secure())
     if not allowed or not (url.startswith("/") or "://" in url) or _is_ours(url):
@@ -51,7 +51,7 @@ def _is_ours(url: str) -> bool:
 
 def is_own_path(path: str) -> bool:
     """Whether a path of the site is one of this app's views."""
-    # Every route in urls.py has it. A look at the site's routes takes a hundred times longer.
+    # Every route in urls.py has this, and asking the site's routes takes a hundred times longer.
     if "sign" not in path:
         return False
     try:

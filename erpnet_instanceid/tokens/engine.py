@@ -98,8 +98,8 @@ def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Itera
     save, create, filled_for = session.save, session.create, None
 
     def create_at_once() -> None:
-        # A new key is one of 10 ** 49. If the engine had it all the same, it could not store the
-        # session, and Django would take another key. So it need not look for the key before.
+        # Django asks the engine first whether the new key is free. The key is one of 10 ** 49, and
+        # an engine that has it refuses to store the session: Django then takes another key.
         exists = session.exists
         session.exists = lambda session_key: False  # type: ignore[method-assign]
         try:

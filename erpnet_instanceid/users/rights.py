@@ -12,8 +12,8 @@ from ..oidc.errors import SignInDenied
 from .accounts import is_of_another, note_rights
 from .claims import Claims, is_true
 
-# Functions that give claims for an access token, by the value of RIGHTS_FROM. By name: the API
-# imports this module, and a site that never asks it need not load it.
+# For each value of RIGHTS_FROM, the function that gives claims for an access token. By name: the
+# API imports this module, and a site that never asks the API need not load it.
 SOURCES = {"profile": "erpnet_instanceid.api.profile.rights_at_profile"}
 
 

@@ -178,7 +178,7 @@ def _on_to_their_page(request: HttpRequest) -> HttpResponse:
 
 def _carry_over(request: HttpRequest, answer: Answer) -> HttpResponse:
     plan = attempts.read_plan(answer.state)
-    # Neither needs to be quoted: the reference is hexadecimal, and what is sealed is base64url.
+    # A reference is hexadecimal and a remainder base64url: neither needs to be quoted.
     address = f"{request.path}?{REFERENCE}={attempts.reference(answer.state)}"
     # Where the answer is lost on the way, a new sign-in still leads to the page that was wanted.
     remainder = attempts.seal_remainder(plan) if plan is not None else ""
