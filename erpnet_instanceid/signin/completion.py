@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -38,9 +39,9 @@ from ..pages import kept_forms
 from ..signals import signed_in
 from ..tokens import backoff, rows
 from ..tokens.connections import give_back
-from ..tokens.endings import end, end_all_of, sign_out
-from ..tokens.engine import filled_when_created, repeat_in_conflict, save_only_changes
-from ..tokens.entry import SessionEntry, new_entry, read_entry, write_entry
+from ..tokens.endings import end, end_all_of, session_replaced, sign_out
+from ..tokens.engine import filled_when_created, save_only_changes
+from ..tokens.entry import SessionEntry, is_on_session, new_entry, read_entry, write_entry
 from ..tokens.logins import own_login, put_user
 from ..tokens.pruning import prune_now_and_then
 from ..users.refusals import constraint
@@ -191,31 +192,27 @@ def sign_visitor_in(
         account = sign_in.account
         if user is None or account is None:
             raise SignInDenied("no_user", sub=claims["sub"])
-    session, before = request.session, read_entry(request.session)
+    before = read_entry(request.session)
     entry = new_entry(
-        session,
+        request.session,
         sign_in.pk,
         1,
         tokens,
         target=target,
         authenticated_at=authentication_time(claims),
     )
-    kept_forms.note_sign_in(request, user)
     with deleted_if_refused(sign_in):
-        _login(request, user, entry)
-    values = {
-        "account_id": account.pk,
-        "session_key": session.session_key or "",
-        "generation": 1,
-        "tokens": sealed_tokens(tokens),
-        "refreshed": timezone.now(),
-        **_named_by(claims),
-    }
-    with deleted_if_refused(sign_in):
-        if not _completed(request, sign_in, claims, values):
-            raise AttemptError("sign_in_ended")
-    if before is not None:
-        _end_replaced(before)
+        with session_replaced(request):
+            kept_forms.note_sign_in(request, user)
+            is_signed_in = _login(request, user, entry)
+            if is_signed_in:
+                _complete(request, sign_in, claims, tokens)
+                told = {"user": user, "account": account, "claims": claims}
+                signed_in.send(type(user), request=request, **told)
+        if before is not None:
+            _end_replaced(before)
+        if not is_signed_in:
+            raise SignInDenied("no_user", sub=claims["sub"])
     logger.info(
         "signed_in reference=%s account=%s ms=%d",
         reference,
@@ -223,30 +220,54 @@ def sign_visitor_in(
         round((time.monotonic() - started) * 1000),
     )
     prune_now_and_then()
-    signed_in.send(type(user), request=request, user=user, account=account, claims=claims)
     return user
 
 
-def _login(request: HttpRequest, user: Any, entry: SessionEntry) -> None:
+def _complete(request: HttpRequest, sign_in: SignIn, claims: Claims, tokens: TokenSet) -> None:
+    assert sign_in.account is not None  # noqa: S101 - told to the type checker
+    values = {
+        "account_id": sign_in.account.pk,
+        "session_key": request.session.session_key or "",
+        "generation": 1,
+        "tokens": sealed_tokens(tokens),
+        "refreshed": timezone.now(),
+        **_named_by(claims),
+    }
+    if not rows.complete(sign_in, claims, values):
+        raise AttemptError("sign_in_ended")
+
+
+def _login(request: HttpRequest, user: Any, entry: SessionEntry) -> bool:
     """Signs the user in with Django, on a session with a new key, and puts ``entry`` on it.
 
-    The session is stored once, complete: the browser gets its key after that.
+    The session is stored once, complete: the browser gets its key after that. Returns False where
+    the site has signed the visitor out again, in a receiver of `user_logged_in`.
     """
     session, former_key = request.session, request.session.session_key
+    is_signed_in = True
 
     def fill() -> None:
-        put_user(session, user)
-        write_entry(session, entry.with_key(session.session_key))
+        if not is_signed_in:
+            return
+        # A receiver of the site may have signed the visitor in as another user.
+        is_own = auth.SESSION_KEY not in session or is_on_session(user, session)
+        if is_own:
+            put_user(session, user)
+        own = replace(entry, session_key=session.session_key, is_carried=not is_own)
+        write_entry(session, own)
 
-    repeat_in_conflict(session)
     save_only_changes(session)
     # Rotates an anonymous session's key; the session of another person is flushed.
     with own_login(request), filled_when_created(session, fill):
         _django_login(request, user)
-        if session.session_key in (former_key, None):
+        is_signed_in = auth.SESSION_KEY in session
+        if is_signed_in and session.session_key in (former_key, None):
             # Django keeps the key if the same user signs in again, and has none yet after a flush.
             # The row needs a key by which a sign-out notice finds this session.
             session.cycle_key()
+    if not is_signed_in:
+        sign_out(request)
+    return is_signed_in
 
 
 def _django_login(request: HttpRequest, user: Any) -> None:
@@ -254,22 +275,7 @@ def _django_login(request: HttpRequest, user: Any) -> None:
         tried_again(partial(auth.login, request, user))
     except ValidationError as error:
         # Django saves the user's last_login, and the site's model is cleaned at each save.
-        sign_out(request)
         raise SignInDenied("user_not_saved", constraint=constraint(error)) from error
-
-
-def _completed(
-    request: HttpRequest, sign_in: SignIn, claims: Claims, values: dict[str, Any]
-) -> bool:
-    """Completes the row. Else signs the visitor out again, and returns False or raises the
-    database's error."""
-    is_complete = False
-    try:
-        is_complete = rows.complete(sign_in, claims, values)
-    finally:
-        if not is_complete:
-            sign_out(request)
-    return is_complete
 
 
 def _end_replaced(before: SessionEntry) -> None:

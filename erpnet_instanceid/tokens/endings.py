@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import Error as DatabaseFailure
 from django.http import HttpRequest
 from django.utils import timezone
 
+from ..conflicts import tried_again
 from ..models import Account, SignIn
 from ..oidc.token_set import TokenSet
 from ..signals import sign_in_ended
-from .engine import delete_session, engine_of, repeat_in_conflict
+from .engine import delete_session, engine_of, keeping, reopen, repeat_in_conflict
 from .entry import read_entry
 
 logger = logging.getLogger("erpnet_instanceid")
@@ -78,6 +83,43 @@ def _end_with_last_tokens(sign_in_id: str, reason: str) -> TokenSet | None:
         if end(sign_in, reason, **only_where):
             return tokens
     return None
+
+
+@contextmanager
+def session_replaced(request: HttpRequest) -> Iterator[None]:
+    """For a sign-in, which gives the visitor another session: deletes the former one afterwards.
+
+    If the block fails, the request has its former session and user again.
+    """
+    session, user, auser = request.session, request.user, getattr(request, "auser", None)
+    key = session.session_key
+    repeat_in_conflict(session)
+    with keeping(session, key):
+        try:
+            yield
+        except Exception:
+            if request.user is not user:
+                _sign_out_again(request, key)
+            if key is not None:
+                request.session, request.user = reopen(session, key), user
+                request.auser = auser  # type: ignore[assignment]
+            raise
+    if key not in (None, session.session_key):
+        _delete(reopen(session, key))
+
+
+def _sign_out_again(request: HttpRequest, former_key: str | None) -> None:
+    if request.session.session_key == former_key:
+        # Else the former sign-in of the same person would end.
+        request.session.clear()
+    sign_out(request)
+
+
+def _delete(session: SessionBase) -> None:
+    try:
+        tried_again(partial(session.delete, session.session_key))
+    except Exception as error:  # noqa: BLE001 - each session engine fails in its own way
+        logger.warning("session_not_deleted error=%s", type(error).__name__)
 
 
 def sign_out(request: HttpRequest) -> None:

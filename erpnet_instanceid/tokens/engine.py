@@ -140,6 +140,22 @@ def save_only_changes(session: SessionBase) -> None:
     session.save = save_changes  # type: ignore[method-assign]
 
 
+@contextmanager
+def keeping(session: SessionBase, key: str | None) -> Iterator[None]:
+    """Makes the engine keep its session with this key inside the block, whatever is deleted."""
+    delete = session.delete
+
+    def delete_others(session_key: str | None = None) -> None:
+        if key is None or key != (session_key or session.session_key):
+            delete(session_key)
+
+    session.delete = delete_others  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        session.delete = delete  # type: ignore[method-assign]
+
+
 def delete_session(session_key: str) -> None:
     """Deletes a session of the configured engine. Nothing happens where it does not exist."""
     if session_key:

@@ -56,10 +56,10 @@ def noted_session(request: HttpRequest) -> str | None:
 @contextmanager
 def own_login(request: HttpRequest) -> Iterator[None]:
     """For the login() of a sign-in at the instance, which ends the former row itself."""
-    key = noted_session(request)
     setattr(request, _KEY, None)
     yield
-    setattr(request, _KEY, key)
+    # A receiver of `signed_in` may go on with another login().
+    note_session(request)
 
 
 def put_user(session: SessionBase, user: Any) -> None:

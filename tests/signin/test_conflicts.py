@@ -101,13 +101,14 @@ def test_sign_in_is_complete_though_the_former_row_cannot_end(client, instance_s
     ],
 )
 def test_database_that_refuses_is_a_page(visitor, instance, caplog, verb, error, told):
+    visitor.get("/basket?add=1")
     attempt = begin(visitor, instance)
     with refusing(lambda sql: verb in sql and "erpnet_instanceid_signin" in sql, error):
         page = attempt.bring()
     assert (page.status_code, "This site has a problem" in page.text) == (503, True)
     assert told in caplog.text
     assert f"{type(error).__name__} at /signin-callback\n{error}" in mail.outbox[0].body
-    assert not Session.objects.exists()
+    assert visitor.whoami()["basket"] == ["1"]
     again = visitor.get(unescape(re.search(r'class="button" href="([^"]+)', page.text)[1]))
     if verb == "UPDATE":
         again = visitor.bring(visitor.at(again.headers["Location"]))

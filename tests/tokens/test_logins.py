@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from erpnet_instanceid.models import SignIn
 from erpnet_instanceid.session import get_identity, get_tokens
+from erpnet_instanceid.signals import signed_in
 
 from ..urls import urlpatterns as pages
 
@@ -186,23 +187,14 @@ def test_fld_16_user_whom_a_middleware_shows_has_no_tokens(
 @pytest.mark.parametrize("address", ["/bye", "/framework/bye"])
 def test_fld_16_sign_out_of_django_ends_the_carried_sign_in(admin, address):
     admin.get("/become/maria")
-
     admin.get(address)
-
     assert row().ended is not None
 
 
 def test_fld_16_logout_as_oneself_ends_the_sign_in(admin):
     admin.get("/switch/maria")
-
     assert row().ended is not None
     assert admin.whoami()["user"] == "maria"
-
-
-def test_fld_16_local_password_over_a_sign_in(admin):
-    admin.get("/local")
-    assert admin.whoami()["user"] == "local"
-    assert row().session_key == admin.whoami()["session"]
 
 
 @pytest.mark.parametrize("second", ["local", "admin"])
@@ -225,6 +217,16 @@ def test_fld_16_sign_in_ends_an_impersonation(admin):
     assert [each.session_key for each in rows] == [admin.whoami()["session"]]
 
 
+@pytest.mark.parametrize("signal", [user_logged_in, signed_in])
+@pytest.mark.parametrize(("act", "seen"), [(sign_out_locally, []), (become, ["maria"])])
+def test_fld_16_receiver_has_the_last_word(admin, receive, signal, act, seen):
+    receive(signal, lambda user, request, **_: str(user) == "admin" and act(request, *seen))
+    admin.sign_in("admin")
+    assert admin.whoami()["user"] == "".join(seen)
+    rows = SignIn.objects.filter(account__sub="admin", ended=None)
+    assert [each.session_key for each in rows] == [admin.whoami()["session"] for _ in seen]
+
+
 def test_local_sign_in_without_another_one_keeps_the_session(visitor, new_visitor):
     new_visitor().sign_in("maria")
     User.objects.create_user("local", password="secret")
@@ -239,17 +241,14 @@ def test_local_sign_in_without_another_one_keeps_the_session(visitor, new_visito
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file"])
-def test_receiver_of_a_sign_in_adds_to_a_stored_session(client, instance_sign_in, settings, engine):
+def test_receiver_adds_to_a_stored_session(client, instance_sign_in, settings, receive, engine):
     """The session is stored once, before the signal; what comes later is stored as well."""
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
 
     def add(*, request, **_):
         request.session["was_stored"] = request.session.exists(request.session.session_key)
 
-    user_logged_in.connect(add)
-    try:
-        instance_sign_in(client, "maria")
-    finally:
-        user_logged_in.disconnect(add)
+    receive(user_logged_in, add)
+    instance_sign_in(client, "maria")
     assert client.session["was_stored"] is True
     assert client.get("/private").status_code == 200
