@@ -85,8 +85,8 @@ def _with_what_led_to_it(error: BaseException) -> Iterator[BaseException]:
 
 
 def _without_own_frames(traceback: TracebackType | None) -> TracebackType | None:
-    # Neither recursive nor with new objects: a traceback may be as long as the stack, and an entry
-    # need not have a line number, which a new one must have.
+    # A loop, since a traceback may be as long as the stack. It makes no new entries, which need a
+    # line number: some entries have none.
     kept: list[TracebackType] = []
     while traceback is not None and _package(traceback) not in CLIENTS:
         if _package(traceback) != OWN:

@@ -36,7 +36,7 @@ _LEFT = "sign-in left"
 def note_session(request: HttpRequest) -> str | None:
     """Remembers the key of the session that the request came with: login() forgets it.
 
-    None where the session has no key yet, or is not of an engine.
+    None where the session has no key yet, or the request has no session.
     """
     try:
         key: str | None = request.session.session_key
