@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from ..conf import conf
 from ..conflicts import tried_again
-from ..models import SignIn, sealed_tokens
+from ..models import Account, SignIn, sealed_tokens
 from ..oidc.authorization import AuthorizationAnswer, check_answer, read_answer
 from ..oidc.client import Client
 from ..oidc.errors import AttemptError, InstanceIDError, InstanceUnavailable, SignInDenied
@@ -206,7 +206,7 @@ def sign_visitor_in(
             kept_forms.note_sign_in(request, user)
             is_signed_in = _login(request, user, entry)
             if is_signed_in:
-                _complete(request, sign_in, claims, tokens)
+                _complete(request, sign_in, account, claims, tokens)
                 told = {"user": user, "account": account, "claims": claims}
                 signed_in.send(type(user), request=request, **told)
         if before is not None:
@@ -223,10 +223,11 @@ def sign_visitor_in(
     return user
 
 
-def _complete(request: HttpRequest, sign_in: SignIn, claims: Claims, tokens: TokenSet) -> None:
-    assert sign_in.account is not None  # noqa: S101 - told to the type checker
+def _complete(
+    request: HttpRequest, sign_in: SignIn, account: Account, claims: Claims, tokens: TokenSet
+) -> None:
     values = {
-        "account_id": sign_in.account.pk,
+        "account_id": account.pk,
         "session_key": request.session.session_key or "",
         "generation": 1,
         "tokens": sealed_tokens(tokens),
