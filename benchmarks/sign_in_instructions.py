@@ -41,7 +41,7 @@ COUNT = re.compile(r"^==\d+== I +refs: +([\d,]+)$", re.MULTILINE)
 WARM, FEW, MANY = 2, 2, 8
 # Times a login of Django alone, which grows with Python's and Django's versions as ours does. They
 # are 5 % above what Python 3.12 with Django 6.1 takes, where CI counts.
-LIMITS = {OURS_CODE: 1.56, OURS: 1.89}
+LIMITS = {OURS_CODE: 1.19, OURS: 1.48}
 
 
 def count(site: str, instance: RemoteInstance, directory: str) -> float:
@@ -52,6 +52,8 @@ def count(site: str, instance: RemoteInstance, directory: str) -> float:
     valgrind += ["--cachegrind-out-file=/dev/null", f"--log-file={log}.%p"]
     with site_process(env) as ask:
         ask("migrate")
+        # The person's first sign-in takes steps of its own, and only one child could take them.
+        ask("check")
     with site_process(env, under=valgrind) as ask:
         pids = [_in_child(ask, site, WARM + times) for times in (FEW, MANY)]
     few, many = (_counted(Path(f"{log}.{pid}")) for pid in pids)
