@@ -18,8 +18,8 @@ _OURS = "/erpnet_instanceid/"
 _PARTS = {
     ("auth/__init__.py", "login"): "Django's login(): the new session, last_login",
     ("users/accounts.py", "find_person"): "the user and the account: one query",
-    ("signin/completion.py", "_claim"): "the row of the sign-in: an INSERT and an UPDATE",
-    ("erpnet_instanceid/models.py", "change"): "the row of the sign-in: an INSERT and an UPDATE",
+    ("tokens/rows.py", "claim"): "the row of the sign-in: an INSERT and an UPDATE",
+    ("tokens/rows.py", "complete"): "the row of the sign-in: an INSERT and an UPDATE",
     ("oidc/http.py", "exchange"): "the token request",
     ("oidc/provider.py", "verify"): "signatures of the tokens",
     ("erpnet_instanceid/sealing.py", "seal"): "encryption of tokens and cookies",
