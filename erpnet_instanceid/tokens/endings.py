@@ -110,7 +110,7 @@ def session_replaced(request: HttpRequest) -> Iterator[None]:
 
 def _sign_out_again(request: HttpRequest, former_key: str | None) -> None:
     if request.session.session_key == former_key:
-        # Else the former sign-in of the same person would end.
+        # Django's logout() would end the former sign-in, which is the same person's.
         request.session.clear()
     sign_out(request)
 

@@ -142,7 +142,7 @@ def save_only_changes(session: SessionBase) -> None:
 
 @contextmanager
 def keeping(session: SessionBase, key: str | None) -> Iterator[None]:
-    """Makes the engine keep its session with this key inside the block, whatever is deleted."""
+    """Makes ``session`` delete no session with this key inside the block."""
     delete = session.delete
 
     def delete_others(session_key: str | None = None) -> None:
