@@ -13,6 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import Error as DatabaseFailure
+from django.db import OperationalError
 from django.http import HttpRequest
 
 from ..conflicts import tried_again
@@ -104,6 +106,11 @@ def filled_when_created(session: SessionBase, fill: Callable[[], None]) -> Itera
         session.exists = lambda session_key: False  # type: ignore[method-assign]
         try:
             create()
+        except DatabaseFailure:
+            raise
+        except Exception as error:
+            # The sign-in fails alike, whether a database, a cache or a disk refuses.
+            raise OperationalError("the session could not be stored") from error
         finally:
             session.exists = exists  # type: ignore[method-assign]
 
@@ -128,16 +135,27 @@ def save_only_changes(session: SessionBase) -> None:
 
     login() stores the session and then changes it, so Django stores it again after the view.
     """
-    save, stored = session.save, b""
+    save = session.save
+    stored: bytes | None = None
 
     def save_changes(must_create: bool = False) -> None:
         nonlocal stored
-        content = session.serializer().dumps(dict(session.items()))
-        if must_create or content != stored:
+        content = _content(session)
+        if must_create or content is None or content != stored:
             save(must_create)
             stored = content
 
     session.save = save_changes  # type: ignore[method-assign]
+
+
+def _content(session: SessionBase) -> bytes | None:
+    """The content as bytes, None where the serializer cannot write it."""
+    try:
+        content: bytes = session.serializer().dumps(dict(session.items()))
+    except Exception:  # noqa: BLE001 - each serializer fails in its own way
+        # Not every engine uses the serializer: that of the cache stores any object.
+        return None
+    return content
 
 
 @contextmanager
