@@ -30,7 +30,7 @@ SECTIONS = (
 # Enough to see that everything runs.
 QUICK = {
     "sign_in": ["--turns=3", "--rounds=2", "--seconds=1"],
-    "sign_in_parts": ["--times=40"],
+    "sign_in_parts": ["--times=400"],
     "sign_in_instructions": ["--without-peers"],
     "storm": ["--rounds=1"],
     "growth": ["--turns=2", "--largest=20000"],

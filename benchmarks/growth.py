@@ -77,7 +77,7 @@ def site_with(
             settings={},
         )
         with running as site:
-            site.sign_in().close()
+            site.sign_in()
             people = size // SIGN_INS_OF_ONE
             add_people(database, people)
             add_sign_ins(database, size, people, **values)
