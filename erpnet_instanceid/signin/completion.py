@@ -244,8 +244,7 @@ def _login(request: HttpRequest, user: Any, entry: SessionEntry) -> bool:
     The session is stored once, complete: the browser gets its key after that. Returns False where
     the site has signed the visitor out again, in a receiver of `user_logged_in`.
     """
-    session, former_key = request.session, request.session.session_key
-    is_signed_in = True
+    session, is_signed_in = request.session, True
 
     def fill() -> None:
         if not is_signed_in:
@@ -258,13 +257,16 @@ def _login(request: HttpRequest, user: Any, entry: SessionEntry) -> bool:
         write_entry(session, own)
 
     save_only_changes(session)
-    # Rotates an anonymous session's key; the session of another person is flushed.
     with own_login(request), filled_when_created(session, fill):
+        if auth.SESSION_KEY in session and request.user.pk != user.pk:
+            # Of another person, or from before this one's password was changed.
+            session.flush()
+        # login() would keep the key if the same user signs in again, and make none after a flush.
+        # Its receivers, and a sign-out notice, need a key by which they find this session.
+        session.cycle_key()
         _django_login(request, user)
         is_signed_in = auth.SESSION_KEY in session
-        if is_signed_in and session.session_key in (former_key, None):
-            # Django keeps the key if the same user signs in again, and has none yet after a flush.
-            # The row needs a key by which a sign-out notice finds this session.
+        if is_signed_in and session.session_key is None:
             session.cycle_key()
     if not is_signed_in:
         sign_out(request)

@@ -20,7 +20,7 @@ from ..models import Account, SignIn
 from ..oidc.token_set import TokenSet
 from ..signals import sign_in_ended
 from .engine import delete_session, engine_of, keeping, reopen, repeat_in_conflict
-from .entry import read_entry
+from .entry import ENTRY_KEY, read_entry
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -92,14 +92,14 @@ def session_replaced(request: HttpRequest) -> Iterator[None]:
     If the block fails, the request has its former session and user again.
     """
     session, user, auser = request.session, request.user, getattr(request, "auser", None)
-    key = session.session_key
+    key, entry = session.session_key, session.get(ENTRY_KEY)
     repeat_in_conflict(session)
     with keeping(session, key):
         try:
             yield
         except Exception:
             if request.user is not user:
-                _sign_out_again(request, key)
+                _sign_out_again(request, entry)
             if key is not None:
                 request.session, request.user = reopen(session, key), user
                 request.auser = auser  # type: ignore[assignment]
@@ -108,8 +108,8 @@ def session_replaced(request: HttpRequest) -> Iterator[None]:
         _delete(reopen(session, key))
 
 
-def _sign_out_again(request: HttpRequest, former_key: str | None) -> None:
-    if request.session.session_key == former_key:
+def _sign_out_again(request: HttpRequest, former_entry: Any) -> None:
+    if request.session.get(ENTRY_KEY) == former_entry:
         # Django's logout() would end the former sign-in, which is the same person's.
         request.session.clear()
     sign_out(request)
