@@ -37,6 +37,8 @@ def own_directory(user):
 def run_daemon(*command, directory, as_owner, answers):
     """Runs a server, which ``answers()`` when it is ready. Its output is in the file ``log``."""
     log = directory / "log"
+    # A shell has its background jobs ignore this signal, and so would the server.
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     with log.open("wb") as output:
         server = subprocess.Popen(command, stdout=output, stderr=output, cwd="/", **as_owner)
     try:
