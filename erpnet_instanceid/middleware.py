@@ -13,7 +13,7 @@ from django.contrib import auth
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from .cookies import is_in_frame_of_another_site
+from .cookies import FRAME_PREFIX, FRAMES
 from .errors import InstanceUnavailable, MaximumLicenseCountExceeded, SignInExpired
 from .notes import NOTES
 from .pages import kept_forms
@@ -30,7 +30,6 @@ from .tokens.entry import (
     catch_up,
     entry_in,
     is_on_session,
-    is_unchanged,
     read_entry,
 )
 from .tokens.logins import end_left, has_left, note_session, noted_session
@@ -152,8 +151,6 @@ class TokenRefreshMiddleware:
         if ENTRY_KEY not in content:
             self._remember(key, time.time() + NOTHING_DUE_SECONDS)
             return False
-        if is_unchanged(request, self.due_at.get(key, 0.0)):
-            return False
         entry = entry_in(content)
         return entry is not None and not self._remember_entry(key, entry)
 
@@ -190,12 +187,18 @@ class TokenRefreshMiddleware:
 
 def _needs_nothing(request: HttpRequest, due_at: float) -> bool:
     """Whether the response goes out as it is, as most do. Makes no query."""
-    return not (
-        request.method == "POST"
-        or hasattr(request, NOTES)
-        or is_in_frame_of_another_site(request)
-        or not is_unchanged(request, due_at)
-    )
+    # Each page comes here, and has filled the processor's caches: each further call would take a
+    # microsecond.
+    place, cookies = request.META.get("HTTP_SEC_FETCH_DEST"), request.META.get("HTTP_COOKIE", "")
+    may_be_in_frame = place in FRAMES or FRAME_PREFIX in cookies
+    if request.method == "POST" or may_be_in_frame or hasattr(request, NOTES):
+        return False
+    content = loaded(request)
+    if content is None:
+        return True
+    entry = content.get(ENTRY_KEY)
+    is_known = entry is None or (isinstance(entry, dict) and entry.get("renew_at") == due_at)
+    return is_known and not request.session.modified
 
 
 def _acts_as_another(request: HttpRequest, entry: SessionEntry) -> bool:

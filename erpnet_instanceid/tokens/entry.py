@@ -17,14 +17,13 @@ from uuid import UUID
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
-from django.http import HttpRequest
 
 from ..conf import conf
 from ..oidc.token_set import TokenSet
 from ..records import from_dict, to_dict
 from ..sealing import seal, unseal
 from .connections import after_commit
-from .engine import loaded, reopen, untouched
+from .engine import reopen, untouched
 
 logger = logging.getLogger("erpnet_instanceid")
 
@@ -117,23 +116,6 @@ def write_entry(session: SessionBase, entry: SessionEntry) -> None:
 def entry_in(content: Mapping[str, Any]) -> SessionEntry | None:
     """The entry in a session's content, None where there is none that this version can read."""
     return from_dict(SessionEntry, content.get(ENTRY_KEY))
-
-
-def is_unchanged(request: HttpRequest, renew_at: float) -> bool:
-    """Whether the session still has its key and, in an entry, this time for the next renewal.
-
-    Loads nothing, and costs much less than `read_entry`.
-    """
-    content = loaded(request)
-    if content is None:
-        return True
-    if request.session.modified:
-        return False
-    value = content.get(ENTRY_KEY)
-    try:
-        return value is None or value["renew_at"] == renew_at
-    except (KeyError, TypeError):
-        return False
 
 
 def read_entry(session: SessionBase) -> SessionEntry | None:
